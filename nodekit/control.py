@@ -1,0 +1,82 @@
+"""From the error ratio of a step to the size of the next one; and the first step (built in lesson 04).
+
+The error ratio is the norm of (error estimate) / (atol + rtol max(|y|, |y1|)): a step is accepted when it is
+at most 1. Everything here is in plain floats, so that both backends take the same decisions.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Controller:
+    """h_next / h = safety · r_n^(−β₁/q) · r_{n−1}^(−β₂/q) · r_{n−2}^(−β₃/q), kept in [min_factor, max_factor].
+
+    r_n is the error ratio of the last accepted step, r_{n−1} and r_{n−2} those before it, and q the order of the
+    error estimate. Source: G. Söderlind, "Digital filters in adaptive time-stepping", ACM TOMS 29, 2003.
+    """
+
+    name: str
+    beta1: float
+    beta2: float = 0.0
+    beta3: float = 0.0
+    safety: float = 0.9
+    min_factor: float = 0.2
+    max_factor: float = 10.0
+
+    def accepted(self, ratio, history, q, after_rejection):
+        """Factor for the next step. `history` holds the ratios of the two accepted steps before this one."""
+        r0, r1, r2 = (max(r, 1e-10) for r in (ratio, *history))
+        factor = self.safety * (r0**-self.beta1 * r1**-self.beta2 * r2**-self.beta3) ** (1 / q)
+        # A step that had to be repeated was near the limit: do not grow at once.
+        return max(self.min_factor, min(factor, 1.0 if after_rejection else self.max_factor))
+
+    def rejected(self, ratio, q):
+        """Factor for the repeated step, from its own ratio alone; the smallest one when the ratio is not finite."""
+        if not ratio < math.inf:
+            return self.min_factor
+        return max(self.min_factor, min(self.safety * ratio ** (-1 / q), 1.0))
+
+
+CONTROLLERS = {
+    c.name: c
+    for c in (
+        Controller("I", 1.0),  # the elementary controller
+        Controller("PI", 0.7, -0.4),  # Söderlind's PI3040
+        Controller("PID", 1 / 18, 1 / 9, 1 / 18),  # Söderlind's H312PID: the smoothest, the slowest to react
+    )
+}
+
+
+def first_step(f, t, y, k0, t_end, tableau, norm, advance):
+    """Size of the first step, as a positive float. One evaluation of f.
+
+    norm(v, y) -> float is the root mean square of v / (atol + rtol |y|).
+    Source: Hairer, Nørsett, Wanner, Solving ODEs I, 1993, section II.4. Explained in lesson 04.
+    """
+    span, direction = abs(t_end - t), math.copysign(1.0, t_end - t)
+    d0, d1 = norm(y, y), norm(k0, y)
+    h0 = 1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1
+    h0 = min(h0, span)
+    k1 = f(t + direction * h0, advance(y, direction * h0, (1.0,), [k0]))
+    d2 = norm(k1 - k0, y) / h0
+    if not d2 < math.inf:  # f is not finite so near to the start: let the loop find out where
+        return h0
+    largest = max(d1, d2)
+    h1 = max(1e-6, h0 * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** (1 / tableau.error_order)
+    return min(100 * h0, h1, span)
+
+
+def end_on(t, h, t_end):
+    """(h, last): the step shortened, or stretched by rounding, to end on t_end. t + h does not pass t_end."""
+    if abs(t_end - t) > abs(h) * (1 + 1e-10):
+        return h, False
+    h = t_end - t
+    if abs(t + h - t) > abs(t_end - t):  # the sum rounds past the end
+        h = math.nextafter(h, 0.0)
+    return h, True
+
+
+def too_small(t, h):
+    """Whether h is lost in the rounding of t."""
+    return abs(h) < 8 * math.ulp(t)

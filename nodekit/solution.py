@@ -1,0 +1,179 @@
+"""What a solve returns: the states, what it cost, every step it tried, and why it stopped (lessons 03 and 04)."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+
+class Status(Enum):
+    """Why the solve stopped."""
+
+    SUCCESS = "reached the end"
+    MAX_STEPS = "max_steps was reached"
+    STEP_TOO_SMALL = "the step size fell below rounding"
+    NOT_FINITE = "f or the state is not finite"
+
+
+@dataclass
+class Stats:
+    """Counts of one solve.
+
+    nfev: evaluations of f. njev, nlu: Jacobians and factorisations (0 for explicit methods).
+    n_accepted, n_rejected: steps.
+    """
+
+    nfev: int = 0
+    njev: int = 0
+    nlu: int = 0
+    n_accepted: int = 0
+    n_rejected: int = 0
+
+
+@dataclass
+class Steps:
+    """Every attempted step, in order: t and h where it began and its signed size, its error ratio, accepted or not.
+
+    Lists while the solve runs, arrays of shape (n,) in the solution. error_ratio is nan where a method has
+    no estimate. Lesson 04 draws them.
+    """
+
+    t: Any = field(default_factory=list)
+    h: Any = field(default_factory=list)
+    error_ratio: Any = field(default_factory=list)
+    accepted: Any = field(default_factory=list)
+
+    def append(self, t, h, error_ratio, accepted):
+        self.t.append(t)
+        self.h.append(h)
+        self.error_ratio.append(error_ratio)
+        self.accepted.append(accepted)
+
+    def as_arrays(self):
+        return Steps(*map(np.array, (self.t, self.h, self.error_ratio, self.accepted)))
+
+
+@dataclass
+class Solution:
+    """The result of `nodekit.solve`.
+
+    Attributes
+    ----------
+    t : (n,)
+        The output times that were asked for, or t0 and the end of every accepted step when t was (t0, t1).
+        After a failure: as far as the solve came.
+    y : (n, *y0.shape)
+        The states there, time first.
+    stats : Stats
+    steps : Steps
+    status : Status
+    message : str
+        Why it stopped, in words: what happened, where, and what to try.
+
+    Call it for dense output: `sol(t)` with a time, or an array of times, within the interval. It repeats the step
+    that holds each time (nothing but its start is stored), so it calls f again; those calls are not in `stats`.
+    Built in lesson 04.
+    """
+
+    t: Any
+    y: Any
+    stats: Stats
+    steps: Steps
+    status: Status
+    message: str
+    _dense: Any = field(default=None, repr=False)
+
+    @property
+    def success(self):
+        """Whether the solve reached the end."""
+        return self.status is Status.SUCCESS
+
+    def __call__(self, t):
+        """The state at time t: shape y0.shape for a number, (n, *y0.shape) for n times.
+
+        Raises ValueError for a time outside the part that was solved.
+        """
+        return self._dense(t)
+
+    def __repr__(self):
+        s = self.stats
+        return (
+            f"Solution({self.status.name}: {len(self.t)} times from {float(self.t[0]):g} to {float(self.t[-1]):g}, "
+            f"{s.n_accepted} steps accepted, {s.n_rejected} rejected, {s.nfev} evaluations of f)"
+        )
+
+
+class SolveError(RuntimeError):
+    """The solve stopped before its end. `.solution` holds the part that was solved."""
+
+    def __init__(self, solution):
+        super().__init__(solution.message)
+        self.solution = solution
+
+
+class Trajectory:
+    """The accepted steps of one solve, and dense output from them.
+
+    states[i] at times[i] starts step i, of size sizes[i]. The backend gives two functions: restep(t, y, h) -> the
+    slopes of that step, dense ones included, and inside(y, h, k, theta) -> the state within it.
+    """
+
+    def __init__(self, t0, y0, restep, inside, stack):
+        self.times, self.sizes, self.states = [t0], [], [y0]
+        self.restep, self.inside, self.stack = restep, inside, stack
+
+    def append(self, t, h, y):
+        self.times.append(t)
+        self.sizes.append(h)
+        self.states.append(y)
+
+    def __call__(self, t):
+        """States at the time or times t. Raises ValueError outside the solved part."""
+        t = np.asarray(t, float)
+        ends = (self.times[0], self.times[-1])
+        low, high = min(ends), max(ends)
+        wanted = t.reshape(-1)
+        outside = ~((wanted >= low) & (wanted <= high))  # true for nan too
+        if outside.any():
+            raise ValueError(f"t={float(wanted[outside][0])!r} is outside the solved interval [{low!r}, {high!r}].")
+        sign = 1.0 if ends[1] >= ends[0] else -1.0
+        held_by = np.searchsorted(sign * np.asarray(self.times), sign * wanted) - 1
+        states, i, k = [], None, None
+        for time, j in zip(wanted.tolist(), held_by.tolist(), strict=True):
+            if j < 0:
+                states.append(self.states[0])
+                continue
+            if j != i:
+                i, k = j, self.restep(self.times[j], self.states[j], self.sizes[j])
+            states.append(self.inside(self.states[j], self.sizes[j], k, (time - self.times[j]) / self.sizes[j]))
+        return states[0] if t.ndim == 0 else self.stack(states)
+
+
+def not_finite(what, t, h, component, value):
+    """The sentence for a nan or an infinity. `component` is an index into the state."""
+    where = f" in component {component}" if component != () else ""
+    return (
+        f"{what} is {value}{where} at t = {t!r}, with step size h = {h!r}. "
+        "Look at f there: a logarithm or root of a negative number, a division by zero, or growth without bound; "
+        "if the state itself blows up, a smaller step or a shorter interval shows where."
+    )
+
+
+def max_steps_reached(max_steps, t, h, t_end, n_rejected):
+    """The sentence for a solve that ran out of steps."""
+    return (
+        f"max_steps = {max_steps} steps were tried and t = {t!r} was reached, not t = {t_end!r} "
+        f"(last step size h = {h!r}, {n_rejected} rejected). "
+        "Raise max_steps, loosen rtol and atol, or, if the steps are far smaller than the solution's own time scale, "
+        "suspect stiffness and use an implicit method."
+    )
+
+
+def step_too_small(t, h, component):
+    """The sentence for a step size lost in rounding."""
+    where = f", worst in component {component}" if component != () else ""
+    return (
+        f"the step size h = {h!r} at t = {t!r} fell below rounding{where}: no step meets the tolerance. "
+        "Look for a singularity or a jump of f there, or loosen rtol and atol."
+    )

@@ -1,0 +1,146 @@
+"""solve(): check the arguments once, look the method up, call the backend (built in lessons 03 and 04)."""
+
+import math
+from numbers import Real
+
+import numpy as np
+
+from nodekit import tableaus
+from nodekit.arrays import is_torch
+from nodekit.control import CONTROLLERS, Controller
+from nodekit.solution import SolveError
+
+
+def solve(
+    f,
+    y0,
+    t,
+    method="dopri5",
+    rtol=1e-6,
+    atol=1e-9,
+    step=None,
+    first_step=None,
+    max_step=math.inf,
+    max_steps=10_000,
+    controller="I",
+    throw=True,
+):
+    """Solve dy/dt = f(t, y), y(t[0]) = y0.
+
+    Parameters
+    ----------
+    f : callable
+        f(t, y) -> dy/dt, of y's shape. It must not change y in place. t is a float on the NumPy backend and a
+        0-d tensor of y's dtype on torch. f is never called outside the interval.
+    y0 : array or tensor, any shape
+        A torch tensor selects the torch backend, anything else NumPy (float32, float64 or complex; integers are
+        promoted to float64). Gradients flow to y0, and to whatever f uses, by autograd or torch.autograd: they are
+        the gradients of the steps that were taken, with the step sizes held.
+    t : (t0, t1), or (n,) output times
+        Two times: the solution holds every accepted step. More: strictly increasing or decreasing output times.
+    method : str or Tableau
+        A name in `nodekit.tableaus.METHODS`. Default: dopri5.
+    rtol, atol : float > 0; atol may be an array of y0's shape (NumPy backend)
+        A step is accepted when the root mean square of (error estimate) / (atol + rtol max(|y|, |y1|)) is at
+        most 1. They bound the error of a step, not that of the solution.
+    step : float, optional
+        A fixed step size > 0, in either direction of time; the last step is shortened to end on t1. Needed by a
+        method without an error estimate, allowed for any.
+    first_step, max_step : float > 0
+        Size of the first step tried (chosen if None), and the largest allowed, for adaptive steps.
+    max_steps : int
+        Largest number of attempted steps.
+    controller : "I", "PI", "PID" or a `nodekit.control.Controller`
+    throw : bool
+        Whether a failure raises SolveError (with the part that was solved in `.solution`), or is returned with its
+        status and message.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    SolveError
+        nan or infinity, max_steps reached, step size below rounding.
+    TypeError, ValueError
+        Bad arguments. The message repeats the value.
+
+    Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, 1993, sections II.1-II.6.
+    Lesson 03 builds the step, lesson 04 the adaptive loop.
+    """
+    if not callable(f):
+        raise TypeError(f"f must be a function f(t, y), got {type(f).__name__}. The order is solve(f, y0, t).")
+    tableau = tableaus.get(method)
+    times = _times(t)
+    if step is None and not tableau.adaptive:
+        raise ValueError(f"method={tableau.name!r} has no error estimate: give it a step size, as in step=0.01.")
+    if step is not None:
+        _positive("step", step)
+        needed = math.ceil(abs(times[-1] - times[0]) / step)
+        if needed > max_steps:
+            raise ValueError(
+                f"step={step!r} needs {needed} steps from t={times[0]!r} to t={times[-1]!r}, "
+                f"more than max_steps={max_steps!r}. Raise max_steps, or take a larger step."
+            )
+    if first_step is not None:
+        _positive("first_step", first_step)
+    _positive("max_step", max_step)
+    if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
+        raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
+    if not isinstance(controller, Controller):
+        if controller not in CONTROLLERS:
+            raise ValueError(f"controller={controller!r} is not known. Choose one of: {', '.join(CONTROLLERS)}.")
+        controller = CONTROLLERS[controller]
+
+    if is_torch(y0):
+        from nodekit.torch_backend import explicit
+    else:
+        from nodekit.numpy_backend import explicit
+    solution = explicit.integrate(
+        f,
+        y0,
+        times,
+        tableau,
+        rtol=rtol,
+        atol=atol,
+        step=step,
+        first_step=first_step,
+        max_step=max_step,
+        max_steps=max_steps,
+        controller=controller,
+    )
+    if throw and not solution.success:
+        raise SolveError(solution)
+    return solution
+
+
+def _positive(name, value):
+    """Raise ValueError unless value is a number > 0."""
+    if not isinstance(value, Real) or not value > 0:
+        raise ValueError(f"{name}={value!r} must be a number greater than 0.")
+
+
+def _times(t):
+    """The output times as a list of floats. Raises TypeError or ValueError that repeats what is wrong."""
+    if is_torch(t):
+        t = t.detach().cpu().numpy()
+    try:
+        times = np.asarray(t)
+        if times.dtype.kind not in "iuf":
+            raise TypeError(f"t must hold real numbers, got {t!r}.")
+        times = times.astype(float)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"t must be (t0, t1) or a sequence of output times, got {t!r}.") from error
+    if times.ndim != 1 or len(times) < 2:
+        raise ValueError(f"t must be (t0, t1) or at least two output times, got shape {times.shape}: {t!r}.")
+    if not np.isfinite(times).all():
+        raise ValueError(f"t={times[~np.isfinite(times)][0]} is not finite. Give finite times.")
+    gaps = np.diff(times)
+    if not ((gaps > 0).all() or (gaps < 0).all()):
+        i = int(np.argmax(gaps * np.sign(times[-1] - times[0]) <= 0))
+        raise ValueError(
+            f"times must be strictly increasing or strictly decreasing: t[{i}]={times[i]} is followed by "
+            f"t[{i + 1}]={times[i + 1]}."
+        )
+    return times.tolist()

@@ -1,0 +1,157 @@
+"""The record that holds a Runge–Kutta method, and checks it when made (built in lesson 03).
+
+`Tableau` is the method: nodes c, weights a and b, error weights, dense output. `numbers`, `rows` and `minus`
+turn the exact fractions in which methods are written into the Python floats that are kept.
+The methods themselves are in tableaus.py and tableaus_high.py.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One extra stage that only dense output needs: f(t + c h, y + h sum_j a_j k_j)."""
+
+    c: float
+    a: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """A Runge–Kutta method: k_i = f(t + c_i h, y + h sum_j a_ij k_j), y(t + h) ≈ y + h sum_i b_i k_i.
+
+    Parameters
+    ----------
+    name : str
+        The name that `nodekit.solve(method=...)` knows it by.
+    order : int
+        Order of the solution that is propagated.
+    c, b : (s,)
+        Nodes and weights of the s stages.
+    a : s rows
+        Row i holds the weights a_ij of the stages before it, i of them.
+    source : str
+        Author, year and where in the text.
+    b_error : (s,) or None
+        b − b̂: h Σ b_error·k is the higher-order solution minus the embedded one (the sign convention).
+    b_error_low : (s,) or None
+        A second, lower-order estimate for the methods that combine two (dop853).
+    error_order : int
+        The error estimate is O(h^error_order): the next step size goes with error_ratio^(−1/error_order).
+    dense_rows : rows
+        Further stages for dense output. The first is f(t + h, y(t + h)) unless the method is FSAL.
+    dense_weights : rows, or None for cubic Hermite interpolation (linear for a method of order 1)
+        Row i holds the coefficients of θ, θ², ... in b_i(θ): y(t + θh) ≈ y + h Σ b_i(θ) k_i.
+    dense_order : int
+        Order of the dense output, seen over the whole interval.
+
+    Raises
+    ------
+    ValueError
+        When the coefficients contradict each other: row sums, Σb = 1, Σb_error = 0, lengths, b(1) = b.
+
+    Source: J. C. Butcher, "On Runge–Kutta processes of high order", 1964. Built in lesson 03.
+    """
+
+    name: str
+    order: int
+    c: tuple[float, ...]
+    a: tuple[tuple[float, ...], ...]
+    b: tuple[float, ...]
+    source: str
+    b_error: tuple[float, ...] | None = None
+    b_error_low: tuple[float, ...] | None = None
+    error_order: int | None = None
+    dense_rows: tuple[Row, ...] = ()
+    dense_weights: tuple[tuple[float, ...], ...] | None = None
+    dense_order: int | None = None
+
+    def __post_init__(self):
+        if self.dense_weights is None:
+            rows, weights = _hermite(self) if self.order > 1 else ((), ((1.0,),))
+            object.__setattr__(self, "dense_rows", rows)
+            object.__setattr__(self, "dense_weights", weights)
+        if self.dense_order is None:
+            object.__setattr__(self, "dense_order", min(self.order, 4))
+        _check(self)
+
+    @property
+    def stages(self):
+        """Number of stages s."""
+        return len(self.b)
+
+    @property
+    def fsal(self):
+        """First same as last: the last stage is f(t + h, y(t + h)), the next step's first slope."""
+        return self.stages > 1 and self.c[-1] == 1 and self.a[-1] == self.b[:-1] and self.b[-1] == 0
+
+    @property
+    def adaptive(self):
+        """Whether the method estimates its own error."""
+        return self.b_error is not None
+
+    def weights_at(self, theta):
+        """b_i(θ) of the dense output at θ in [0, 1]: a list of stages + len(dense_rows) floats."""
+        powers = [theta ** (j + 1) for j in range(len(self.dense_weights[0]))]
+        return [sum(p * x for p, x in zip(row, powers, strict=True)) for row in self.dense_weights]
+
+
+def _hermite(tableau):
+    """Dense output from both ends' values and slopes: y and k_0 at θ = 0, y(t + h) and f there at θ = 1."""
+    fsal, b = tableau.fsal, tableau.b
+    rows = () if fsal else (Row(1.0, b),)
+    weights = [[0.0, 3 * x, -2 * x] for x in b] + ([] if fsal else [[0.0, 0.0, 0.0]])
+    for j, (start, end) in enumerate(zip((1.0, -2.0, 1.0), (0.0, -1.0, 1.0), strict=True)):
+        weights[0][j] += start
+        weights[-1][j] += end
+    return rows, tuple(map(tuple, weights))
+
+
+def _check(m):
+    """Raise ValueError where the coefficients of `m` contradict each other."""
+
+    def demand(ok, what):
+        if not ok:
+            raise ValueError(f"tableau {m.name!r}: {what}.")
+
+    def near(x, y, terms):
+        return abs(x - y) <= 4e-15 * (1 + sum(map(abs, terms)))
+
+    s = m.stages
+    demand(len(m.c) == len(m.a) == s, f"c, a and b have {len(m.c)}, {len(m.a)} and {s} stages")
+    for i, (c, row) in enumerate(zip(m.c, m.a, strict=True)):
+        demand(len(row) == i, f"row {i} of a has {len(row)} entries; an explicit method has {i}")
+        demand(near(sum(row), c, row), f"row {i} of a sums to {sum(row)!r}, but c[{i}] = {c!r}")
+    demand(near(sum(m.b), 1, m.b), f"b sums to {sum(m.b)!r}, not 1")
+    for weights in (m.b_error, m.b_error_low):
+        if weights is not None:
+            demand(len(weights) == s, f"b_error has {len(weights)} entries for {s} stages")
+            demand(near(sum(weights), 0, weights), f"b_error sums to {sum(weights)!r}, not 0")
+            demand(m.error_order is not None, "b_error is given without error_order")
+    for i, row in enumerate(m.dense_rows):
+        demand(len(row.a) == s + i, f"dense row {i} has {len(row.a)} entries, {s + i} expected")
+        demand(near(sum(row.a), row.c, row.a), f"dense row {i} sums to {sum(row.a)!r}, but c = {row.c!r}")
+    total = s + len(m.dense_rows)
+    demand(len(m.dense_weights) == total, f"{len(m.dense_weights)} rows of dense weights for {total} slopes")
+    ends = (*m.b, *[0.0] * len(m.dense_rows))
+    for i, (row, end) in enumerate(zip(m.dense_weights, ends, strict=True)):
+        demand(
+            abs(sum(row) - end) <= 1e-13 * (1 + sum(map(abs, row))),
+            f"dense weight {i} at θ = 1 is not b[{i}]",
+        )
+
+
+def numbers(text):
+    """'1/5 3/40' or published decimals, as floats rounded once."""
+    return tuple(float(Fraction(word)) for word in text.split())
+
+
+def rows(*texts):
+    return tuple(numbers(text) for text in texts)
+
+
+def minus(text, other):
+    """b − b̂ from the two sets of weights, subtracted exactly and rounded once."""
+    pairs = zip(text.split(), other.split(), strict=True)
+    return tuple(float(Fraction(x) - Fraction(y)) for x, y in pairs)
