@@ -37,12 +37,6 @@ class Problem:
     y1: np.ndarray | None = None
 
 
-def _components(y, values):
-    """Stack the components of dy/dt. A plain number (a constant component) takes y's shape and dtype."""
-    values = [v + 0 * y[0] for v in values]
-    return namespace(y).stack(values)
-
-
 def _linear(matrix):
     """f(t, y) = matrix @ y on either backend."""
 
@@ -55,11 +49,10 @@ def _linear(matrix):
 
 
 def _polynomial_trigonometric(t):
-    """Exact solution of the problem of that name."""
+    """Exact solution of "non-autonomous"."""
     t = np.asarray(t, float)
-    y = 0.25 * t**2 * np.cos(2 * t) * (-2 * t**2) + 0.5 * t**3 * np.sin(2 * t) + 0.25 * t**2 * np.cos(2 * t)
-    y = y - t**3 + 2 * t**4 + (np.pi - 0.25) * t**2
-    return y[..., None]
+    y = (0.25 * t**2 - 0.5 * t**4) * np.cos(2 * t) + 0.5 * t**3 * np.sin(2 * t)
+    return (y - t**3 + 2 * t**4 + (np.pi - 0.25) * t**2)[..., None]
 
 
 def _three_body(t, y, mu=0.012277471):
@@ -77,13 +70,17 @@ def _three_body(t, y, mu=0.012277471):
     )
 
 
-_SQRT3 = np.sqrt(3.0)
 _DETEST = "Hull, Enright, Fellen, Sedgwick, SIAM J. Numer. Anal. 9(4), 1972, problem "
 _ARENSTORF = np.array([0.994, 0.0, 0.0, -2.00158510637908252240537862224])
 
 _ALL = (
     Problem(
-        "decay", lambda t, y: -y, np.array([1.0]), (0.0, 20.0), _DETEST + "A1", lambda t: np.exp(-np.asarray(t))[..., None]
+        "decay",
+        lambda t, y: -y,
+        np.array([1.0]),
+        (0.0, 20.0),
+        _DETEST + "A1",
+        lambda t: np.exp(-np.asarray(t))[..., None],
     ),
     Problem(
         "oscillating growth",
@@ -121,11 +118,19 @@ _ALL = (
     ),
     Problem(
         "non-autonomous",
-        lambda t, y: 2 * y / t + t**4 * namespace(y).sin(2 * t + 0 * y) - t**2 + 4 * t**3,
+        lambda t, y: 2 * y / t + t**4 * namespace(y).sin(2 * t) - t**2 + 4 * t**3,
         np.array([-0.5 * np.cos(2) + 0.5 * np.sin(2) + 0.25 * np.cos(2) - 1 + 2 + np.pi - 0.25]),
         (1.0, 8.0),
         "linear, exact by an integrating factor; used for order tests because f depends on t",
         _polynomial_trigonometric,
+    ),
+    Problem(
+        "bell",
+        lambda t, y: -2 * t * y**2,
+        np.array([0.5]),
+        (-1.0, 2.0),
+        "y = 1/(1 + t²): non-linear and non-autonomous, for order tests",
+        lambda t: (1 / (1 + np.asarray(t, float) ** 2))[..., None],
     ),
     Problem(
         "rational",

@@ -150,11 +150,17 @@ class Trajectory:
         return states[0] if t.ndim == 0 else self.stack(states)
 
 
+def in_component(index):
+    """' in component 3' of a vector, ' in component (1, 3)' of a matrix, '' for a 0-d state; index is a tuple."""
+    if index == ():
+        return ""
+    return f" in component {index[0] if len(index) == 1 else index}"
+
+
 def not_finite(what, t, h, component, value):
     """The sentence for a nan or an infinity. `component` is an index into the state."""
-    where = f" in component {component}" if component != () else ""
     return (
-        f"{what} is {value}{where} at t = {t!r}, with step size h = {h!r}. "
+        f"{what} is {value}{in_component(component)} at t = {t!r}, with step size h = {h!r}. "
         "Look at f there: a logarithm or root of a negative number, a division by zero, or growth without bound; "
         "if the state itself blows up, a smaller step or a shorter interval shows where."
     )
@@ -172,8 +178,7 @@ def max_steps_reached(max_steps, t, h, t_end, n_rejected):
 
 def step_too_small(t, h, component):
     """The sentence for a step size lost in rounding."""
-    where = f", worst in component {component}" if component != () else ""
     return (
-        f"the step size h = {h!r} at t = {t!r} fell below rounding{where}: no step meets the tolerance. "
-        "Look for a singularity or a jump of f there, or loosen rtol and atol."
+        f"the step size h = {h!r} at t = {t!r} fell below rounding{in_component(component)}: "
+        "no step meets the tolerance. Look for a singularity or a jump of f there, or loosen rtol and atol."
     )

@@ -73,6 +73,9 @@ def solve(
         raise TypeError(f"f must be a function f(t, y), got {type(f).__name__}. The order is solve(f, y0, t).")
     tableau = tableaus.get(method)
     times = _times(t)
+    _positive("rtol", rtol)
+    if not np.all(np.asarray(atol, float) > 0):
+        raise ValueError(f"atol={atol!r} must be greater than 0.")
     if step is None and not tableau.adaptive:
         raise ValueError(f"method={tableau.name!r} has no error estimate: give it a step size, as in step=0.01.")
     if step is not None:
@@ -117,7 +120,7 @@ def solve(
 
 def _positive(name, value):
     """Raise ValueError unless value is a number > 0."""
-    if not isinstance(value, Real) or not value > 0:
+    if not isinstance(value, Real) or not value > 0 or (value == math.inf and name != "max_step"):
         raise ValueError(f"{name}={value!r} must be a number greater than 0.")
 
 

@@ -102,7 +102,7 @@ def check_state(y0, atol):
         raise ValueError(f"y0 is empty (shape {values.shape}): there is nothing to solve.")
     if not np.isfinite(values).all():
         i = first_not_finite(values)
-        raise ValueError(f"y0 is {values[i]} in component {i}. Give a finite initial state.")
+        raise ValueError(f"y0 is {values[i]}{sol.in_component(i)}. Give a finite initial state.")
     if np.ndim(atol):
         if np.shape(atol) != values.shape:
             raise ValueError(f"atol has shape {np.shape(atol)}, but y0 has shape {values.shape}.")
@@ -158,7 +158,7 @@ def integrate(f, y0, times, tableau, *, rtol, atol, step, first_step, max_step, 
     history, rejections, not_finite = (1.0, 1.0), 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
 
-    k0 = field(t, y)
+    k0 = field(t, y) + 0.0  # a copy: f may use its array again
     if np.iscomplexobj(getval(k0)) and not np.iscomplexobj(getval(y)):
         raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
     if not np.isfinite(getval(k0)).all():
@@ -189,12 +189,12 @@ def integrate(f, y0, times, tableau, *, rtol, atol, step, first_step, max_step, 
             stats.n_rejected += 1
             not_finite = 0 if finite else not_finite + 1
             bad = error.reshape(shape) if not np.isfinite(error).all() else getval(y1).reshape(shape)
-            if not finite and (step is not None or not_finite == MAX_NOT_FINITE):
+            if not finite and (step is not None or not_finite == MAX_NOT_FINITE or control.too_small(t, h)):
                 i = first_not_finite(bad)
-                status, message = Status.NOT_FINITE, sol.not_finite("the step", t, h, i, bad[i])
+                status, message = Status.NOT_FINITE, sol.not_finite("the result of a step", t, h, i, bad[i])
                 break
             h *= controller.rejected(ratio if finite else math.inf, tableau.error_order)
-            if control.too_small(t, h):
+            if finite and control.too_small(t, h):
                 i = np.unravel_index(int(np.argmax(error)), shape)
                 status, message = Status.STEP_TOO_SMALL, sol.step_too_small(t, h, tuple(map(int, i)))
                 break

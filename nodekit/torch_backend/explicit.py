@@ -19,23 +19,32 @@ MAX_NOT_FINITE = 20
 
 
 class Field:
-    """f with the time as a tensor: counts its calls, refuses a wrong shape and changes of y in place."""
+    """f with the time as a tensor: counts its calls, refuses a wrong shape, and changes in place of y or of a slope."""
 
     def __init__(self, f, y0):
         self.f, self.shape, self.nfev = f, y0.shape, 0
         self.time = {"dtype": y0.real.dtype, "device": y0.device}
+        self.last, self.last_version = y0, version(y0)
 
     def __call__(self, t, y):
         self.nfev += 1
-        version = y._version
+        before = version(y)
         k = self.f(torch.tensor(t, **self.time), y)
         if not isinstance(k, torch.Tensor):
             raise TypeError(f"f returned {type(k).__name__} at t = {t!r}, but y is a torch tensor. Return a tensor.")
         if k.shape != self.shape:
             raise ValueError(f"f returned shape {tuple(k.shape)} at t = {t!r}, but y has shape {tuple(self.shape)}.")
-        if y._version != version:
+        if version(y) != before:
             raise ValueError(f"f changed y in place at t = {t!r}. Work on a copy, as in y = y.clone().")
+        if version(self.last) != self.last_version:
+            raise ValueError(f"f wrote into the tensor that it returned before (seen at t = {t!r}). Return a new one.")
+        self.last, self.last_version = k, version(k)
         return k
+
+
+def version(x):
+    """How often x was changed in place; 0 under torch.inference_mode, which does not count."""
+    return 0 if x.is_inference() else x._version
 
 
 def advance(y, h, weights, k):
@@ -54,7 +63,7 @@ def check_state(y0, atol):
         raise ValueError(f"y0 is empty (shape {tuple(y0.shape)}): there is nothing to solve.")
     if not torch.isfinite(y0).all():
         i = first_not_finite(y0)
-        raise ValueError(f"y0 is {y0[i].item()} in component {i}. Give a finite initial state.")
+        raise ValueError(f"y0 is {y0[i].item()}{sol.in_component(i)}. Give a finite initial state.")
     return y0
 
 
@@ -72,7 +81,8 @@ def rms(v):
 def error_ratio(y, y1, h, k, tableau, rtol, atol):
     """(ratio, scaled error): a step is good when its ratio <= 1. Values only: in a gradient, h is held."""
     scale = torch.maximum(y.abs(), y1.abs()).mul_(rtol).add_(atol)
-    error = advance(None, h, tableau.b_error, k).abs() / scale
+    # Adding 0·y1 changes nothing, but for an infinite y1: there the error is nan instead of finite/inf = 0.
+    error = torch.add(advance(None, h, tableau.b_error, k), y1, alpha=0.0).abs() / scale
     ratio = rms(error)
     if tableau.b_error_low is not None:  # dop853: Hairer, Nørsett, Wanner 1993, section II.10
         low = rms(advance(None, h, tableau.b_error_low, k).abs() / scale)
@@ -128,7 +138,6 @@ def integrate(f, y0, times, tableau, *, rtol, atol, step, first_step, max_step, 
         ratio, error = math.nan, y1
         if step is None:
             ratio, error = error_ratio(y, y1, h, k, tableau, rtol, atol)
-        # The ratio is not finite where y1 is not: y1 stands in its scale, and the next slope in the error.
         finite = ratio < math.inf if step is None else bool(torch.isfinite(y1).all())
         accepted = finite and (step is not None or ratio <= 1)
         steps.append(t, h, ratio, accepted)
@@ -136,13 +145,13 @@ def integrate(f, y0, times, tableau, *, rtol, atol, step, first_step, max_step, 
         if not accepted:
             stats.n_rejected += 1
             not_finite = 0 if finite else not_finite + 1
-            if not finite and (step is not None or not_finite == MAX_NOT_FINITE):
+            if not finite and (step is not None or not_finite == MAX_NOT_FINITE or control.too_small(t, h)):
                 bad = error if not torch.isfinite(error).all() else y1
                 i = first_not_finite(bad)
-                status, message = Status.NOT_FINITE, sol.not_finite("the step", t, h, i, bad[i].item())
+                status, message = Status.NOT_FINITE, sol.not_finite("the result of a step", t, h, i, bad[i].item())
                 break
             h *= controller.rejected(ratio if finite else math.inf, tableau.error_order)
-            if control.too_small(t, h):
+            if finite and control.too_small(t, h):
                 i = torch.unravel_index(error.argmax(), error.shape)
                 status, message = Status.STEP_TOO_SMALL, sol.step_too_small(t, h, tuple(map(int, i)))
                 break
