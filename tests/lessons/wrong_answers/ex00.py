@@ -1,0 +1,46 @@
+"""Wrong answers to the exercise of lesson 00, and the words that each must be answered with."""
+
+import numpy as np
+
+
+def zeros(t, x):
+    return np.zeros(2)
+
+
+def turned(t, x):
+    return np.array([-0.1 * x[0] + 2.0 * x[1], -2.0 * x[0] - 0.1 * x[1]])
+
+
+def growing(t, x):
+    return np.array([0.1 * x[0] - 2.0 * x[1], 2.0 * x[0] + 0.1 * x[1]])
+
+
+def swapped(t, x):
+    return np.array([2.0 * x[0] - 0.1 * x[1], -0.1 * x[0] - 2.0 * x[1]])
+
+
+def stepped(t, x):
+    return x + np.array([-0.1 * x[0] - 2.0 * x[1], 2.0 * x[0] - 0.1 * x[1]])
+
+
+def tuple_of_two(t, x):
+    return -0.1 * x[0] - 2.0 * x[1], 2.0 * x[0] - 0.1 * x[1]
+
+
+def in_place(t, x):
+    x0, x1 = x
+    x[0], x[1] = -0.1 * x0 - 2.0 * x1, 2.0 * x0 - 0.1 * x1
+    return x
+
+
+WRONG = {
+    "spiral": {
+        "all zeros": (zeros, "dx/dt is off"),
+        "turns the other way": (turned, "turns the other way"),
+        "sign of the damping": (growing, "grows"),
+        "components swapped": (swapped, "swapped"),
+        "the next point": (stepped, "only the slope"),
+        "a tuple": (tuple_of_two, "tuple"),
+        "changes x itself": (in_place, "changed x itself"),
+    }
+}

@@ -1,0 +1,92 @@
+"""What is declared agrees with itself: pyproject.toml, environment.yml, the README's commands, the wheel."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def bounds(requirement):
+    """('numpy', {'>=2.0', '<3'})"""
+    r = Requirement(requirement)
+    return r.name, {str(s) for s in r.specifier}
+
+
+def test_environment_yml_agrees_with_pyproject():
+    """conda's file names the core, [torch] and [lab], with the same bounds, and nothing else."""
+    wanted = {name: b for name, b in map(bounds, [*PROJECT["dependencies"], *EXTRAS["torch"], *EXTRAS["lab"]])}
+    wanted.pop("nodekit")
+    wanted = {CONDA_NAMES.get(name, name): b for name, b in wanted.items()}
+    wanted["python"] = {PROJECT["requires-python"]}
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    plain = [d for d in environment["dependencies"] if isinstance(d, str) and d != "pip"]
+    assert dict(map(bounds, plain)) == wanted
+    assert environment["dependencies"][-1] == {"pip": ["--editable ."]}
+
+
+def test_core_needs_only_four_packages():
+    """numpy, autograd, matplotlib and ipywidgets; every range has both bounds."""
+    assert {bounds(d)[0] for d in PROJECT["dependencies"]} == {"numpy", "autograd", "matplotlib", "ipywidgets"}
+    for requirement in [*PROJECT["dependencies"], *(d for extra in EXTRAS.values() for d in extra)]:
+        name, b = bounds(requirement)
+        assert name == "nodekit" or (len(b) == 2 and any(x[0] == ">" for x in b)), requirement
+
+
+def test_top_level_holds_what_it_should():
+    """lessons, nodekit, tests and the few files beside them: nothing else is visible."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    visible = {line.split("/")[0] for line in tracked.stdout.split("\n") if line and not line.startswith(".")}
+    assert visible == {
+        "lessons", "nodekit", "tests", "environment.yml", "README.md", "CONTRIBUTING.md", "pyproject.toml", "LICENSE",
+    }  # fmt: skip
+
+
+def test_readme_leads_with_two_commands():
+    """The first two code blocks of the README open the course and run the tests, from a fresh clone."""
+    first, second = re.findall(r"```bash\n(.*?)```", README, flags=re.S)[:2]
+    for command, last in ((first, "jupyter lab lessons/00_start_here.ipynb"), (second, "pytest")):
+        assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -e ")
+        assert last in command
+
+
+def test_readme_links_and_pictures_exist():
+    """Every relative link of README and CONTRIBUTING leads to a file; every picture has alt text."""
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for bang, words, target in re.findall(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", text):
+            assert target.startswith(("http", "#")) or (ROOT / target.split("#")[0]).exists(), target
+            assert words.strip() or not bang
+
+
+def test_readme_homework_example_runs(tmp_path):
+    """The ten lines of Python in the README run as they stand."""
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    assert len(code.strip().split("\n")) <= 12
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_wheel_holds_the_package_alone(tmp_path):
+    """The built wheel contains nodekit and nothing of the lessons or the tests."""
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-q", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "nodekit/solve.py" in names
+    assert {n.split("/")[0] for n in names} == {"nodekit", f"nodekit-{PROJECT['version']}.dist-info"}
