@@ -48,10 +48,10 @@ CONTROLLERS = {
 }
 
 
-def first_step(f, t, y, k0, t_end, tableau, norm, advance):
+def first_step(f, t, y, k0, t_end, order, norm, advance):
     """Size of the first step, as a positive float. One evaluation of f.
 
-    norm(v, y) -> float is the root mean square of v / (atol + rtol |y|).
+    order: of the error estimate. norm(v, y) -> float is the root mean square of v / (atol + rtol |y|).
     Source: Hairer, Nørsett, Wanner, Solving ODEs I, 1993, section II.4. Explained in lesson 04.
     """
     span, direction = abs(t_end - t), math.copysign(1.0, t_end - t)
@@ -63,7 +63,7 @@ def first_step(f, t, y, k0, t_end, tableau, norm, advance):
     if not d2 < math.inf:  # f is not finite so near to the start: let the loop find out where
         return h0
     largest = max(d1, d2)
-    h1 = max(1e-6, h0 * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** (1 / tableau.error_order)
+    h1 = max(1e-6, h0 * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** (1 / order)
     return min(100 * h0, h1, span)
 
 

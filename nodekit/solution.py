@@ -115,13 +115,11 @@ class SolveError(RuntimeError):
 class Trajectory:
     """The accepted steps of one solve, and dense output from them.
 
-    states[i] at times[i] starts step i, of size sizes[i]. The backend gives two functions: restep(t, y, h) -> the
-    slopes of that step, dense ones included, and inside(y, h, k, theta) -> the state within it.
+    states[i] at times[i] starts step i, of size sizes[i], which stepper.restep repeats (see loop.py).
     """
 
-    def __init__(self, t0, y0, restep, inside, stack):
-        self.times, self.sizes, self.states = [t0], [], [y0]
-        self.restep, self.inside, self.stack = restep, inside, stack
+    def __init__(self, t0, y0, stepper):
+        self.times, self.sizes, self.states, self.stepper = [t0], [], [y0], stepper
 
     def append(self, t, h, y):
         self.times.append(t)
@@ -139,15 +137,16 @@ class Trajectory:
             raise ValueError(f"t={float(wanted[outside][0])!r} is outside the solved interval [{low!r}, {high!r}].")
         sign = 1.0 if ends[1] >= ends[0] else -1.0
         held_by = np.searchsorted(sign * np.asarray(self.times), sign * wanted) - 1
-        states, i, k = [], None, None
+        states, i, inside = [], None, None
         for time, j in zip(wanted.tolist(), held_by.tolist(), strict=True):
             if j < 0:
                 states.append(self.states[0])
                 continue
             if j != i:
-                i, k = j, self.restep(self.times[j], self.states[j], self.sizes[j])
-            states.append(self.inside(self.states[j], self.sizes[j], k, (time - self.times[j]) / self.sizes[j]))
-        return states[0] if t.ndim == 0 else self.stack(states)
+                i, inside = j, self.stepper.restep(self.times[j], self.states[j], self.sizes[j])
+            states.append(inside((time - self.times[j]) / self.sizes[j]))
+        states = self.stepper.stack(states)
+        return states[0] if t.ndim == 0 else states
 
 
 def in_component(index):

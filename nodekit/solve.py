@@ -8,6 +8,7 @@ import numpy as np
 from nodekit import tableaus
 from nodekit.arrays import is_torch
 from nodekit.control import CONTROLLERS, Controller
+from nodekit.loop import integrate
 from nodekit.solution import SolveError
 
 
@@ -97,16 +98,14 @@ def solve(
         controller = CONTROLLERS[controller]
 
     if is_torch(y0):
-        from nodekit.torch_backend import explicit
+        from nodekit.torch_backend import explicit, state
     else:
-        from nodekit.numpy_backend import explicit
-    solution = explicit.integrate(
-        f,
-        y0,
+        from nodekit.numpy_backend import explicit, state
+    y0, atol = state.check_state(y0, atol)
+    solution = integrate(
+        explicit.stepper(f, y0, tableau, rtol, atol, fixed=step is not None),
+        state.flat(y0),
         times,
-        tableau,
-        rtol=rtol,
-        atol=atol,
         step=step,
         first_step=first_step,
         max_step=max_step,

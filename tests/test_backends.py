@@ -1,5 +1,6 @@
 """The two backends are twins: the same steps, the same states, the same cost; and torch is imported only on demand."""
 
+import importlib
 import subprocess
 import sys
 
@@ -54,14 +55,30 @@ def test_advance_of_each_backend_equals_the_plain_one(method):
             assert (np.abs(torch_explicit.advance(tensor, 0.1, weights, tensors).numpy() - plain) <= bound).all()
 
 
-def test_both_files_have_the_same_functions():
-    """The twins read side by side: every function of one has its namesake in the other."""
+@pytest.mark.parametrize(
+    ("name", "only_numpy", "only_torch"),
+    [
+        ("explicit", {"Slopes", "plan"}, set()),  # in place of torch's fused additions
+        ("state", set(), {"version"}),  # what a read-only array does in NumPy
+    ],
+)
+def test_both_files_have_the_same_names(name, only_numpy, only_torch):
+    """The twins read side by side: every class, method and function of one has its namesake in the other."""
 
-    def names(module):
-        return {n for n, v in vars(module).items() if getattr(v, "__module__", None) == module.__name__}
+    def names(backend):
+        module = importlib.import_module(f"nodekit.{backend}_backend.{name}")
+        own = {n: v for n, v in vars(module).items() if getattr(v, "__module__", None) == module.__name__}
+        methods = {
+            f"{n}.{m}"
+            for n, v in own.items()
+            if isinstance(v, type) and n not in only_numpy
+            for m in vars(v)
+            if callable(getattr(v, m))
+        }
+        return set(own) | methods
 
-    assert names(numpy_explicit) - names(torch_explicit) == {"Slopes", "plan"}  # in place of torch's fused additions
-    assert names(torch_explicit) - names(numpy_explicit) == {"version"}  # what a read-only array does in NumPy
+    assert names("numpy") - names("torch") == only_numpy
+    assert names("torch") - names("numpy") == only_torch
 
 
 def test_import_leaves_torch_alone():

@@ -1,8 +1,8 @@
-"""Explicit Runge–Kutta methods on NumPy arrays: the reference (built in lessons 03 and 04).
+"""Explicit Runge–Kutta steps on NumPy arrays: the reference (built in lessons 03 and 04).
 
-Its twin, with the same functions, is torch_backend/explicit.py. The state is kept flat, (d,), and shown to f in
-its own shape. autograd can differentiate through the loop: its boxes take the plain `advance` of step.py, ordinary
-arrays a faster one of equal value.
+Its twin, with the same names, is torch_backend/explicit.py; the loop around both is loop.py. The state is kept flat,
+(d,), and shown to f in its own shape. autograd can differentiate the steps: its boxes take the plain `advance` of
+step.py, ordinary arrays a faster one of equal value.
 """
 
 import math
@@ -13,31 +13,10 @@ import numpy as np
 from autograd.tracer import getval, isbox, trace_stack
 
 from nodekit import control
-from nodekit import solution as sol
-from nodekit.solution import Solution, Stats, Status, Steps, Trajectory
+from nodekit.numpy_backend.state import Field, first_not_finite, rms
+from nodekit.solution import Status, not_finite
 from nodekit.step import advance as plain_advance
 from nodekit.step import dense_slopes, interpolate, runge_kutta_step
-
-# So many steps in a row that give nan or infinity, each a fifth of the one before, and the solve gives up.
-MAX_NOT_FINITE = 20
-
-
-class Field:
-    """f on flat states: counts its calls, refuses a wrong shape, and protects y from changes in place."""
-
-    def __init__(self, f, shape):
-        self.f, self.shape, self.flat, self.nfev = f, shape, len(shape) == 1, 0
-
-    def __call__(self, t, y):
-        self.nfev += 1
-        if type(y) is np.ndarray:
-            y.flags.writeable = False
-        k = self.f(t, y if self.flat else y.reshape(self.shape))
-        if type(k) is not np.ndarray and not isbox(k):
-            k = anp.array(k)
-        if k.shape != self.shape:
-            raise ValueError(f"f returned shape {k.shape} at t = {t!r}, but y has shape {self.shape}.")
-        return k if self.flat else k.reshape(-1)
 
 
 class Slopes:
@@ -48,6 +27,7 @@ class Slopes:
 
     def __init__(self, rows, y):
         self.rows, self.n = np.empty((rows, y.size), y.dtype), 0
+        self.leading = [self.rows[:i] for i in range(rows + 1)]
 
     def append(self, k):
         self.rows[self.n] = k
@@ -66,8 +46,11 @@ class Slopes:
 
 def advance(y, h, weights, k):
     """`step.advance` on a `Slopes` buffer: equal to it up to rounding."""
-    increment = h * np.dot(weights, k.rows[: len(weights)])
-    return increment if y is None else y + increment
+    increment = weights.dot(k.leading[len(weights)])
+    increment *= h
+    if y is not None:
+        increment += y
+    return increment
 
 
 def plan(tableau, y):
@@ -89,142 +72,88 @@ def plan(tableau, y):
     return arrays, advance, Slopes(tableau.stages + len(tableau.dense_rows), y).empty
 
 
-def check_state(y0, atol):
-    """(y0, atol) as arrays of real or complex floats. Raises TypeError or ValueError for what cannot be a state."""
-    if not isbox(y0):
-        y0 = np.asarray(y0)
-    if y0.dtype.kind in "iub":
-        y0 = y0 * 1.0
-    if y0.dtype.kind not in "fc":
-        raise TypeError(f"y0 must hold numbers, got {y0.dtype} values. Give a NumPy array or a torch tensor.")
-    values = getval(y0)
-    if values.size == 0:
-        raise ValueError(f"y0 is empty (shape {values.shape}): there is nothing to solve.")
-    if not np.isfinite(values).all():
-        i = first_not_finite(values)
-        raise ValueError(f"y0 is {values[i]}{sol.in_component(i)}. Give a finite initial state.")
-    if np.ndim(atol):
-        if np.shape(atol) != values.shape:
-            raise ValueError(f"atol has shape {np.shape(atol)}, but y0 has shape {values.shape}.")
-        atol = np.asarray(atol, float).reshape(-1)
-    return y0, atol
+class ExplicitRungeKutta:
+    """A stepper (see loop.py) for a tableau. y0 (any shape) and atol as `state.check_state` returns them.
 
-
-def first_not_finite(values):
-    """Index of the first nan or infinity, as a tuple of ints."""
-    return tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-
-
-def rms(v):
-    """Root mean square of a flat real array, as a float."""
-    return math.sqrt(v.dot(v) / v.size)
-
-
-def error_ratio(y, y1, h, k, tableau, rtol, atol, advance):
-    """(ratio, scaled error): a step is good when its ratio <= 1. Values only: in a gradient, h is held."""
-    scale = atol + rtol * np.maximum(np.abs(getval(y)), np.abs(getval(y1)))
-    error = np.abs(getval(advance(None, h, tableau.b_error, k))) / scale
-    ratio = rms(error)
-    if tableau.b_error_low is not None and ratio > 0:  # dop853: Hairer, Nørsett, Wanner 1993, section II.10
-        low = rms(np.abs(getval(advance(None, h, tableau.b_error_low, k))) / scale)
-        ratio = ratio**2 / math.sqrt(ratio**2 + 0.01 * low**2)
-    return ratio, error
-
-
-def integrate(f, y0, times, tableau, *, rtol, atol, step, first_step, max_step, max_steps, controller):
-    """Solve from times[0] to times[-1]; arguments as `nodekit.solve` has checked them.
-
-    y0: array of any shape. times: floats; two of them mean every accepted step. Returns a Solution, also of a solve
-    that failed; raises TypeError or ValueError for a y0, an atol or an f that cannot be used.
+    fixed: take every step whatever its error. Raises ValueError or TypeError for an f that cannot be used.
     """
-    y0, atol = check_state(y0, atol)
-    shape, y = y0.shape, y0.reshape(-1)
-    field = Field(f, shape)
-    rk, advance, slopes = plan(tableau, y)
-    t, t_end = times[0], times[-1]
-    direction = math.copysign(1.0, t_end - t)
 
-    def restep(t, y, h):
-        k = runge_kutta_step(dense_field, t, y, h, rk, None, advance, slopes)[1]
-        return dense_slopes(dense_field, t, y, h, k, rk, advance)
+    def __init__(self, f, y0, tableau, rtol, atol, fixed):
+        self.field, self.again = Field(f, y0.shape), Field(f, y0.shape)  # dense output has a count of its own
+        self.shape, self.rtol, self.atol = y0.shape, rtol, atol
+        self.fixed, self.adaptive, self.error_order = fixed, tableau.adaptive, tableau.error_order
+        self.rk, self.advance, self.slopes = plan(tableau, y0.reshape(-1))
+        self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
 
-    def inside(y, h, k, theta):
-        return interpolate(y, h, k, rk, theta, advance).reshape(shape)
+    def start(self, t, y):
+        self.k0 = self.field(t, y) + 0.0  # a copy: f may use its array again
+        if np.iscomplexobj(getval(self.k0)) and not np.iscomplexobj(getval(y)):
+            raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
+        self.bad = "f", getval(self.k0)
+        return bool(np.isfinite(self.bad[1]).all())
 
-    dense_field = Field(f, shape)  # has a count of its own
-    trajectory = Trajectory(t, y, restep, inside, anp.stack)
-    stats, steps = Stats(), Steps()
-    outputs, next_output, every_step = [y], 1, len(times) == 2
-    history, rejections, not_finite = (1.0, 1.0), 0, 0
-    status, message = Status.SUCCESS, f"reached t = {t_end!r}"
+    def first_step(self, t, y, t_end):
+        norm = lambda v, y: rms(np.abs(getval(v)) / (self.atol + self.rtol * np.abs(getval(y))))  # noqa: E731
+        return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, plain_advance)
 
-    k0 = field(t, y) + 0.0  # a copy: f may use its array again
-    if np.iscomplexobj(getval(k0)) and not np.iscomplexobj(getval(y)):
-        raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
-    if not np.isfinite(getval(k0)).all():
-        i = first_not_finite(getval(k0).reshape(shape))
-        status, message = Status.NOT_FINITE, sol.not_finite("f", t, 0.0, i, getval(k0).reshape(shape)[i])
-    elif step is not None:
-        h = direction * step
-    else:
-        norm = lambda v, y: rms(np.abs(getval(v)) / (atol + rtol * np.abs(getval(y))))  # noqa: E731
-        h = first_step or control.first_step(field, t, y, k0, t_end, tableau, norm, plain_advance)
-        h = direction * min(h, max_step)
+    def attempt(self, t, y, h):
+        y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
+        self.step, self.bad = (t, y, h), ("the result of a step", getval(y1))
+        if not np.isfinite(self.bad[1]).all():
+            return y1, math.nan
+        return y1, 0.0 if self.fixed else self.error_ratio(y, y1, h)
 
-    while status is Status.SUCCESS and t != t_end:
-        if stats.n_accepted + stats.n_rejected == max_steps:
-            status = Status.MAX_STEPS
-            message = sol.max_steps_reached(max_steps, t, h, t_end, stats.n_rejected)
-            break
-        h, last = control.end_on(t, h, t_end)
-        y1, k = runge_kutta_step(field, t, y, h, rk, k0, advance, slopes)
-        ratio, error = math.nan, getval(y1)
-        if step is None:
-            ratio, error = error_ratio(y, y1, h, k, rk, rtol, atol, advance)
-        finite = bool(np.isfinite(getval(y1)).all()) and (step is not None or ratio < math.inf)
-        accepted = finite and (step is not None or ratio <= 1)
-        steps.append(t, h, ratio, accepted)
+    def error_ratio(self, y, y1, h):
+        """The norm that decides: a step is good when it is <= 1. Values only: in a gradient, h is held."""
+        scale = np.maximum(np.abs(getval(y)), np.abs(getval(y1)))
+        scale *= self.rtol
+        scale += self.atol
+        self.error = np.abs(getval(self.advance(None, h, self.rk.b_error, self.k))) / scale
+        ratio = rms(self.error)
+        if self.rk.b_error_low is not None and ratio > 0:  # dop853: Hairer, Nørsett, Wanner 1993, section II.10
+            low = rms(np.abs(getval(self.advance(None, h, self.rk.b_error_low, self.k))) / scale)
+            ratio = ratio**2 / math.sqrt(ratio**2 + 0.01 * low**2)
+        if not ratio < math.inf:
+            self.bad = "the result of a step", self.error
+        return ratio
 
-        if not accepted:
-            stats.n_rejected += 1
-            not_finite = 0 if finite else not_finite + 1
-            bad = error.reshape(shape) if not np.isfinite(error).all() else getval(y1).reshape(shape)
-            if not finite and (step is not None or not_finite == MAX_NOT_FINITE or control.too_small(t, h)):
-                i = first_not_finite(bad)
-                status, message = Status.NOT_FINITE, sol.not_finite("the result of a step", t, h, i, bad[i])
-                break
-            h *= controller.rejected(ratio if finite else math.inf, tableau.error_order)
-            if finite and control.too_small(t, h):
-                i = np.unravel_index(int(np.argmax(error)), shape)
-                status, message = Status.STEP_TOO_SMALL, sol.step_too_small(t, h, tuple(map(int, i)))
-                break
-            k0, rejections = k[0], rejections + 1
-            continue
+    def accept(self):
+        """The next step begins with the slope at the end of this one, where it is known."""
+        self.k0 = self.k[self.last] if self.last is not None and len(self.k) > self.last else None
 
-        t1 = t_end if last else t + h if step is None else times[0] + (stats.n_accepted + 1) * h
-        stats.n_accepted += 1
-        trajectory.append(t1, h, y1)
-        k0 = k[tableau.stages - 1] if tableau.fsal else None
-        while not every_step and (times[next_output] - t1) * direction <= 0:
-            if times[next_output] == t1:
-                outputs.append(y1)
-            else:
-                dense_slopes(field, t, y, h, k, rk, advance)
-                outputs.append(interpolate(y, h, k, rk, (times[next_output] - t) / h, advance))
-                k0 = k[tableau.stages - 1 if tableau.fsal else tableau.stages] if tableau.dense_rows else k0
-            next_output += 1
-            if next_output == len(times):
-                break
-        if step is None:
-            h *= controller.accepted(ratio, history, tableau.error_order, rejections > 0)
-            h = math.copysign(min(abs(h), max_step), h)
-            history, rejections, not_finite = (ratio, history[0]), 0, 0
-        t, y = t1, y1
+    def reject(self):
+        self.k0 = self.k[0]
 
-    stats.nfev = field.nfev
-    if every_step:
-        t_out, outputs = trajectory.times, trajectory.states
-    else:
-        t_out = times[: len(outputs)]
-    y_out = anp.stack([y.reshape(shape) for y in outputs])
-    return Solution(np.array(t_out), y_out, stats, steps.as_arrays(), status, message, trajectory)
+    def inside(self, theta):
+        t, y, h = self.step
+        dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance)
+        return interpolate(y, h, self.k, self.rk, theta, self.advance)
+
+    def restep(self, t, y, h):
+        """Repeat an accepted step: a function of theta that gives the states within it, in f's shape."""
+        k = runge_kutta_step(self.again, t, y, h, self.rk, None, self.advance, self.slopes)[1]
+        dense_slopes(self.again, t, y, h, k, self.rk, self.advance)
+        return lambda theta: interpolate(y, h, k, self.rk, theta, self.advance)
+
+    def trouble(self, t, h):
+        what, values = self.bad
+        values = values.reshape(self.shape)
+        i = first_not_finite(values)
+        return Status.NOT_FINITE, not_finite(what, t, h, i, values[i])
+
+    def worst(self):
+        return tuple(int(i) for i in np.unravel_index(int(np.argmax(self.error)), self.shape))
+
+    def count(self):
+        return {"nfev": self.field.nfev}
+
+    def stack(self, ys):
+        return anp.stack([y.reshape(self.shape) for y in ys])
+
+    def times(self, ts):
+        return np.array(ts)
+
+
+def stepper(f, y0, tableau, rtol, atol, fixed):
+    """The stepper of an explicit tableau."""
+    return ExplicitRungeKutta(f, y0, tableau, rtol, atol, fixed)

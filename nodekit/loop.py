@@ -1,0 +1,96 @@
+"""The loop around the steps: sizes, outputs, statistics, failures. Both backends and all families of methods share it.
+
+A *stepper* knows how one step of its family is attempted on its backend's arrays; the loop decides, in plain floats,
+which attempts count and how long the next one is. Built in lessons 03 (fixed steps) and 04 (adaptive ones).
+
+What the loop asks of a stepper:
+
+    stepper.adaptive, stepper.error_order  whether it estimates errors, and the order of the estimate
+    stepper.start(t, y)                    evaluate f at the start; False if that is not finite
+    stepper.first_step(t, y, t_end)        a first step size (adaptive only)
+    stepper.attempt(t, y, h)               -> (y1, ratio): the error ratio, 0 without an estimate, nan or inf if the
+                                           step cannot be taken (nan, infinity, an iteration that did not converge)
+    stepper.accept(), stepper.reject()     what became of that attempt
+    stepper.inside(theta)                  the state within the step attempted last; restep(t, y, h) repeats a step
+    stepper.trouble(t, h)                  (status, message) for an attempt that could not be taken
+    stepper.worst()                        index of the component with the largest error of the last attempt
+    stepper.stack(ys), stepper.times(ts)   states as one array in f's shape, times as an array
+    stepper.count()                        dict of nfev, njev, nlu
+"""
+
+import math
+
+from nodekit import control
+from nodekit.solution import Solution, Stats, Status, Steps, Trajectory, max_steps_reached, step_too_small
+
+# So many attempts in a row that cannot be taken, each a fifth of the one before, and the solve gives up.
+MAX_REFUSED = 20
+
+
+def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, controller):
+    """Solve from times[0] to times[-1]; arguments as `nodekit.solve` has checked them.
+
+    y: the state as the stepper keeps it. times: floats; two of them mean every accepted step. Returns a Solution,
+    also of a solve that failed.
+    """
+    t, t_end = times[0], times[-1]
+    direction = math.copysign(1.0, t_end - t)
+    adaptive, q = step is None, stepper.error_order
+    stats, steps, trajectory = Stats(), Steps(), Trajectory(t, y, stepper)
+    outputs, next_output = [y], 1 if len(times) > 2 else None
+    history, rejections, refused = (1.0, 1.0), 0, 0
+    status, message = Status.SUCCESS, f"reached t = {t_end!r}"
+
+    if not stepper.start(t, y):
+        status, message = stepper.trouble(t, 0.0)
+    elif adaptive:
+        h = direction * min(first_step or stepper.first_step(t, y, t_end), max_step)
+    else:
+        h = direction * step
+
+    while status is Status.SUCCESS and t != t_end:
+        if len(steps.t) == max_steps:
+            status = Status.MAX_STEPS
+            message = max_steps_reached(max_steps, t, h, t_end, stats.n_rejected)
+            break
+        h, last = control.end_on(t, h, t_end)
+        y1, ratio = stepper.attempt(t, y, h)
+        accepted = ratio <= 1  # false for nan
+        steps.append(t, h, ratio if adaptive else math.nan, accepted)
+
+        if not accepted:
+            stepper.reject()
+            stats.n_rejected, rejections = stats.n_rejected + 1, rejections + 1
+            refused = 0 if ratio < math.inf else refused + 1
+            if refused and (not adaptive or refused == MAX_REFUSED or control.too_small(t, h)):
+                status, message = stepper.trouble(t, h)
+                break
+            h *= controller.rejected(ratio, q)
+            if control.too_small(t, h) and not refused:
+                status, message = Status.STEP_TOO_SMALL, step_too_small(t, h, stepper.worst())
+                break
+            continue
+
+        # t0 + n h, and not a sum of n terms: its rounding errors would grow.
+        t1 = t_end if last else t + h if adaptive else times[0] + (stats.n_accepted + 1) * h
+        stats.n_accepted += 1
+        trajectory.append(t1, h, y1)
+        while next_output and (times[next_output] - t1) * direction <= 0:
+            at_end = times[next_output] == t1
+            outputs.append(y1 if at_end else stepper.inside((times[next_output] - t) / h))
+            next_output = next_output + 1 if next_output + 1 < len(times) else None
+        stepper.accept()
+        if adaptive:
+            h *= controller.accepted(ratio, history, q, rejections > 0)
+            h = math.copysign(min(abs(h), max_step), h)
+            history, rejections, refused = (ratio, history[0]), 0, 0
+        t, y = t1, y1
+
+    for name, value in stepper.count().items():
+        setattr(stats, name, value)
+    if len(times) == 2:
+        t_out, outputs = trajectory.times, trajectory.states
+    else:
+        t_out = times[: len(outputs)]
+    t_out, y_out = stepper.times(t_out), stepper.stack(outputs)
+    return Solution(t_out, y_out, stats, steps.as_arrays(), status, message, trajectory)

@@ -1,0 +1,63 @@
+"""States on the NumPy backend: what can be one, and f as the steppers call it (used from lesson 03 on)."""
+
+import math
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.tracer import getval, isbox
+
+from nodekit.solution import in_component
+
+
+class Field:
+    """f on flat states: counts its calls, refuses a wrong shape, and protects y from changes in place."""
+
+    def __init__(self, f, shape):
+        self.f, self.shape, self.flat, self.nfev = f, shape, len(shape) == 1, 0
+
+    def __call__(self, t, y):
+        self.nfev += 1
+        if type(y) is np.ndarray:
+            y.flags.writeable = False
+        k = self.f(t, y if self.flat else y.reshape(self.shape))
+        if type(k) is not np.ndarray and not isbox(k):
+            k = anp.array(k)
+        if k.shape != self.shape:
+            raise ValueError(f"f returned shape {k.shape} at t = {t!r}, but y has shape {self.shape}.")
+        return k if self.flat else k.reshape(-1)
+
+
+def check_state(y0, atol):
+    """(y0, atol): arrays of real or complex floats, atol flat. Raises TypeError or ValueError for no state."""
+    if not isbox(y0):
+        y0 = np.asarray(y0)
+    if y0.dtype.kind in "iub":
+        y0 = y0 * 1.0
+    if y0.dtype.kind not in "fc":
+        raise TypeError(f"y0 must hold numbers, got {y0.dtype} values. Give a NumPy array or a torch tensor.")
+    values = getval(y0)
+    if values.size == 0:
+        raise ValueError(f"y0 is empty (shape {values.shape}): there is nothing to solve.")
+    if not np.isfinite(values).all():
+        i = first_not_finite(values)
+        raise ValueError(f"y0 is {values[i]}{in_component(i)}. Give a finite initial state.")
+    if np.ndim(atol):
+        if np.shape(atol) != values.shape:
+            raise ValueError(f"atol has shape {np.shape(atol)}, but y0 has shape {values.shape}.")
+        atol = np.asarray(atol, float).reshape(-1)
+    return y0, atol
+
+
+def flat(y0):
+    """The state as the steppers keep it: (d,), and not y0 itself, which stays the caller's to change."""
+    return y0.reshape(-1) + 0.0
+
+
+def first_not_finite(values):
+    """Index of the first nan or infinity, as a tuple of ints."""
+    return tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+
+
+def rms(v):
+    """Root mean square of a flat real array, as a float."""
+    return math.sqrt(v.dot(v) / v.size)

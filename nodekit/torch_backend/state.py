@@ -1,0 +1,67 @@
+"""States on the torch backend: what can be one, and f as the steppers call it (used from lesson 03 on).
+
+Times and step sizes are Python floats, float64 whatever the state's dtype; f receives the time as a 0-d tensor of
+the state's (real) dtype.
+"""
+
+import math
+
+import torch
+
+from nodekit.solution import in_component
+
+
+class Field:
+    """f with the time as a tensor: counts its calls, refuses a wrong shape, and changes in place of y or of a slope."""
+
+    def __init__(self, f, y0):
+        self.f, self.shape, self.nfev = f, y0.shape, 0
+        self.time = {"dtype": y0.real.dtype, "device": y0.device}
+        self.last, self.last_version = y0, version(y0)
+
+    def __call__(self, t, y):
+        self.nfev += 1
+        before = version(y)
+        k = self.f(torch.tensor(t, **self.time), y)
+        if not isinstance(k, torch.Tensor):
+            raise TypeError(f"f returned {type(k).__name__} at t = {t!r}, but y is a torch tensor. Return a tensor.")
+        if k.shape != self.shape:
+            raise ValueError(f"f returned shape {tuple(k.shape)} at t = {t!r}, but y has shape {tuple(self.shape)}.")
+        if version(y) != before:
+            raise ValueError(f"f changed y in place at t = {t!r}. Work on a copy, as in y = y.clone().")
+        if version(self.last) != self.last_version:
+            raise ValueError(f"f wrote into the tensor that it returned before (seen at t = {t!r}). Return a new one.")
+        self.last, self.last_version = k, version(k)
+        return k
+
+
+def version(x):
+    """How often x was changed in place; 0 under torch.inference_mode, which does not count."""
+    return 0 if x.is_inference() else x._version
+
+
+def check_state(y0, atol):
+    """(y0, atol): a tensor of real or complex floats. Raises TypeError or ValueError for what cannot be a state."""
+    if not (y0.is_floating_point() or y0.is_complex()):
+        y0 = y0.to(torch.float64)
+    if y0.numel() == 0:
+        raise ValueError(f"y0 is empty (shape {tuple(y0.shape)}): there is nothing to solve.")
+    if not torch.isfinite(y0).all():
+        i = first_not_finite(y0)
+        raise ValueError(f"y0 is {y0[i].item()}{in_component(i)}. Give a finite initial state.")
+    return y0, atol
+
+
+def flat(y0):
+    """The state as the steppers keep it: on torch, in its own shape."""
+    return y0
+
+
+def first_not_finite(values):
+    """Index of the first nan or infinity, as a tuple of ints."""
+    return tuple((~torch.isfinite(values)).nonzero()[0].tolist())
+
+
+def rms(v):
+    """Root mean square of a real tensor, as a 0-d tensor."""
+    return torch.linalg.vector_norm(v) / math.sqrt(v.numel())
