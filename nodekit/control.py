@@ -26,8 +26,10 @@ class Controller:
 
     def accepted(self, ratio, history, q, after_rejection):
         """Factor for the next step. `history` holds the ratios of the two accepted steps before this one."""
-        r0, r1, r2 = (max(r, 1e-10) for r in (ratio, *history))
-        factor = self.safety * (r0**-self.beta1 * r1**-self.beta2 * r2**-self.beta3) ** (1 / q)
+        factor = self.safety * max(ratio, 1e-10) ** (-self.beta1 / q)
+        for r, beta in zip(history, (self.beta2, self.beta3), strict=True):
+            if beta:
+                factor *= max(r, 1e-10) ** (-beta / q)
         # A step that had to be repeated was near the limit: do not grow at once.
         return max(self.min_factor, min(factor, 1.0 if after_rejection else self.max_factor))
 

@@ -13,7 +13,7 @@ import numpy as np
 from autograd.tracer import getval, isbox, trace_stack
 
 from nodekit import control
-from nodekit.numpy_backend.state import Field, first_not_finite, rms
+from nodekit.numpy_backend.state import Field, all_finite, first_not_finite, rms
 from nodekit.solution import Status, not_finite
 from nodekit.step import advance as plain_advance
 from nodekit.step import dense_slopes, interpolate, runge_kutta_step
@@ -30,8 +30,9 @@ class Slopes:
         self.leading = [self.rows[:i] for i in range(rows + 1)]
 
     def append(self, k):
-        self.rows[self.n] = k
-        self.n += 1
+        n = self.n
+        self.rows[n] = k
+        self.n = n + 1
 
     def __len__(self):
         return self.n
@@ -89,8 +90,8 @@ class ExplicitRungeKutta:
         self.k0 = self.field(t, y) + 0.0  # a copy: f may use its array again
         if np.iscomplexobj(getval(self.k0)) and not np.iscomplexobj(getval(y)):
             raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
-        self.bad = "f", getval(self.k0)
-        return bool(np.isfinite(self.bad[1]).all())
+        self.bad, self.size = ("f", getval(self.k0)), np.abs(getval(y))
+        return all_finite(self.bad[1])
 
     def first_step(self, t, y, t_end):
         norm = lambda v, y: rms(np.abs(getval(v)) / (self.atol + self.rtol * np.abs(getval(y))))  # noqa: E731
@@ -99,16 +100,18 @@ class ExplicitRungeKutta:
     def attempt(self, t, y, h):
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
         self.step, self.bad = (t, y, h), ("the result of a step", getval(y1))
-        if not np.isfinite(self.bad[1]).all():
+        if not all_finite(self.bad[1]):
             return y1, math.nan
         return y1, 0.0 if self.fixed else self.error_ratio(y, y1, h)
 
     def error_ratio(self, y, y1, h):
         """The norm that decides: a step is good when it is <= 1. Values only: in a gradient, h is held."""
-        scale = np.maximum(np.abs(getval(y)), np.abs(getval(y1)))
+        self.size1 = np.abs(getval(y1))
+        scale = np.maximum(self.size, self.size1)
         scale *= self.rtol
         scale += self.atol
-        self.error = np.abs(getval(self.advance(None, h, self.rk.b_error, self.k))) / scale
+        self.error = np.abs(getval(self.advance(None, h, self.rk.b_error, self.k)))
+        self.error /= scale
         ratio = rms(self.error)
         if self.rk.b_error_low is not None and ratio > 0:  # dop853: Hairer, Nørsett, Wanner 1993, section II.10
             low = rms(np.abs(getval(self.advance(None, h, self.rk.b_error_low, self.k))) / scale)
@@ -120,6 +123,8 @@ class ExplicitRungeKutta:
     def accept(self):
         """The next step begins with the slope at the end of this one, where it is known."""
         self.k0 = self.k[self.last] if self.last is not None and len(self.k) > self.last else None
+        if not self.fixed:
+            self.size = self.size1
 
     def reject(self):
         self.k0 = self.k[0]

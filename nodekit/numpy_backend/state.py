@@ -1,5 +1,6 @@
 """States on the NumPy backend: what can be one, and f as the steppers call it (used from lesson 03 on)."""
 
+import cmath
 import math
 
 import autograd.numpy as anp
@@ -18,7 +19,7 @@ class Field:
     def __call__(self, t, y):
         self.nfev += 1
         if type(y) is np.ndarray:
-            y.flags.writeable = False
+            y.setflags(write=False)
         k = self.f(t, y if self.flat else y.reshape(self.shape))
         if type(k) is not np.ndarray and not isbox(k):
             k = anp.array(k)
@@ -51,6 +52,11 @@ def check_state(y0, atol):
 def flat(y0):
     """The state as the steppers keep it: (d,), and not y0 itself, which stays the caller's to change."""
     return y0.reshape(-1) + 0.0
+
+
+def all_finite(v):
+    """Whether a flat array holds neither nan nor infinity. The square is one quick pass; it may overflow, though."""
+    return cmath.isfinite(v.dot(v)) or bool(np.isfinite(v).all())
 
 
 def first_not_finite(values):
