@@ -11,7 +11,10 @@ What the loop asks of a stepper:
     stepper.attempt(t, y, h)               -> (y1, ratio): the error ratio, 0 without an estimate, nan or inf if the
                                            step cannot be taken (nan, infinity, an iteration that did not converge)
     stepper.accept(), stepper.reject()     what became of that attempt
-    stepper.inside(theta)                  the state within the step attempted last; restep(t, y, h) repeats a step
+    stepper.factor(ratio, accepted)        next step size / this one where the method decides it itself, else None
+    stepper.inside(theta)                  the state within the step attempted last
+    stepper.keep()                         what restep needs beyond t, y and h; None for most
+    stepper.restep(t, y, h, kept)          a function of theta: the states within an accepted step
     stepper.trouble(t, h)                  (status, message) for an attempt that could not be taken
     stepper.worst()                        index of the component with the largest error of the last attempt
     stepper.stack(ys), stepper.times(ts)   states as one array in f's shape, times as an array
@@ -35,7 +38,7 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
     """
     t, t_end = times[0], times[-1]
     direction = math.copysign(1.0, t_end - t)
-    adaptive, q = step is None, stepper.error_order
+    adaptive = step is None
     stats, steps, trajectory = Stats(), Steps(), Trajectory(t, y, stepper)
     outputs, next_output = [y], 1 if len(times) > 2 else None
     history, rejections, refused = (1.0, 1.0), 0, 0
@@ -65,7 +68,7 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
             if refused and (not adaptive or refused == MAX_REFUSED or control.too_small(t, h)):
                 status, message = stepper.trouble(t, h)
                 break
-            h *= controller.rejected(ratio, q)
+            h *= stepper.factor(ratio, False) or controller.rejected(ratio, stepper.error_order)
             if control.too_small(t, h) and not refused:
                 status, message = Status.STEP_TOO_SMALL, step_too_small(t, h, stepper.worst())
                 break
@@ -74,14 +77,15 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
         # t0 + n h, and not a sum of n terms: its rounding errors would grow.
         t1 = t_end if last else t + h if adaptive else times[0] + (stats.n_accepted + 1) * h
         stats.n_accepted += 1
-        trajectory.append(t1, h, y1)
+        trajectory.append(t1, h, y1, stepper.keep())
         while next_output and (times[next_output] - t1) * direction <= 0:
             at_end = times[next_output] == t1
             outputs.append(y1 if at_end else stepper.inside((times[next_output] - t) / h))
             next_output = next_output + 1 if next_output + 1 < len(times) else None
         stepper.accept()
         if adaptive:
-            h *= controller.accepted(ratio, history, q, rejections > 0)
+            order = stepper.error_order
+            h *= stepper.factor(ratio, True) or controller.accepted(ratio, history, order, rejections > 0)
             h = math.copysign(min(abs(h), max_step), h)
             history, rejections, refused = (ratio, history[0]), 0, 0
         t, y = t1, y1

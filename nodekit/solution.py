@@ -119,12 +119,13 @@ class Trajectory:
     """
 
     def __init__(self, t0, y0, stepper):
-        self.times, self.sizes, self.states, self.stepper = [t0], [], [y0], stepper
+        self.times, self.sizes, self.states, self.kept, self.stepper = [t0], [], [y0], [], stepper
 
-    def append(self, t, h, y):
+    def append(self, t, h, y, kept):
         self.times.append(t)
         self.sizes.append(h)
         self.states.append(y)
+        self.kept.append(kept)
 
     def __call__(self, t):
         """States at the time or times t. Raises ValueError outside the solved part."""
@@ -143,7 +144,7 @@ class Trajectory:
                 states.append(self.states[0])
                 continue
             if j != i:
-                i, inside = j, self.stepper.restep(self.times[j], self.states[j], self.sizes[j])
+                i, inside = j, self.stepper.restep(self.times[j], self.states[j], self.sizes[j], self.kept[j])
             states.append(inside((time - self.times[j]) / self.sizes[j]))
         states = self.stepper.stack(states)
         return states[0] if t.ndim == 0 else states

@@ -1,11 +1,12 @@
 """solve(): check the arguments once, look the method up, call the backend (built in lessons 03 and 04)."""
 
 import math
+from importlib import import_module
 from numbers import Real
 
 import numpy as np
 
-from nodekit import tableaus
+from nodekit import methods
 from nodekit.arrays import is_torch
 from nodekit.control import CONTROLLERS, Controller
 from nodekit.loop import integrate
@@ -40,7 +41,7 @@ def solve(
     t : (t0, t1), or (n,) output times
         Two times: the solution holds every accepted step. More: strictly increasing or decreasing output times.
     method : str or Tableau
-        A name in `nodekit.tableaus.METHODS`. Default: dopri5.
+        A name in `nodekit.methods.METHODS`. Default: dopri5.
     rtol, atol : float > 0; atol may be an array of y0's shape (NumPy backend)
         A step is accepted when the root mean square of (error estimate) / (atol + rtol max(|y|, |y1|)) is at
         most 1. They bound the error of a step, not that of the solution.
@@ -72,13 +73,13 @@ def solve(
     """
     if not callable(f):
         raise TypeError(f"f must be a function f(t, y), got {type(f).__name__}. The order is solve(f, y0, t).")
-    tableau = tableaus.get(method)
+    method = methods.get(method)
     times = _times(t)
     _positive("rtol", rtol)
     if not np.all(np.asarray(atol, float) > 0):
         raise ValueError(f"atol={atol!r} must be greater than 0.")
-    if step is None and not tableau.adaptive:
-        raise ValueError(f"method={tableau.name!r} has no error estimate: give it a step size, as in step=0.01.")
+    if step is None and not method.adaptive:
+        raise ValueError(f"method={method.name!r} has no error estimate: give it a step size, as in step=0.01.")
     if step is not None:
         _positive("step", step)
         needed = math.ceil(abs(times[-1] - times[0]) / step)
@@ -97,13 +98,12 @@ def solve(
             raise ValueError(f"controller={controller!r} is not known. Choose one of: {', '.join(CONTROLLERS)}.")
         controller = CONTROLLERS[controller]
 
-    if is_torch(y0):
-        from nodekit.torch_backend import explicit, state
-    else:
-        from nodekit.numpy_backend import explicit, state
+    backend = "torch" if is_torch(y0) else "numpy"
+    state = import_module(f"nodekit.{backend}_backend.state")
+    family = import_module(f"nodekit.{backend}_backend.{method.family}")
     y0, atol = state.check_state(y0, atol)
     solution = integrate(
-        explicit.stepper(f, y0, tableau, rtol, atol, fixed=step is not None),
+        family.stepper(f, y0, method, rtol, atol, fixed=step is not None),
         state.flat(y0),
         times,
         step=step,

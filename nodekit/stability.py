@@ -5,7 +5,7 @@ On y' = λy a step multiplies y by R(hλ). The method is stable there when |R(z)
 
 import numpy as np
 
-from nodekit import tableaus
+from nodekit import methods
 
 
 def stability_function(tableau, z):
@@ -15,7 +15,7 @@ def stability_function(tableau, z):
     Raises ValueError for an unknown name. Source: Hairer, Wanner, Solving Ordinary Differential Equations II,
     1996, section IV.2: the stages of y' = λy with y = 1 and h = 1, written as k_i = z (1 + Σ a_ij k_j).
     """
-    tableau = tableaus.get(tableau)
+    tableau = methods.get(tableau)
     z = np.asarray(z, complex)
     k = []
     for a_i in tableau.a:

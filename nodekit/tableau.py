@@ -66,6 +66,7 @@ class Tableau:
     dense_rows: tuple[Row, ...] = ()
     dense_weights: tuple[tuple[float, ...], ...] | None = None
     dense_order: int | None = None
+    family = "explicit"  # the module of a backend that takes its steps
 
     def __post_init__(self):
         if self.dense_weights is None:

@@ -133,15 +133,3 @@ TSIT5 = Tableau(
 )
 
 METHODS = {m.name: m for m in (*_LOW_ORDER, DOPRI5, TSIT5, DOPRI8, DOP853)}
-
-
-def get(name):
-    """The tableau called `name`; a `Tableau` is returned as it is.
-
-    Raises ValueError, listing the names, when there is no such method.
-    """
-    if isinstance(name, Tableau):
-        return name
-    if name not in METHODS:
-        raise ValueError(f"method={name!r} is not known. Choose one of: {', '.join(METHODS)}.")
-    return METHODS[name]

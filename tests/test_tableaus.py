@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rooted_trees import residual, trees
 
-from nodekit import tableaus
+from nodekit import methods
 from nodekit.tableau import Row, Tableau
 from nodekit.tableaus import METHODS
 
@@ -122,5 +122,5 @@ def test_bad_tableau_is_refused(change, words):
 def test_unknown_method_lists_the_known_ones():
     """get('rk5') raises ValueError that repeats the name and lists the methods."""
     with pytest.raises(ValueError, match="'rk5' is not known") as error:
-        tableaus.get("rk5")
-    assert all(name in str(error.value) for name in METHODS)
+        methods.get("rk5")
+    assert all(name in str(error.value) for name in methods.METHODS)

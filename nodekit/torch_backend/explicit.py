@@ -79,7 +79,13 @@ class ExplicitRungeKutta:
         dense_slopes(self.field, t, y, h, self.k, self.rk, advance)
         return interpolate(y, h, self.k, self.rk, theta, advance)
 
-    def restep(self, t, y, h):
+    def factor(self, ratio, accepted):
+        return None
+
+    def keep(self):
+        return None
+
+    def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it."""
         k = runge_kutta_step(self.again, t, y, h, self.rk, None, advance)[1]
         dense_slopes(self.again, t, y, h, k, self.rk, advance)
@@ -103,6 +109,6 @@ class ExplicitRungeKutta:
         return torch.tensor(ts, dtype=torch.float64)
 
 
-def stepper(f, y0, tableau, rtol, atol, fixed):
-    """The stepper of an explicit tableau."""
+def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):
+    """The stepper of an explicit tableau; it needs no Jacobian."""
     return ExplicitRungeKutta(f, y0, tableau, rtol, atol, fixed)
