@@ -8,8 +8,9 @@ A NumPy reference to read and a PyTorch engine to train with, behind one functio
 torch is imported only when a torch tensor arrives.
 """
 
+from nodekit.events import event
 from nodekit.solution import Solution, SolveError
 from nodekit.solve import solve
 
-__all__ = ["Solution", "SolveError", "solve"]
+__all__ = ["Solution", "SolveError", "event", "solve"]
 __version__ = "0.1.0"

@@ -17,6 +17,7 @@ What the loop asks of a stepper:
     stepper.restep(t, y, h, kept)          a function of theta: the states within an accepted step
     stepper.trouble(t, h)                  (status, message) for an attempt that could not be taken
     stepper.worst()                        index of the component with the largest error of the last attempt
+    stepper.show(y)                        the state in f's shape
     stepper.stack(ys), stepper.times(ts)   states as one array in f's shape, times as an array
     stepper.count()                        dict of nfev, njev, nlu
 """
@@ -24,13 +25,14 @@ What the loop asks of a stepper:
 import math
 
 from nodekit import control
+from nodekit.events import Watch
 from nodekit.solution import Solution, Stats, Status, Steps, Trajectory, max_steps_reached, step_too_small
 
 # So many attempts in a row that cannot be taken, each a fifth of the one before, and the solve gives up.
 MAX_REFUSED = 20
 
 
-def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, controller):
+def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, controller, events=None):
     """Solve from times[0] to times[-1]; arguments as `nodekit.solve` has checked them.
 
     y: the state as the stepper keeps it. times: floats; two of them mean every accepted step. Returns a Solution,
@@ -43,6 +45,7 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
     outputs, next_output = [y], 1 if len(times) > 2 else None
     history, rejections, refused = (1.0, 1.0), 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
+    watch = Watch(events, stepper)
 
     if not stepper.start(t, y):
         status, message = stepper.trouble(t, 0.0)
@@ -50,6 +53,8 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
         h = direction * min(first_step or stepper.first_step(t, y, t_end), max_step)
     else:
         h = direction * step
+    if status is Status.SUCCESS:
+        watch.start(t, y)
 
     while status is Status.SUCCESS and t != t_end:
         if len(steps.t) == max_steps:
@@ -77,11 +82,18 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
         # t0 + n h, and not a sum of n terms: its rounding errors would grow.
         t1 = t_end if last else t + h if adaptive else times[0] + (stats.n_accepted + 1) * h
         stats.n_accepted += 1
+        stop = watch.after(t, h, t1, y1) if watch.events else None
+        if stop:
+            t1, y1 = stop
+            status, message = Status.TERMINATED, f"a terminal event ended the solve at t = {t1!r}"
         trajectory.append(t1, h, y1, stepper.keep())
         while next_output and (times[next_output] - t1) * direction <= 0:
             at_end = times[next_output] == t1
             outputs.append(y1 if at_end else stepper.inside((times[next_output] - t) / h))
             next_output = next_output + 1 if next_output + 1 < len(times) else None
+        if stop and len(times) > 2 and times[len(outputs) - 1] != t1:
+            outputs.append(y1)  # an ended solve ends with its event
+            times = [*times[: len(outputs) - 1], t1]
         stepper.accept()
         if adaptive:
             order = stepper.error_order
@@ -97,4 +109,6 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
     else:
         t_out = times[: len(outputs)]
     t_out, y_out = stepper.times(t_out), stepper.stack(outputs)
-    return Solution(t_out, y_out, stats, steps.as_arrays(), status, message, trajectory)
+    t_events = [stepper.times(ts) for ts in watch.t_events]
+    y_events = [stepper.stack(ys) if ys else y_out[:0] for ys in watch.y_events]
+    return Solution(t_out, y_out, stats, steps.as_arrays(), status, message, t_events, y_events, trajectory)

@@ -11,6 +11,7 @@ class Status(Enum):
     """Why the solve stopped."""
 
     SUCCESS = "reached the end"
+    TERMINATED = "a terminal event ended it"
     MAX_STEPS = "max_steps was reached"
     STEP_TOO_SMALL = "the step size fell below rounding"
     NOT_FINITE = "f or the state is not finite"
@@ -70,6 +71,8 @@ class Solution:
     status : Status
     message : str
         Why it stopped, in words: what happened, where, and what to try.
+    t_events, y_events : lists, one entry an event
+        The times (n,) of its zeros, and the states (n, *y0.shape) there. A terminal event also ends t and y.
 
     Call it for dense output: `sol(t)` with a time, or an array of times, within the interval. It repeats the step
     that holds each time (nothing but its start is stored), so it calls f again; those calls are not in `stats`.
@@ -82,12 +85,14 @@ class Solution:
     steps: Steps
     status: Status
     message: str
+    t_events: list = field(default_factory=list)
+    y_events: list = field(default_factory=list)
     _dense: Any = field(default=None, repr=False)
 
     @property
     def success(self):
-        """Whether the solve reached the end."""
-        return self.status is Status.SUCCESS
+        """Whether the solve reached the end, or the terminal event that was to end it."""
+        return self.status in (Status.SUCCESS, Status.TERMINATED)
 
     def __call__(self, t):
         """The state at time t: shape y0.shape for a number, (n, *y0.shape) for n times.

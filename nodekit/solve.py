@@ -25,6 +25,7 @@ def solve(
     max_step=math.inf,
     max_steps=10_000,
     controller="I",
+    events=None,
     throw=True,
 ):
     """Solve dy/dt = f(t, y), y(t[0]) = y0.
@@ -53,6 +54,8 @@ def solve(
     max_steps : int
         Largest number of attempted steps.
     controller : "I", "PI", "PID" or a `nodekit.control.Controller`
+    events : function g(t, y) -> number, or a list of them
+        Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions.
     throw : bool
         Whether a failure raises SolveError (with the part that was solved in `.solution`), or is returned with its
         status and message.
@@ -111,6 +114,7 @@ def solve(
         max_step=max_step,
         max_steps=max_steps,
         controller=controller,
+        events=events,
     )
     if throw and not solution.success:
         raise SolveError(solution)

@@ -102,6 +102,9 @@ class ExplicitRungeKutta:
     def count(self):
         return {"nfev": self.field.nfev}
 
+    def show(self, y):
+        return y
+
     def stack(self, ys):
         return torch.stack(ys)
 
