@@ -8,13 +8,11 @@ step.py, ordinary arrays a faster one of equal value.
 import math
 from types import SimpleNamespace
 
-import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval, isbox, trace_stack
 
 from nodekit import control
-from nodekit.numpy_backend.state import Field, all_finite, first_not_finite, rms
-from nodekit.solution import Status, not_finite
+from nodekit.numpy_backend.state import Stepper, all_finite, rms
 from nodekit.step import advance as plain_advance
 from nodekit.step import dense_slopes, interpolate, runge_kutta_step
 
@@ -73,29 +71,22 @@ def plan(tableau, y):
     return arrays, advance, Slopes(tableau.stages + len(tableau.dense_rows), y).empty
 
 
-class ExplicitRungeKutta:
-    """A stepper (see loop.py) for a tableau. y0 (any shape) and atol as `state.check_state` returns them.
-
-    fixed: take every step whatever its error. Raises ValueError or TypeError for an f that cannot be used.
-    """
+class ExplicitRungeKutta(Stepper):
+    """A stepper (see loop.py) for a tableau."""
 
     def __init__(self, f, y0, tableau, rtol, atol, fixed):
-        self.field, self.again = Field(f, y0.shape), Field(f, y0.shape)  # dense output has a count of its own
-        self.shape, self.rtol, self.atol = y0.shape, rtol, atol
-        self.fixed, self.adaptive, self.error_order = fixed, tableau.adaptive, tableau.error_order
+        super().__init__(f, y0, rtol, atol, fixed)
+        self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.rk, self.advance, self.slopes = plan(tableau, y0.reshape(-1))
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
-
-    def start(self, t, y):
-        self.k0 = self.field(t, y) + 0.0  # a copy: f may use its array again
-        if np.iscomplexobj(getval(self.k0)) and not np.iscomplexobj(getval(y)):
-            raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
-        self.bad, self.size = ("f", getval(self.k0)), np.abs(getval(y))
-        return all_finite(self.bad[1])
 
     def first_step(self, t, y, t_end):
         norm = lambda v, y: rms(np.abs(getval(v)) / (self.atol + self.rtol * np.abs(getval(y))))  # noqa: E731
         return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, plain_advance)
+
+    def start(self, t, y):
+        self.size = np.abs(getval(y))
+        return super().start(t, y)
 
     def attempt(self, t, y, h):
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
@@ -134,38 +125,11 @@ class ExplicitRungeKutta:
         dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance)
         return interpolate(y, h, self.k, self.rk, theta, self.advance)
 
-    def factor(self, ratio, accepted):
-        return None
-
-    def keep(self):
-        return None
-
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it, in f's shape."""
         k = runge_kutta_step(self.again, t, y, h, self.rk, None, self.advance, self.slopes)[1]
         dense_slopes(self.again, t, y, h, k, self.rk, self.advance)
         return lambda theta: interpolate(y, h, k, self.rk, theta, self.advance)
-
-    def trouble(self, t, h):
-        what, values = self.bad
-        values = values.reshape(self.shape)
-        i = first_not_finite(values)
-        return Status.NOT_FINITE, not_finite(what, t, h, i, values[i])
-
-    def worst(self):
-        return tuple(int(i) for i in np.unravel_index(int(np.argmax(self.error)), self.shape))
-
-    def count(self):
-        return {"nfev": self.field.nfev}
-
-    def show(self, y):
-        return y.reshape(self.shape)
-
-    def stack(self, ys):
-        return anp.stack([self.show(y) for y in ys])
-
-    def times(self, ts):
-        return np.array(ts)
 
 
 def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):

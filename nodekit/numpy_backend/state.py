@@ -7,7 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval, isbox
 
-from nodekit.solution import in_component
+from nodekit.solution import Status, in_component, not_finite
 
 
 class Field:
@@ -26,6 +26,60 @@ class Field:
         if k.shape != self.shape:
             raise ValueError(f"f returned shape {k.shape} at t = {t!r}, but y has shape {self.shape}.")
         return k if self.flat else k.reshape(-1)
+
+
+class Stepper:
+    """What all steppers on NumPy arrays share (see loop.py for what a stepper is).
+
+    y0 (any shape) and atol as `check_state` returns them. fixed: take every step whatever its error.
+    """
+
+    adaptive, error_order = False, None
+
+    def __init__(self, f, y0, rtol, atol, fixed):
+        self.field, self.again = Field(f, y0.shape), Field(f, y0.shape)  # dense output has a count of its own
+        self.shape, self.rtol, self.atol, self.fixed = y0.shape, rtol, atol, fixed
+
+    def start(self, t, y):
+        """Evaluate the first slope. Raises ValueError or TypeError for an f that cannot be used."""
+        self.k0 = self.field(t, y) + 0.0  # a copy: f may use its array again
+        if np.iscomplexobj(getval(self.k0)) and not np.iscomplexobj(getval(y)):
+            raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
+        self.bad = "f", getval(self.k0)
+        return all_finite(self.bad[1])
+
+    def accept(self):
+        """Nothing to do for most methods."""
+
+    def reject(self):
+        """Nothing to do for most methods."""
+
+    def factor(self, ratio, accepted):
+        return None
+
+    def keep(self):
+        return None
+
+    def trouble(self, t, h):
+        what, values = self.bad
+        values = values.reshape(self.shape)
+        i = first_not_finite(values)
+        return Status.NOT_FINITE, not_finite(what, t, h, i, values[i])
+
+    def worst(self):
+        return tuple(int(i) for i in np.unravel_index(int(np.argmax(self.error)), self.shape))
+
+    def count(self):
+        return {"nfev": self.field.nfev}
+
+    def show(self, y):
+        return y.reshape(self.shape)
+
+    def stack(self, ys):
+        return anp.stack([self.show(y) for y in ys])
+
+    def times(self, ts):
+        return np.array(ts)
 
 
 def check_state(y0, atol):

@@ -9,9 +9,8 @@ import math
 import torch
 
 from nodekit import control
-from nodekit.solution import Status, not_finite
 from nodekit.step import dense_slopes, interpolate, runge_kutta_step
-from nodekit.torch_backend.state import Field, first_not_finite, rms
+from nodekit.torch_backend.state import Stepper, all_finite, rms
 
 
 def advance(y, h, weights, k):
@@ -22,24 +21,13 @@ def advance(y, h, weights, k):
     return y
 
 
-class ExplicitRungeKutta:
-    """A stepper (see loop.py) for a tableau. y0: tensor of any shape, as `state.check_state` returns it.
-
-    fixed: take every step whatever its error. Raises ValueError or TypeError for an f that cannot be used.
-    """
+class ExplicitRungeKutta(Stepper):
+    """A stepper (see loop.py) for a tableau."""
 
     def __init__(self, f, y0, tableau, rtol, atol, fixed):
-        self.field, self.again = Field(f, y0), Field(f, y0)  # dense output has a count of its own
-        self.rtol, self.atol, self.rk = rtol, atol, tableau
-        self.fixed, self.adaptive, self.error_order = fixed, tableau.adaptive, tableau.error_order
+        super().__init__(f, y0, rtol, atol, fixed)
+        self.rk, self.adaptive, self.error_order = tableau, tableau.adaptive, tableau.error_order
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
-
-    def start(self, t, y):
-        self.k0 = self.field(t, y)
-        if self.k0.is_complex() and not y.is_complex():
-            raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0.to(torch.complex128).")
-        self.bad = "f", self.k0
-        return bool(torch.isfinite(self.k0).all())
 
     def first_step(self, t, y, t_end):
         norm = lambda v, y: rms(v.detach().abs() / (self.atol + self.rtol * y.detach().abs())).item()  # noqa: E731
@@ -49,7 +37,7 @@ class ExplicitRungeKutta:
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, advance)
         self.step, self.bad = (t, y, h), ("the result of a step", y1)
         if self.fixed:
-            return y1, 0.0 if torch.isfinite(y1).all() else math.nan
+            return y1, 0.0 if all_finite(y1) else math.nan
         return y1, self.error_ratio(y, y1, h)
 
     @torch.no_grad()
@@ -79,37 +67,11 @@ class ExplicitRungeKutta:
         dense_slopes(self.field, t, y, h, self.k, self.rk, advance)
         return interpolate(y, h, self.k, self.rk, theta, advance)
 
-    def factor(self, ratio, accepted):
-        return None
-
-    def keep(self):
-        return None
-
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it."""
         k = runge_kutta_step(self.again, t, y, h, self.rk, None, advance)[1]
         dense_slopes(self.again, t, y, h, k, self.rk, advance)
         return lambda theta: interpolate(y, h, k, self.rk, theta, advance)
-
-    def trouble(self, t, h):
-        what, values = self.bad
-        i = first_not_finite(values)
-        return Status.NOT_FINITE, not_finite(what, t, h, i, values[i].item())
-
-    def worst(self):
-        return tuple(map(int, torch.unravel_index(self.error.argmax(), self.error.shape)))
-
-    def count(self):
-        return {"nfev": self.field.nfev}
-
-    def show(self, y):
-        return y
-
-    def stack(self, ys):
-        return torch.stack(ys)
-
-    def times(self, ts):
-        return torch.tensor(ts, dtype=torch.float64)
 
 
 def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):

@@ -8,7 +8,7 @@ import math
 
 import torch
 
-from nodekit.solution import in_component
+from nodekit.solution import Status, in_component, not_finite
 
 
 class Field:
@@ -35,6 +35,59 @@ class Field:
         return k
 
 
+class Stepper:
+    """What all steppers on torch tensors share (see loop.py for what a stepper is).
+
+    y0: tensor of any shape, as `check_state` returns it. fixed: take every step whatever its error.
+    """
+
+    adaptive, error_order = False, None
+
+    def __init__(self, f, y0, rtol, atol, fixed):
+        self.field, self.again = Field(f, y0), Field(f, y0)  # dense output has a count of its own
+        self.rtol, self.atol, self.fixed = rtol, atol, fixed
+
+    def start(self, t, y):
+        """Evaluate the first slope. Raises ValueError or TypeError for an f that cannot be used."""
+        self.k0 = self.field(t, y)
+        if self.k0.is_complex() and not y.is_complex():
+            raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0.to(torch.complex128).")
+        self.bad = "f", self.k0
+        return all_finite(self.k0)
+
+    def accept(self):
+        """Nothing to do for most methods."""
+
+    def reject(self):
+        """Nothing to do for most methods."""
+
+    def factor(self, ratio, accepted):
+        return None
+
+    def keep(self):
+        return None
+
+    def trouble(self, t, h):
+        what, values = self.bad
+        i = first_not_finite(values)
+        return Status.NOT_FINITE, not_finite(what, t, h, i, values[i].item())
+
+    def worst(self):
+        return tuple(map(int, torch.unravel_index(self.error.argmax(), self.error.shape)))
+
+    def count(self):
+        return {"nfev": self.field.nfev}
+
+    def show(self, y):
+        return y
+
+    def stack(self, ys):
+        return torch.stack(ys)
+
+    def times(self, ts):
+        return torch.tensor(ts, dtype=torch.float64)
+
+
 def version(x):
     """How often x was changed in place; 0 under torch.inference_mode, which does not count."""
     return 0 if x.is_inference() else x._version
@@ -55,6 +108,11 @@ def check_state(y0, atol):
 def flat(y0):
     """The state as the steppers keep it: on torch, in its own shape."""
     return y0
+
+
+def all_finite(v):
+    """Whether a tensor holds neither nan nor infinity."""
+    return bool(torch.isfinite(v).all())
 
 
 def first_not_finite(values):
