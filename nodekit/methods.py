@@ -1,8 +1,8 @@
 """Every method by name, of every family. A record's `family` names the backend module that takes its steps."""
 
-from nodekit import tableaus
+from nodekit import geometric, tableaus
 
-METHODS = {**tableaus.METHODS}
+METHODS = {**tableaus.METHODS, **geometric.METHODS}
 
 
 def get(name):

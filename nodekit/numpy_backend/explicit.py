@@ -90,8 +90,8 @@ class ExplicitRungeKutta(Stepper):
 
     def attempt(self, t, y, h):
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
-        self.step, self.bad = (t, y, h), ("the result of a step", getval(y1))
-        if not all_finite(self.bad[1]):
+        self.step, self.bad = (t, y, h), ("the result of a step", y1)
+        if not all_finite(y1):
             return y1, math.nan
         return y1, 0.0 if self.fixed else self.error_ratio(y, y1, h)
 

@@ -45,8 +45,8 @@ class Stepper:
         self.k0 = self.field(t, y) + 0.0  # a copy: f may use its array again
         if np.iscomplexobj(getval(self.k0)) and not np.iscomplexobj(getval(y)):
             raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
-        self.bad = "f", getval(self.k0)
-        return all_finite(self.bad[1])
+        self.bad = "f", self.k0
+        return all_finite(self.k0)
 
     def accept(self):
         """Nothing to do for most methods."""
@@ -62,7 +62,7 @@ class Stepper:
 
     def trouble(self, t, h):
         what, values = self.bad
-        values = values.reshape(self.shape)
+        values = getval(values).reshape(self.shape)
         i = first_not_finite(values)
         return Status.NOT_FINITE, not_finite(what, t, h, i, values[i])
 
@@ -71,6 +71,9 @@ class Stepper:
 
     def count(self):
         return {"nfev": self.field.nfev}
+
+    def join(self, parts):
+        return anp.concatenate(parts)
 
     def show(self, y):
         return y.reshape(self.shape)
@@ -110,6 +113,7 @@ def flat(y0):
 
 def all_finite(v):
     """Whether a flat array holds neither nan nor infinity. The square is one quick pass; it may overflow, though."""
+    v = getval(v)
     return cmath.isfinite(v.dot(v)) or bool(np.isfinite(v).all())
 
 
