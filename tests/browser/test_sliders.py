@@ -1,0 +1,143 @@
+"""Every lesson in a real browser: it runs, and its sliders move by mouse, by keyboard and by number."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+LESSONS = sorted(path.name for path in (Path(__file__).parents[2] / "lessons").glob("[0-9][0-9]_*.ipynb"))
+
+
+def test_there_are_lessons():
+    assert LESSONS
+
+
+@pytest.fixture(scope="module")
+def small(lab):
+    """The small notebook, run."""
+    with lab.open("small.ipynb") as notebook:
+        notebook.run_all()
+        yield notebook
+
+
+def number(handle):
+    return float(handle.get_attribute("aria-valuenow"))
+
+
+def middle(handle):
+    return (float(handle.get_attribute("aria-valuemin")) + float(handle.get_attribute("aria-valuemax"))) / 2
+
+
+@pytest.mark.parametrize("name", LESSONS, ids=lambda name: name.removesuffix(".ipynb"))
+def test_a_lesson_runs_and_its_first_slider_moves(lab, name):
+    """Run all gives no error; a drag, then key presses back, each change the picture and show no error."""
+    with lab.open(name) as notebook:
+        notebook.run_all()
+        figures = notebook.explorers()
+        assert figures, "no figure with sliders is shown"
+        figure = next(figure for figure in figures if figure.sliders())
+        label = figure.sliders()[0]
+        handle = figure.handle(label)
+        start, source = number(handle), figure.source
+        direction = 1 if start < middle(handle) else -1
+        figure.drag(label, 0.3 * direction)
+        figure.changed_from(source)
+        dragged, source = number(handle), figure.settle()
+        assert (dragged - start) * direction > 0
+        for _ in range(5):
+            handle.press("ArrowLeft" if direction > 0 else "ArrowRight")
+        figure.changed_from(source)
+        figure.settle()
+        assert (number(handle) - dragged) * direction < 0
+        assert [each.error for each in figures] == [""] * len(figures)
+
+
+def test_the_first_picture_is_there_before_anything_is_touched(small):
+    """Both the still figure and the one with sliders are painted at their full size."""
+    figure = small.explorers()[0]
+    assert figure.labels() == ["step size h", "number of layers", "method"]
+    for image in [figure.image, small.pictures()[-1]]:
+        assert image.evaluate("image => image.complete && image.naturalWidth >= 600")
+    assert figure.image.evaluate("image => image.naturalWidth === image.clientWidth"), "the picture is scaled"
+
+
+@pytest.mark.parametrize(
+    ("label", "typed", "kept"),
+    [
+        ("step size h", "0.5", 0.5),
+        ("step size h", "0.1234567", 0.1234567),
+        ("step size h", "7", 1.0),
+        ("step size h", "2e-3", 0.002),
+        ("number of layers", "17", 17),
+    ],
+)
+def test_a_typed_number_is_the_number_used(small, label, typed, kept):
+    """What is typed beside a slider is used to the last digit, within the bounds, and stays in the box."""
+    figure = small.explorers()[0]
+    source = figure.source
+    figure.type(label, typed)
+    figure.changed_from(source)
+    figure.settle()
+    assert float(figure.box(label).input_value()) == kept
+    name = {"step size h": "h", "number of layers": "layers"}[label]
+    assert small.python(f"figure.values[{name!r}]") == repr(kept)
+
+
+def test_a_key_press_moves_on_from_a_typed_number(small):
+    """From 0.5, between two steps of the slider, the right arrow goes up; the box and the kernel agree."""
+    figure = small.explorers()[0]
+    figure.type("step size h", "0.5")
+    source = figure.settle()
+    figure.handle("step size h").press("ArrowRight")
+    figure.changed_from(source)
+    figure.settle()
+    shown = float(figure.box("step size h").input_value())
+    assert 0.5 < shown < 0.56
+    assert float(small.python("figure.values['h']")) == shown
+
+
+def test_a_choice_is_made_by_its_label(small):
+    figure = small.explorers()[0]
+    source = figure.source
+    figure.type("method", "rk4")
+    figure.changed_from(source)
+    assert small.python("figure.values['method']") == "'rk4'"
+
+
+def test_an_error_is_shown_below_the_figure_and_goes_again(small):
+    """A value that breaks the student's draw shows type, message and line; the next one clears it."""
+    figure = small.explorers()[0]
+    figure.type("number of layers", "45")
+    figure.locator.locator(".nodekit-error").wait_for()
+    assert re.search(r"draw, line 7: .*raise ValueError", figure.error)
+    assert "ValueError: 45 layers are too many" in figure.error
+    assert "/" not in figure.error
+    source = figure.source
+    figure.type("number of layers", "5")
+    figure.changed_from(source)
+    assert figure.error == ""
+
+
+def test_a_slow_figure_does_not_lag_behind_the_hand(small):
+    """Forty quick key presses at 0.3 s a redraw: most values are skipped, and the last is drawn soon."""
+    figure = small.explorers()[1]
+    for _ in range(40):
+        figure.handle("slow h").press("ArrowRight")
+    last = number(figure.handle("slow h"))
+    figure.settle(quiet=1.5)
+    calls = eval(small.python("calls"))
+    assert calls[-1] == last == 40
+    assert len(calls) < 20, "every one of the values was drawn, each later than the one before"
+
+
+def test_without_a_kernel_the_picture_is_shown(lab):
+    """An executed notebook, opened and not run, shows the still picture of the figures with sliders."""
+    executed = nbformat.read(lab.work / "small.ipynb", as_version=4)
+    NotebookClient(executed, timeout=60, kernel_name="python3").execute()
+    nbformat.write(executed, lab.work / "executed.ipynb")
+    with lab.open("executed.ipynb", kernel=False) as notebook:
+        pictures = notebook.pictures()
+        assert len(pictures) == 3
+        assert all(picture.evaluate("image => image.naturalWidth >= 600") for picture in pictures)

@@ -1,0 +1,207 @@
+"""What every committed notebook must keep to. Each rule takes a Lesson and yields what is wrong, in words.
+
+tests/lessons/test_notebooks.py applies each to every lesson, and breaks each once.
+"""
+
+import getpass
+import json
+import re
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+CARD = ["You will", "Before this", "Reading time", "Run time", "Backends"]
+HOSTS = ["packages.example"]
+FOLDERS = "home|Users|root|tmp|usr|opt|var|work|mnt|etc|srv|private|content|workspace|github"
+# A path from the root of a file system: not a URL's path, not a fraction, not half of ../tmp/x.
+ABSOLUTE_PATH = re.compile(rf"(?<![\w./:~])/(?:{FOLDERS})/[\w.-]+|\bfile://|\b[A-Z]:\\\\?\w")
+COMMON_NAMES = {"root", "user", "runner", "admin", "student", "jovyan", "ubuntu", "localhost"}
+MEGABYTE = 1_000_000
+
+
+@dataclass
+class Lesson:
+    """A notebook file, and what its exercises are: module -> names, module -> name -> wrong answers."""
+
+    path: Path
+    exercises: dict = field(default_factory=dict)
+    banks: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.notebook = json.loads(self.path.read_text(encoding="utf-8"))
+        self.cells = self.notebook["cells"]
+        self.code = [cell for cell in self.cells if cell["cell_type"] == "code"]
+        self.markdown = [cell for cell in self.cells if cell["cell_type"] == "markdown"]
+
+
+def text(lines):
+    """nbformat's multi-line strings: a list of lines, or one string."""
+    return lines if isinstance(lines, str) else "".join(lines)
+
+
+def source(cells):
+    return "\n\n".join(text(cell["source"]) for cell in cells)
+
+
+def pictures(cell):
+    """(type, metadata) of every picture among a cell's outputs."""
+    for output in cell.get("outputs", []):
+        for kind in output.get("data", {}):
+            if kind.startswith("image/"):
+                yield kind, output.get("metadata", {}).get(kind, {})
+
+
+def card_rows(lesson):
+    return dict(re.findall(r"^\|\s*\*\*(.+?)\*\*\s*\|\s*(.*?)\s*\|\s*$", text(lesson.cells[0]["source"]), re.M))
+
+
+def card(lesson):
+    """The first cell is the title with the lesson's number, the question, and the card."""
+    first = text(lesson.cells[0]["source"])
+    if lesson.cells[0]["cell_type"] != "markdown":
+        yield "the first cell is not Markdown"
+    if not re.match(rf"# {lesson.path.name[:2]} \S", first):
+        yield f"the title is not '# {lesson.path.name[:2]} ...'"
+    if not re.search(r"^\*\*Question\.\*\* .+\?", first, re.M):
+        yield "no line '**Question.** ...?'"
+    rows = card_rows(lesson)
+    for label in CARD:
+        if not rows.get(label):
+            yield f"the card has no row '| **{label}** | ... |'"
+
+
+def counts(lesson):
+    """Run from top to bottom in a new kernel: counts 1, 2, ..., N."""
+    found = [cell["execution_count"] for cell in lesson.code]
+    if not found or found != list(range(1, len(found) + 1)):
+        yield f"execution counts are {found}"
+
+
+def no_error(lesson):
+    for number, cell in enumerate(lesson.code, start=1):
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                yield f"code cell {number} ends in {output['ename']}: {output['evalue']}"
+
+
+def no_trace_of_a_machine(lesson):
+    """No absolute path, no registry's host, no name of a user or a computer, in sources and text outputs."""
+    names = {name for name in (getpass.getuser(), socket.gethostname()) if len(name) > 3} - COMMON_NAMES
+    forbidden = [re.compile(rf"\b{re.escape(word)}\b") for word in [*HOSTS, *names]]
+    for place, each in written(lesson):
+        for pattern in [ABSOLUTE_PATH, *forbidden]:
+            if match := pattern.search(each):
+                yield f"{place} holds {match.group()!r}"
+
+
+def written(lesson):
+    """(where, text) of all that can be read in a notebook: sources, text outputs, the state of widgets."""
+    for number, cell in enumerate(lesson.cells):
+        yield f"cell {number}", text(cell["source"])
+        for output in cell.get("outputs", []):
+            yield f"cell {number}", text(output.get("text", "")) + "\n".join(output.get("traceback", []))
+            for kind, value in output.get("data", {}).items():
+                if kind.startswith("text/"):
+                    yield f"cell {number}", text(value)
+    for saved in lesson.notebook["metadata"].get("widgets", {}).values():
+        for widget in saved["state"].values():
+            for name, value in widget["state"].items():
+                if isinstance(value, str):
+                    yield f"the {name} of a widget", value
+
+
+def kernel(lesson):
+    name = lesson.notebook["metadata"].get("kernelspec", {}).get("name")
+    if name != "python3":
+        yield f"the kernel is {name!r}, not 'python3'"
+
+
+def alt(lesson):
+    for number, cell in enumerate(lesson.code, start=1):
+        for kind, metadata in pictures(cell):
+            if not metadata.get("alt", "").strip():
+                yield f"code cell {number}: {kind} without alt text: use plotting.show(fig, alt=...)"
+
+
+def sentence_below(lesson):
+    """JupyterLab does not show alt text, so each figure is followed by a sentence in Markdown."""
+    for cell, following in zip(lesson.cells, [*lesson.cells[1:], None], strict=True):
+        if cell["cell_type"] == "code" and list(pictures(cell)):
+            below = text(following["source"]) if following and following["cell_type"] == "markdown" else ""
+            if not re.match(r"[^#\s].{20,}?[.:?!]", below, re.S):
+                yield f"no Markdown sentence below the figure of code cell {cell['execution_count']}"
+
+
+def links(lesson):
+    """A relative link leads to a file that is there. A lesson that is not made yet is named, not linked."""
+    found = re.findall(r"\]\(\s*<?([^)\s>]+)", source(lesson.markdown))
+    found += re.findall(r"""(?:href|src)=["']([^"']+)""", source(lesson.markdown))
+    for link in found:
+        target = link.split("#")[0].split("?")[0]
+        if not target or re.match(r"[a-z]+:", target):
+            continue
+        if not (lesson.path.parent / target).exists():
+            yield f"the link to {link} leads nowhere"
+
+
+def exercises(lesson):
+    """Each exNN.name is in exercises/exNN.py, and each that is checked has its bank of wrong answers."""
+    for module, name, method in re.findall(r"\b(ex\d\d)\.(\w+)(?:\.(\w+))?", source(lesson.code)):
+        if name not in lesson.exercises.get(module, ()):
+            yield f"{module}.{name} is not in exercises/{module}.py"
+        elif method == "check" and not lesson.banks.get(module, {}).get(name):
+            yield f"{module}.{name} has no bank of wrong answers"
+
+
+def imports_nodekit(lesson):
+    if not re.search(r"^\s*(import|from) nodekit\b", source(lesson.code), re.M):
+        yield "nodekit is never imported"
+
+
+def measured_seconds(lesson):
+    """The run that is committed, cell by cell: its kernel's start is not in it. None if it was not noted."""
+    total = 0.0
+    for cell in lesson.code:
+        times = cell["metadata"].get("execution", {})
+        try:
+            ends = [datetime.fromisoformat(times[f"iopub.status.{state}"]) for state in ("busy", "idle")]
+        except KeyError:
+            return None
+        total += (ends[1] - ends[0]).total_seconds()
+    return total
+
+
+def run_time(lesson):
+    """The card's run time is the measured one within a factor of 2 (below a second: a second), and below 60 s."""
+    stated = re.match(r"(\d+(?:\.\d+)?) s on 2 cores", card_rows(lesson).get("Run time", ""))
+    measured = measured_seconds(lesson)
+    if stated is None:
+        yield "the card's run time is not of the form '12 s on 2 cores'"
+    if measured is None:
+        yield "the cells hold no times: execute with `jupyter nbconvert --to notebook --execute --inplace`"
+    if stated is None or measured is None:
+        return
+    measured, seconds = max(measured, 1.0), float(stated.group(1))
+    if not seconds / 2 <= measured <= seconds * 2:
+        yield f"the card says {seconds:g} s, the committed run took {measured:.1f} s"
+    if measured >= 60:
+        yield f"the run took {measured:.0f} s: 60 is the limit"
+
+
+def mathematics(lesson):
+    r"""\begin{align} stands for itself in LaTeX only: inside $$ ... $$ it is aligned."""
+    for match in re.findall(r"\\begin\{(?:align|equation|gather|eqnarray)\*?\}", source(lesson.markdown)):
+        yield f"{match} does not render everywhere: $$ \\begin{{aligned}} ... \\end{{aligned}} $$ does"
+
+
+def size(lesson):
+    bytes_ = lesson.path.stat().st_size
+    if bytes_ >= 2 * MEGABYTE:
+        yield f"{bytes_ / MEGABYTE:.1f} MB: 2 is the limit"
+
+
+RULES = [
+    card, counts, no_error, no_trace_of_a_machine, kernel, alt, sentence_below, links, exercises, imports_nodekit,
+    run_time, mathematics, size,
+]  # fmt: skip

@@ -1,0 +1,227 @@
+"""The gate: every committed lesson keeps every rule, and every rule is seen to refuse what it should."""
+
+import copy
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lessons import rules
+
+HERE = Path(__file__).parent
+FOLDER = HERE.parents[1] / "lessons"
+LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+RULE = pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.__name__)
+
+
+def load(path):
+    """The lesson, with the names in its exercises and in their banks of wrong answers."""
+    for folder in (str(FOLDER), str(HERE)):
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+    module = f"ex{path.name[:2]}"
+    if not (FOLDER / "exercises" / f"{module}.py").exists():
+        return rules.Lesson(path)
+    names = set(vars(importlib.import_module(f"exercises.{module}")))
+    has_bank = (HERE / "wrong_answers" / f"{module}.py").exists()
+    bank = importlib.import_module(f"wrong_answers.{module}").WRONG if has_bank else {}
+    return rules.Lesson(path, {module: names}, {module: bank})
+
+
+def test_there_are_lessons():
+    """The gate below stands in front of something."""
+    assert LESSONS
+
+
+def test_numbers_are_not_given_twice():
+    numbers = [path.name[:2] for path in LESSONS]
+    assert len(set(numbers)) == len(numbers)
+
+
+@RULE
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_keeps(path, rule):
+    """Each lesson keeps each rule of rules.py."""
+    assert list(rule(load(path))) == []
+
+
+# A small notebook that keeps every rule, and ways to break them one by one.
+
+CARD = """# 03 Small
+**Question.** Does the gate open?
+
+| | |
+|---|---|
+| **You will** | measure nothing |
+| **Before this** | nothing |
+| **Reading time** | 1 minute |
+| **Run time** | 12 s on 2 cores |
+| **Backends** | NumPy |"""
+MARKDOWN = [
+    CARD,
+    "The figure shows a line that rises from zero to one.\n\n$$ \\begin{aligned} x &= y \\end{aligned} $$",
+    "See [lesson 04](04_next.ipynb), [the file](data/a.csv#top), [a paper](https://arxiv.org/abs/1806.07366).",
+]
+
+
+def markdown(source):
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
+def code(count, source, seconds, outputs=()):
+    times = {"iopub.status.busy": "2026-11-21T10:00:00.5Z", "iopub.status.idle": f"2026-11-21T10:00:{seconds:06.3f}Z"}
+    return {
+        "cell_type": "code",
+        "metadata": {"execution": times},
+        "execution_count": count,
+        "source": source.splitlines(keepends=True),
+        "outputs": list(outputs),
+    }
+
+
+PICTURE = {
+    "output_type": "display_data",
+    "data": {"image/png": "aGFsbG8=", "text/plain": ["a line\n", "that rises"]},
+    "metadata": {"image/png": {"alt": "a line that rises"}},
+}
+STREAM = {"output_type": "stream", "name": "stdout", "text": ["order 3.98, 1/tmp/x of it, and/or more\n"]}
+GOOD = {
+    "cells": [
+        markdown(MARKDOWN[0]),
+        code(1, "import numpy as np\nimport nodekit\nfrom exercises import ex03", 4.5, [STREAM]),
+        code(2, "ex03.heun_step.check(heun_step)\nex03.quiz.show()\n1 / 3", 6.5, [PICTURE]),
+        markdown(MARKDOWN[1]),
+        markdown(MARKDOWN[2]),
+    ],
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    """Writes a notebook beside what its links lead to, and loads it."""
+    (tmp_path / "data").mkdir()
+    for name in ["04_next.ipynb", "data/a.csv"]:
+        (tmp_path / name).write_text("")
+
+    def write(notebook, name="03_small.ipynb"):
+        (tmp_path / name).write_text(json.dumps(notebook), encoding="utf-8")
+        names, bank = {"heun_step", "quiz", "rk4_step"}, {"heun_step": {"zeros": None}}
+        return rules.Lesson(tmp_path / name, {"ex03": names}, {"ex03": bank})
+
+    return write
+
+
+@RULE
+def test_a_good_notebook_keeps(lesson, rule):
+    assert list(rule(lesson(GOOD))) == []
+
+
+def cell(number, **changed):
+    return lambda notebook: notebook["cells"][number].update(changed)
+
+
+def card_row(label, value):
+    """Replace one row of the card, or take it out."""
+    old = next(line for line in CARD.splitlines() if line.startswith(f"| **{label}**"))
+    return cell(0, source=CARD.replace(old, f"| **{label}** | {value} |" if value is not None else ""))
+
+
+def output(number, **changed):
+    return lambda notebook: notebook["cells"][number]["outputs"][0].update(changed)
+
+
+def prints(line):
+    return output(1, text=[line])
+
+
+def takes(number, seconds):
+    return lambda notebook: notebook["cells"][number].update(code(number, "import nodekit", seconds))
+
+
+def widget_state(value):
+    return {"application/vnd.jupyter.widget-state+json": {"state": {"id": {"state": {"value": value, "max": 1}}}}}
+
+
+BREAKS = {
+    "no card": (rules.card, cell(0, source="# 03 Small\n**Question.** Why?")),
+    "card in code": (rules.card, cell(0, cell_type="code", execution_count=None, outputs=[])),
+    "another number": (rules.card, cell(0, source=CARD.replace("# 03", "# 04"))),
+    "no question": (rules.card, cell(0, source=CARD.replace("**Question.** Does the gate open?", ""))),
+    "a question without a question": (rules.card, cell(0, source=CARD.replace("open?", "open."))),
+    **{f"card without {label}": (rules.card, card_row(label, None)) for label in rules.CARD},
+    "an empty row": (rules.card, card_row("Backends", "")),
+    "stripped": (rules.counts, cell(2, execution_count=None)),
+    "out of order": (rules.counts, cell(2, execution_count=3)),
+    "an error": (
+        rules.no_error,
+        output(1, output_type="error", ename="ValueError", evalue="h", traceback=[], name=None, text=""),
+    ),
+    "a path in a source": (rules.no_trace_of_a_machine, cell(1, source="open('/home/ada/x')\nimport nodekit")),
+    "a path in a text": (rules.no_trace_of_a_machine, cell(4, source="It is in C:\\Users\\ada.")),
+    "a path printed": (rules.no_trace_of_a_machine, prints("/tmp/ipykernel_7/1.py:3: RuntimeWarning: overflow\n")),
+    "a path quoted": (rules.no_trace_of_a_machine, prints("saved to '/work/x.npz'\n")),
+    "a path as a result": (rules.no_trace_of_a_machine, output(2, data={"text/plain": "PosixPath('/root/course')"})),
+    "a path in HTML": (rules.no_trace_of_a_machine, output(2, data={"text/html": ["<b>/usr/lib", "/x</b>"]})),
+    "a path in a widget": (
+        rules.no_trace_of_a_machine,
+        lambda notebook: notebook["metadata"].update(widgets=widget_state("<pre>in /tmp/ipykernel_7/1.py</pre>")),
+    ),
+    "a registry": (rules.no_trace_of_a_machine, prints("Looking in indexes: https://packages.example/simple\n")),
+    "another kernel": (rules.kernel, lambda notebook: notebook["metadata"]["kernelspec"].update(name="venv")),
+    "no kernel": (rules.kernel, lambda notebook: notebook["metadata"].clear()),
+    "no alt": (rules.alt, output(2, metadata={})),
+    "an empty alt": (rules.alt, output(2, metadata={"image/png": {"alt": " "}})),
+    "an SVG without alt": (rules.alt, output(2, data={"image/svg+xml": "<svg/>"})),
+    "no sentence below": (rules.sentence_below, lambda notebook: notebook["cells"].insert(3, code(3, "1", 7))),
+    "a heading below": (rules.sentence_below, cell(3, source="## What the figure shows, in words.\nA line.")),
+    "two words below": (rules.sentence_below, cell(3, source="A line.")),
+    "nothing below": (rules.sentence_below, lambda notebook: notebook["cells"].__delitem__(slice(3, None))),
+    "a dead link": (rules.links, cell(4, source="See [lesson 05](05_later.ipynb).")),
+    "a dead link with an anchor": (rules.links, cell(4, source="See [lesson 05](05_later.ipynb#why).")),
+    "a dead picture": (rules.links, cell(4, source='<img src="figure.png">')),
+    "an unknown exercise": (rules.exercises, cell(2, source="ex03.euler_step.check(f)")),
+    "an unknown module": (rules.exercises, cell(2, source="ex04.heun_step.check(f)")),
+    "an exercise without a bank": (rules.exercises, cell(2, source="ex03.rk4_step.check(f)")),
+    "no nodekit": (rules.imports_nodekit, cell(1, source="import numpy  # import nodekit")),
+    "no run time": (rules.run_time, card_row("Run time", "short")),
+    "too slow for its card": (rules.run_time, card_row("Run time", "4 s on 2 cores")),
+    "too fast for its card": (rules.run_time, card_row("Run time", "21 s on 2 cores")),
+    "no times": (rules.run_time, cell(2, metadata={})),
+    "align": (rules.mathematics, cell(3, source="A line that rises to one.\n\n\\begin{align*} x \\end{align*}")),
+    "too large": (rules.size, output(2, data={"image/png": "a" * 2_000_000})),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_broken_notebook_is_refused(lesson, name):
+    """Each way to break a rule is found by that rule."""
+    rule, breaks = BREAKS[name]
+    notebook = copy.deepcopy(GOOD)
+    breaks(notebook)
+    assert list(rule(lesson(notebook))) != []
+
+
+def test_a_minute_is_too_long(lesson):
+    """Sixty seconds is refused even where the card says so."""
+    notebook = copy.deepcopy(GOOD)
+    card_row("Run time", "62 s on 2 cores")(notebook)
+    takes(1, 59.9)(notebook)
+    assert list(rules.run_time(lesson(notebook))) == ["the run took 65 s: 60 is the limit"]
+
+
+def test_every_rule_is_broken_once():
+    assert {rule for rule, _ in BREAKS.values()} == set(rules.RULES)
+
+
+@pytest.mark.parametrize("name", ["getpass.getuser", "socket.gethostname"])
+def test_the_name_of_user_and_computer_are_refused(lesson, monkeypatch, name):
+    """Whoever executes the notebook does not sign it."""
+    monkeypatch.setattr(name, lambda: "lovelace")
+    notebook = copy.deepcopy(GOOD)
+    prints("made by lovelace\n")(notebook)
+    assert list(rules.no_trace_of_a_machine(lesson(notebook))) == ["cell 1 holds 'lovelace'"]
