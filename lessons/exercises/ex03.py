@@ -32,7 +32,7 @@ second_guess = Prediction(
     "unless h < 0.002. Up to which step size do the points of RK4 go to 0?",
     {
         "a": "0.002: the limit is set by the equation, whatever the method.",
-        "b": "A little farther, 0.0028.",
+        "b": "A little farther, about 0.0028.",
         "c": "0.008: four slopes in a step carry four times as far.",
         "d": "Any: its error is of order 4, and the solution is smooth.",
     },
@@ -114,6 +114,8 @@ def check_heun_step(heun_step):
             + h * f(t + h / 2, x + h / 2 * k1),
         }
         got = as_array(heun_step(f, t, x, h), "the new x")
+        if got.shape != x.shape:
+            raise Wrong(f"The new x has shape {got.shape}; {x.shape} was expected, that of x.")
         cases.append((got, runge_kutta_step(f, t, x, h, tableau)[0], mistakes))
     order = order_slope(heun_step)
     if not abs(order - 2) < 0.2:
@@ -242,7 +244,7 @@ observed_order = Exercise(
 
 
 def largest_step(R, A):
-    """The largest step size with which a method is stable on x' = A x: no solution of it grows.
+    """The largest step size with which a method is stable on x' = A x: its points stay bounded.
 
     R: function, the method's stability function, complex array -> complex array. A: (d, d), all eigenvalues with
     negative real part. Returns float, accurate to 0.1%.

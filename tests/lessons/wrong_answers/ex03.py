@@ -105,7 +105,7 @@ WRONG = {
         "zeros": (lambda f, t, x, h: np.zeros_like(x), "measured on 8 random fields"),
         "in place": (heun_in_place, "Right value, but your heun_step changed x itself"),
         "predictor in place": (heun_predictor_in_place, "Right value, but your heun_step changed x itself"),
-        "one component": (lambda f, t, x, h: heun(f, t, x, h)[1][:1], "After 16 steps x is"),
+        "one component": (lambda f, t, x, h: heun(f, t, x, h)[1][:1], "The new x has shape (1,); (2,) was expected"),
     },
     "two_stage": {
         "swapped": (lambda s: ([0, s], [[], [s]], [1 / (2 * s), 1 - 1 / (2 * s)]), "The two weights are swapped"),
