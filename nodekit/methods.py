@@ -1,8 +1,8 @@
 """Every method by name, of every family. A record's `family` names the backend module that takes its steps."""
 
-from nodekit import geometric, tableaus
+from nodekit import geometric, tableaus, tableaus_implicit
 
-METHODS = {**tableaus.METHODS, **geometric.METHODS}
+METHODS = {**tableaus.METHODS, **tableaus_implicit.METHODS, **geometric.METHODS}
 
 
 def get(name):

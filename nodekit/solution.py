@@ -14,6 +14,7 @@ class Status(Enum):
     TERMINATED = "a terminal event ended it"
     MAX_STEPS = "max_steps was reached"
     STEP_TOO_SMALL = "the step size fell below rounding"
+    NO_CONVERGENCE = "the equations of an implicit step could not be solved"
     NOT_FINITE = "f or the state is not finite"
 
 
@@ -168,6 +169,14 @@ def not_finite(what, t, h, component, value):
         f"{what} is {value}{in_component(component)} at t = {t!r}, with step size h = {h!r}. "
         "Look at f there: a logarithm or root of a negative number, a division by zero, or growth without bound; "
         "if the state itself blows up, a smaller step or a shorter interval shows where."
+    )
+
+
+def no_convergence(t, h, why):
+    """The sentence for an implicit step whose equations could not be solved."""
+    return (
+        f"the equations of the step from t = {t!r} with h = {h!r} could not be solved: {why}. "
+        "Look for a jump of f there or a wrong Jacobian; a smaller step, first_step or max_step may help."
     )
 
 

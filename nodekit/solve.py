@@ -26,6 +26,7 @@ def solve(
     max_steps=10_000,
     controller="I",
     events=None,
+    jac=None,
     throw=True,
 ):
     """Solve dy/dt = f(t, y), y(t[0]) = y0.
@@ -56,6 +57,8 @@ def solve(
     controller : "I", "PI", "PID" or a `nodekit.control.Controller`
     events : function g(t, y) -> number, or a list of them
         Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions.
+    jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); for implicit methods
+        If None: by automatic differentiation of f, or by finite differences where f does not allow it (NumPy).
     throw : bool
         Whether a failure raises SolveError (with the part that was solved in `.solution`), or is returned with its
         status and message.
@@ -106,7 +109,7 @@ def solve(
     family = import_module(f"nodekit.{backend}_backend.{method.family}")
     y0, atol = state.check_state(y0, atol)
     solution = integrate(
-        family.stepper(f, y0, method, rtol, atol, fixed=step is not None),
+        family.stepper(f, y0, method, rtol, atol, fixed=step is not None, jac=jac),
         state.flat(y0),
         times,
         step=step,

@@ -21,6 +21,8 @@ class Row(NamedTuple):
 class Tableau:
     """A Runge–Kutta method: k_i = f(t + c_i h, y + h sum_j a_ij k_j), y(t + h) ≈ y + h sum_i b_i k_i.
 
+    It is explicit where every row i of a has i entries, and implicit where the rows have all s.
+
     Parameters
     ----------
     name : str
@@ -30,13 +32,17 @@ class Tableau:
     c, b : (s,)
         Nodes and weights of the s stages.
     a : s rows
-        Row i holds the weights a_ij of the stages before it, i of them.
+        Row i holds the weights a_ij: i of them, of the stages before it, or all s of an implicit method.
     source : str
         Author, year and where in the text.
     b_error : (s,) or None
         b − b̂: h Σ b_error·k is the higher-order solution minus the embedded one (the sign convention).
     b_error_low : (s,) or None
         A second, lower-order estimate for the methods that combine two (dop853).
+    error_start : float
+        Implicit methods: weight of f(t, y) in the error estimate, beside those of the stages.
+    filter_error : bool
+        Implicit methods: multiply the estimate by (I − h γ ∂f/∂y)⁻¹, which keeps it bounded on stiff components.
     error_order : int
         The error estimate is O(h^error_order): the next step size goes with error_ratio^(−1/error_order).
     dense_rows : rows
@@ -63,10 +69,11 @@ class Tableau:
     b_error: tuple[float, ...] | None = None
     b_error_low: tuple[float, ...] | None = None
     error_order: int | None = None
+    error_start: float = 0.0
+    filter_error: bool = False
     dense_rows: tuple[Row, ...] = ()
     dense_weights: tuple[tuple[float, ...], ...] | None = None
     dense_order: int | None = None
-    family = "explicit"  # the module of a backend that takes its steps
 
     def __post_init__(self):
         if self.dense_weights is None:
@@ -83,9 +90,24 @@ class Tableau:
         return len(self.b)
 
     @property
+    def explicit(self):
+        """Whether every stage needs only those before it."""
+        return all(len(row) == i for i, row in enumerate(self.a))
+
+    @property
+    def family(self):
+        """The module of a backend that takes the steps."""
+        return "explicit" if self.explicit else "implicit"
+
+    @property
+    def stiffly_accurate(self):
+        """The last stage is y(t + h) itself."""
+        return self.c[-1] == 1 and tuple(self.a[-1]) == self.b[: len(self.a[-1])] and not any(self.b[len(self.a[-1]) :])
+
+    @property
     def fsal(self):
-        """First same as last: the last stage is f(t + h, y(t + h)), the next step's first slope."""
-        return self.stages > 1 and self.c[-1] == 1 and self.a[-1] == self.b[:-1] and self.b[-1] == 0
+        """First same as last: the last slope is f(t + h, y(t + h)), and the first one f(t, y)."""
+        return self.stages > 1 and self.c[0] == 0 and not any(self.a[0]) and self.stiffly_accurate
 
     @property
     def adaptive(self):
@@ -122,13 +144,15 @@ def _check(m):
     s = m.stages
     demand(len(m.c) == len(m.a) == s, f"c, a and b have {len(m.c)}, {len(m.a)} and {s} stages")
     for i, (c, row) in enumerate(zip(m.c, m.a, strict=True)):
-        demand(len(row) == i, f"row {i} of a has {len(row)} entries; an explicit method has {i}")
+        expected = i if m.explicit or len(m.a[0]) == 0 else s
+        demand(len(row) == expected, f"row {i} of a has {len(row)} entries; an explicit method has {i}")
         demand(near(sum(row), c, row), f"row {i} of a sums to {sum(row)!r}, but c[{i}] = {c!r}")
     demand(near(sum(m.b), 1, m.b), f"b sums to {sum(m.b)!r}, not 1")
     for weights in (m.b_error, m.b_error_low):
         if weights is not None:
             demand(len(weights) == s, f"b_error has {len(weights)} entries for {s} stages")
-            demand(near(sum(weights), 0, weights), f"b_error sums to {sum(weights)!r}, not 0")
+            total = sum(weights) + m.error_start
+            demand(near(total, 0, weights), f"b_error sums to {total!r}, not 0")
             demand(m.error_order is not None, "b_error is given without error_order")
     for i, row in enumerate(m.dense_rows):
         demand(len(row.a) == s + i, f"dense row {i} has {len(row.a)} entries, {s + i} expected")

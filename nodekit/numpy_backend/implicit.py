@@ -1,0 +1,233 @@
+"""Implicit Runge–Kutta steps on NumPy arrays (backward Euler is built in lesson 14, the rest in 15).
+
+The stages of a step solve Y = base + h A F(Y). A diagonally implicit method has one small system a stage, a fully
+implicit one (Radau, Gauss) a single system for all stages; both are solved here as a list of blocks by the same
+simplified Newton iteration: the Jacobian is that of an earlier point as long as the iteration converges with it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nodekit import control
+from nodekit.numpy_backend.newton import Jacobian, inverse
+from nodekit.numpy_backend.state import Stepper, all_finite, rms
+from nodekit.solution import Status, no_convergence
+from nodekit.step import advance
+
+MAX_ITERATIONS = 8
+
+
+@dataclass(frozen=True)
+class Block:
+    """Stages that are solved together. stages: their slice; a: (m, m); a = V diag(mu) V⁻¹, conjugates left out.
+
+    The Newton matrix I − h a ⊗ J falls apart into I − h mu_i J in the coordinates of V.
+    """
+
+    stages: slice
+    a: np.ndarray
+    mu: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+
+    @staticmethod
+    def of(a, stages):
+        mu, vectors = np.linalg.eig(a)
+        left, kept = np.linalg.inv(vectors), mu.imag >= 0
+        weights = np.where(mu.imag > 0, 2.0, 1.0)  # the real part of a pair of conjugates is twice that of one
+        if np.isrealobj(mu) or not mu.imag.any():
+            mu, vectors, left = mu.real, vectors.real, left.real
+        return Block(stages, a, mu[kept], left[kept], (vectors * weights)[:, kept])
+
+
+def blocks(tableau):
+    """The blocks of a method, in order; an explicit first stage is none."""
+    a = np.array(tableau.a)
+    if np.triu(a, 1).any():
+        return [Block.of(a, slice(0, len(a)))]
+    return [Block.of(a[i : i + 1, i : i + 1], slice(i, i + 1)) for i in range(len(a)) if a[i, i]]
+
+
+class ImplicitRungeKutta(Stepper):
+    """A stepper (see loop.py) for a tableau whose rows are complete.
+
+    A fixed step is solved to rounding; an adaptive one to a fraction of the tolerance, as in Hairer, Wanner 1996,
+    IV.8. `controller` does not apply: the size is predicted from the last two errors (Gustafsson 1994, IV.8.25).
+    """
+
+    def __init__(self, f, y0, tableau, rtol, atol, fixed, jac=None):
+        super().__init__(f, y0, rtol, atol, fixed)
+        if y0.dtype.kind == "c":
+            raise TypeError(f"method={tableau.name!r} takes real states. Stack real and imaginary part.")
+        self.rk, self.adaptive, self.error_order = tableau, tableau.adaptive, tableau.error_order
+        self.a, self.b = np.array(tableau.a), np.array(tableau.b)
+        self.blocks, self.first = blocks(tableau), not self.a[0].any()
+        self.jacobian, self.nlu = Jacobian(self.field, jac), 0
+        self.J = self.size = self.previous = self.k_last = self.before = None
+        self.eta, self.rate = 1.0, 0.0
+        self.newton_tol = 1.0 if fixed else max(10 * np.finfo(float).eps / rtol, min(0.03, math.sqrt(rtol)))
+
+    def first_step(self, t, y, t_end):
+        norm = lambda v, y: rms(v / (self.atol + self.rtol * np.abs(y)))  # noqa: E731
+        return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, advance)
+
+    def attempt(self, t, y, h):
+        self.step, self.why, self.iterations = (t, y, h), "", 1
+        self.scale = 1e-14 * (1 + np.abs(y)) if self.fixed else self.atol + self.rtol * np.abs(y)
+        if self.first and self.k0 is None:
+            self.k0 = self.field(t, y)
+        converged, stale = False, self.J is not None
+        while not converged:
+            if self.J is None:
+                self.J, self.size = self.jacobian(t, y), None
+            if self.size != h:
+                self.invert(h)
+            converged = self.size == h and self.solve(t, y, h)
+            if converged or not stale:
+                break
+            self.J, stale = None, False
+        if not converged:
+            return y, math.inf
+        y1 = y + h * (self.b @ self.k) if not self.rk.stiffly_accurate else self.y_last
+        self.bad = "the result of a step", y1
+        if not all_finite(y1):
+            return y1, math.nan
+        return y1, 0.0 if self.fixed else self.error_ratio(t, y, y1, h)
+
+    def invert(self, h):
+        """Invert I − h mu J for every mu; the same matrix is inverted once. Newton corrects what rounding leaves."""
+        found, self.inverses, self.size = {}, [], h
+        for block in self.blocks:
+            for mu in block.mu:
+                if mu not in found:
+                    found[mu] = inverse(np.eye(len(self.J)) - h * mu * self.J)
+                    self.nlu += 1
+                if found[mu] is None:
+                    self.why, self.size = "its matrix I − hγ ∂f/∂y is singular", None
+                    return
+            self.inverses.append([found[mu] for mu in block.mu])
+
+    def solve(self, t, y, h):
+        """The slopes k (s, d) of the step, block after block. False if an iteration did not converge."""
+        k = np.zeros((len(self.b), y.size))
+        if self.first:
+            k[0] = self.k0
+        guess = self.k0 if self.k_last is None else self.k_last
+        for block, inverses in zip(self.blocks, self.inverses, strict=True):
+            i = block.stages
+            base = y + h * (self.a[i, : i.start] @ k[: i.start])
+            if len(block.a) > 1 and self.before is not None:
+                z = self.extrapolated(h, self.rk.c[i])
+            else:
+                z = h * np.outer(block.a.sum(axis=1), guess)
+            z = self.newton(t, h, base, block, inverses, z)
+            if z is None:
+                return False
+            # k from Y and not from f(Y): a stiff f would magnify what Newton's iteration left of the error.
+            k[i] = np.linalg.solve(block.a, z) / h if len(block.a) > 1 else z / (h * block.a)
+            guess = k[i][-1]
+        self.k, self.y_last = k, base[-1] + z[-1]
+        return True
+
+    def extrapolated(self, h, c):
+        """Y − y from the polynomial of the step before, continued: (m, d)."""
+        h0, k0 = self.before
+        weights = np.array([np.subtract(self.rk.weights_at(1 + c_i * h / h0), self.rk.b) for c_i in c])
+        return h0 * (weights @ k0)
+
+    def newton(self, t, h, base, block, inverses, z):
+        """Solve z = h a F(base + z) for z (m, d) from a first guess. None if the iteration does not converge."""
+        times = [t + c * h for c in self.rk.c[block.stages]]
+        before = None
+        for m in range(1, MAX_ITERATIONS + 1):
+            slopes = np.array([self.field(t_i, y_i) for t_i, y_i in zip(times, base + z, strict=True)])
+            w = block.left @ (h * (block.a @ slopes) - z)
+            w = np.array([inv @ w_i for inv, w_i in zip(inverses, w, strict=True)])
+            dz = (block.right @ w).real
+            size = rms((dz / self.scale).reshape(-1))
+            if not size < math.inf:
+                self.why = "f is not finite at a stage"
+                return None
+            z = z + dz
+            if before is not None:
+                rate = self.rate = size / before if before else 0.0
+                if rate >= 1 and size > self.newton_tol and not (self.fixed and size < 100):
+                    self.why = f"Newton's iteration diverges (rate {rate:.2g})"
+                    return None
+                self.eta = rate / (1 - rate) if rate < 1 else 0.0
+            elif not self.fixed:
+                self.eta = max(self.eta, 1e-10) ** 0.8
+            if size == 0 or (before is not None or not self.fixed) and self.eta * size <= self.newton_tol:
+                self.iterations = max(self.iterations, m)
+                return z
+            before = size
+        self.why = f"Newton's iteration did not converge in {MAX_ITERATIONS} steps"
+        return None
+
+    def error_ratio(self, t, y, y1, h):
+        """The norm that decides: a step is good when it is <= 1."""
+        start = h * self.rk.error_start
+        weighted = h * (np.array(self.rk.b_error) @ self.k)
+        if start:
+            self.k0 = self.field(t, y) if self.k0 is None else self.k0
+            error = weighted + start * self.k0
+        else:
+            error = weighted
+        scale = self.atol + self.rtol * np.maximum(np.abs(y), np.abs(y1))
+        if self.rk.filter_error:
+            real = next(inv for inv in self.inverses[-1] if np.isrealobj(inv) or not inv.imag.any()).real
+            error = real @ error
+            if start and rms(error / scale) > 1 and self.rejected:  # Hairer, Wanner 1996, IV.8.20
+                error = real @ (weighted + start * self.field(t, y + error))
+        self.error = np.abs(error) / scale
+        return rms(self.error)
+
+    rejected = False
+
+    def accept(self):
+        self.k_last, self.before, self.rejected = self.k[-1], (self.step[2], self.k), False
+        self.k0 = self.k_last if self.rk.fsal else None
+        if self.fixed or (self.iterations > 2 and self.rate > 1e-3):
+            self.J = None  # slow convergence: the Jacobian is renewed; a fixed step has a fresh one each time
+
+    def reject(self):
+        self.rejected = True
+
+    def factor(self, ratio, accepted):
+        if self.fixed or not ratio < math.inf:
+            return 0.25
+        q, h = self.error_order, self.step[2]
+        safety = 0.9 * (2 * MAX_ITERATIONS + 1) / (2 * MAX_ITERATIONS + self.iterations)
+        ratio = max(ratio, 1e-8)
+        factor = safety * ratio ** (-1 / q)
+        if accepted:
+            if self.previous is not None:
+                h_before, before = self.previous
+                factor = min(factor, factor * abs(h / h_before) * (before / ratio) ** (1 / q))
+            self.previous = h, max(ratio, 1e-2)
+            if 1 <= factor < 1.2 and self.J is not None:
+                return 1.0  # not worth new inverses
+        return min(max(factor, 0.2), 8.0)
+
+    def inside(self, theta):
+        _, y, h = self.step
+        return y + h * (np.array(self.rk.weights_at(theta)) @ self.k)
+
+    def keep(self):
+        return self.k
+
+    def restep(self, t, y, h, kept):
+        return lambda theta: y + h * (np.array(self.rk.weights_at(theta)) @ kept)
+
+    def trouble(self, t, h):
+        return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)
+
+    def count(self):
+        return {"nfev": self.field.nfev, "njev": self.jacobian.njev, "nlu": self.nlu}
+
+
+def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):
+    """The stepper of an implicit tableau. jac(t, y), if given, is ∂f/∂y."""
+    return ImplicitRungeKutta(f, y0, tableau, rtol, atol, fixed, jac)

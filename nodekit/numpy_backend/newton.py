@@ -1,0 +1,160 @@
+"""What Newton's method needs on NumPy arrays: Jacobians and inverses (lessons 14 and 15).
+
+`Jacobian` is ∂f/∂y from the user, from autograd, or from differences of f, in that order; `time_derivative` is ∂f/∂t,
+for the methods that want it. `inverse` is that of a Newton matrix. All are values, never autograd's boxes: how a
+gradient goes through an implicit step is decided elsewhere.
+"""
+
+import math
+import warnings
+
+import numpy as np
+from autograd.core import make_jvp, make_vjp
+from autograd.tracer import getval
+
+AGREEMENT = 1e-3  # how far autograd may be from a difference quotient, relatively, before it is not believed
+SMALLEST_SCALE = 3e-3  # a component smaller than this is moved as if it were as large
+
+
+class Jacobian:
+    """∂f/∂y at (t, y): call it with t and the flat state (d,) for an array (d, d).
+
+    field: f on flat states, a `Field`, which counts every evaluation made here. jac: the user's jac(t, y), with y in
+    f's shape, or None. Without it autograd is tried at the first call: when it raises, or disagrees with a difference
+    quotient of f, forward differences are used from then on. njev counts the calls.
+
+    For a complex state f must be holomorphic in y.
+
+    Raises ValueError when jac returns a shape other than (d, d) or y.shape + y.shape, TypeError when it is no function.
+    """
+
+    def __init__(self, field, jac=None):
+        if jac is not None and not callable(jac):
+            raise TypeError(f"jac must be a function jac(t, y) or None, got {type(jac).__name__}.")
+        self.field, self.jac, self.njev = field, jac, 0
+        self.by_autograd = self.time_by_autograd = None  # not known before the first call
+
+    def __call__(self, t, y):
+        y = getval(y)
+        self.njev += 1
+        if self.jac is not None:
+            return self.from_user(t, y)
+        if self.by_autograd is not False:
+            matrix = _attempt(rows if self.by_autograd else checked_rows, self.field, t, y)
+            self.by_autograd = matrix is not None
+            if self.by_autograd:
+                return matrix
+        return columns(self.field, t, y)
+
+    def from_user(self, t, y):
+        shape, d = self.field.shape, y.size
+        matrix = np.asarray(getval(self.jac(t, y.reshape(shape))))
+        if matrix.shape != (d, d) and matrix.shape != shape + shape:
+            expected = f"({d}, {d})" if shape == (d,) else f"({d}, {d}) or {shape + shape}"
+            raise ValueError(
+                f"jac returned shape {matrix.shape} at t = {t!r}; for y of shape {shape} it must be {expected}: "
+                "the derivative of component i of f by component j of y in row i and column j."
+            )
+        return matrix.reshape(d, d)
+
+    def time_derivative(self, t, y, k, h):
+        """∂f/∂t (d,) at (t, y), where f is k, from times between t and t + h alone.
+
+        By autograd's forward mode, checked once as above; otherwise by the one-sided difference of second order,
+        with two evaluations of f.
+        """
+        y, k = getval(y), getval(k)
+        if self.time_by_autograd is not False:
+            slope = _attempt(time_slope if self.time_by_autograd else checked_time_slope, self.field, t, y, k, h)
+            self.time_by_autograd = slope is not None
+            if self.time_by_autograd:
+                return slope
+        return time_difference(self.field, t, y, k, h)
+
+
+def rows(field, t, y):
+    """∂f/∂y (d, d) by autograd: one evaluation of f, and one backward pass a row."""
+    vjp, k = make_vjp(lambda y: field(t, y), y)
+    if getval(k).dtype == object:
+        raise TypeError("f put autograd's boxes into an array of its own.")
+    return np.array([getval(vjp(row)) for row in np.eye(y.size, dtype=y.dtype)])
+
+
+def checked_rows(field, t, y):
+    """`rows`, or None when they do not give the change of f that one small move of all components causes."""
+    matrix, k = rows(field, t, y), getval(field(t, y))
+    move = moves(y, k) * np.where(np.arange(y.size) % 2, 1, -1)
+    change = (getval(field(t, y + move)) - getval(field(t, y - move))) / 2  # central: parabolas do not count
+    allowed = AGREEMENT * (np.abs(matrix) @ np.abs(move)) + _noise(k)
+    return matrix if (np.abs(matrix @ move - change) <= allowed).all() else None
+
+
+def columns(field, t, y):
+    """∂f/∂y (d, d) by forward differences: d + 1 evaluations of f."""
+    k = getval(field(t, y))
+    matrix = np.empty((y.size, y.size), np.result_type(k, y))
+    for j, move in enumerate(moves(y, k)):
+        moved = y.copy()
+        moved[j] += move
+        matrix[:, j] = (getval(field(t, moved)) - k) / (moved[j] - y[j])
+    return matrix
+
+
+def moves(y, k):
+    """How far each component is moved: √eps of its size, and the way it is going, k: it may be at a border of f."""
+    size = math.sqrt(np.finfo(y.dtype).eps) * np.maximum(np.abs(y), SMALLEST_SCALE)
+    return np.where(k.real < 0, -size, size)
+
+
+def time_slope(field, t, y, k, h):
+    """∂f/∂t (d,) by autograd's forward mode: one evaluation of f, which is all if f does not depend on t."""
+    _, slope = make_jvp(lambda t: field(t, y), t)(1.0)
+    return np.zeros_like(y) + getval(slope)
+
+
+def checked_time_slope(field, t, y, k, h):
+    """`time_slope`, or None when it disagrees with `time_difference`."""
+    slope, other = time_slope(field, t, y, k, h), time_difference(field, t, y, k, h)
+    allowed = AGREEMENT * (np.abs(slope) + np.abs(other)) + _noise(k) / abs(time_move(t, h))
+    return slope if (np.abs(slope - other) <= allowed).all() else None
+
+
+def time_difference(field, t, y, k, h):
+    """∂f/∂t (d,) at t from f at t, t + s, t + 2s: exact for parabolas."""
+    s = time_move(t, h)
+    return (4 * getval(field(t + s, y)) - getval(field(t + 2 * s, y)) - 3 * k) / (2 * s)
+
+
+def time_move(t, h):
+    """s with |2s| <= |h| and h's sign, ∛eps of h's or t's size, such that t + s and t + 2s are exact sums."""
+    size = min(np.finfo(float).eps ** (1 / 3) * max(abs(t), abs(h)), abs(h) / 2)
+    exponent = math.frexp(size)[1] - 1
+    return math.copysign(math.ldexp(1.0, exponent), h)
+
+
+def inverse(matrix):
+    """The inverse of a Newton matrix (d, d), or None when it is singular or not finite.
+
+    Newton's method corrects its own rounding errors, and the matrix is only approximately the one it wants, so that
+    an explicit inverse does no harm; multiplying by it costs less than solving with a factorisation.
+    """
+    try:
+        result = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        return None
+    return result if np.isfinite(result).all() else None
+
+
+def _attempt(derivative, *arguments):
+    """derivative(*arguments), or None when autograd cannot follow f. An error of f's own comes again without it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # autograd warns of what does not depend on y or t
+            return derivative(*arguments)
+    except Exception:
+        return None
+
+
+def _noise(k):
+    """What rounding may have changed in f = k, generously."""
+    return 1e3 * np.finfo(k.dtype).eps * np.abs(k).max()
