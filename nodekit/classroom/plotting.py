@@ -123,7 +123,7 @@ def phase_portrait(ax, f, xlim, ylim, t=0.0, arrows=19):
     return drawn
 
 
-def stability_region(ax, R, xlim=(-5, 2), ylim=(-4, 4), points=301):
+def stability_region(ax, R, xlim=(-5, 2), ylim=(-4, 4), points=201):
     """Draw where |R(z)| ≤ 1 in the complex plane of z = hλ: filled, with its boundary, axes to equal scale.
 
     R is a function of a complex array of any shape, such as
