@@ -1,6 +1,7 @@
 """Every tableau satisfies the order conditions that its stated orders demand, and no bad tableau can be made."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +9,13 @@ from rooted_trees import residual, trees
 
 from nodekit import methods
 from nodekit.tableau import Row, Tableau
-from nodekit.tableaus import METHODS
+from nodekit.tableaus import METHODS as EXPLICIT
+from nodekit.tableaus_implicit import METHODS as IMPLICIT
+
+METHODS = EXPLICIT | IMPLICIT
 
 every_method = pytest.mark.parametrize("m", METHODS.values(), ids=METHODS)
+explicit_method = pytest.mark.parametrize("m", EXPLICIT.values(), ids=EXPLICIT)
 with_error = pytest.mark.parametrize("m", [m for m in METHODS.values() if m.adaptive], ids=lambda m: m.name)
 # What double precision leaves of the conditions of methods whose coefficients reach 60.
 ROUNDING = 2e-13
@@ -41,9 +46,18 @@ def test_order_conditions(m):
 
 @with_error
 def test_order_of_the_error_estimate(m):
-    """The embedded weights b − b_error have order error_order − 1 exactly (dop853 combines orders 5 and 3)."""
+    """The embedded weights b − b_error have order error_order − 1 exactly.
+
+    Three are special: dop853 combines orders 5 and 3, trbdf2's second formula is of order 3, one more than its own,
+    and radau's uses f(t, y) as a further stage.
+    """
     a = matrix(m)[: m.stages, : m.stages]
-    orders = {"dop853": [(m.b_error, 5), (m.b_error_low, 3)]}.get(m.name, [(m.b_error, m.error_order - 1)])
+    orders = {"dop853": [(m.b_error, 5), (m.b_error_low, 3)], "trbdf2": [(m.b_error, 3)]}
+    orders = orders.get(m.name, [(m.b_error, m.error_order - 1)])
+    if m.error_start:
+        a = np.pad(a, ((1, 0), (1, 0)))
+        m = SimpleNamespace(b=(0.0, *m.b))
+        orders = [((IMPLICIT["radau"].error_start, *b), order) for b, order in orders]
     for b_error, order in orders:
         embedded = np.subtract(m.b, b_error)
         for n in range(1, order + 1):
@@ -60,7 +74,7 @@ def test_dense_order_conditions(m):
             assert residual(n, m.weights_at(theta), a, theta) < ROUNDING
 
 
-@every_method
+@explicit_method
 def test_dense_output_joins_the_steps(m):
     """b(0) = 0 and b(1) = b; above order 1 the slopes at both ends are f there, so that it is smooth too."""
     rows = np.array(m.dense_weights)
@@ -81,8 +95,11 @@ def test_source_is_cited(m):
 
 
 def test_first_same_as_last_is_derived():
-    """bosh3, dopri5 and tsit5 are FSAL; the others are not."""
-    assert {m.name for m in METHODS.values() if m.fsal} == {"bosh3", "dopri5", "tsit5"}
+    """bosh3, dopri5, tsit5 and the ESDIRK methods are FSAL; the others are not."""
+    fsal = {"bosh3", "dopri5", "tsit5", "trapezoid", "trbdf2", "kvaerno3", "kvaerno5"}
+    assert {m.name for m in METHODS.values() if m.fsal} == fsal
+    assert {m.family for m in EXPLICIT.values()} == {"explicit"}
+    assert {m.family for m in IMPLICIT.values()} == {"implicit"}
 
 
 def test_dopri5_has_the_error_weights_of_1980():

@@ -159,7 +159,7 @@ class ImplicitRungeKutta(Stepper):
                 self.eta = rate / (1 - rate) if rate < 1 else 0.0
             elif not self.fixed:
                 self.eta = max(self.eta, 1e-10) ** 0.8
-            if size == 0 or (before is not None or not self.fixed) and self.eta * size <= self.newton_tol:
+            if size == 0 or ((before is not None or not self.fixed) and self.eta * size <= self.newton_tol):
                 self.iterations = max(self.iterations, m)
                 return z
             before = size
