@@ -1,8 +1,29 @@
 """Every method by name, of every family. A record's `family` names the backend module that takes its steps."""
 
-from nodekit import geometric, tableaus, tableaus_implicit
+from dataclasses import dataclass
 
-METHODS = {**tableaus.METHODS, **tableaus_implicit.METHODS, **geometric.METHODS}
+from nodekit import geometric, multistep, rosenbrock_tableaus, tableaus, tableaus_implicit
+
+
+@dataclass(frozen=True)
+class Switching:
+    """dopri5 where the problem is not stiff, radau where it is; see numpy_backend/auto.py."""
+
+    name: str = "auto"
+    order: int = 5
+    source: str = "after L. Petzold, SIAM J. Sci. Stat. Comput. 4, 1983, and Hairer, Wanner 1996, section IV.2"
+    family = "auto"
+    adaptive = True
+
+
+METHODS = {
+    **tableaus.METHODS,
+    **tableaus_implicit.METHODS,
+    **rosenbrock_tableaus.METHODS,
+    **multistep.METHODS,
+    **geometric.METHODS,
+    "auto": Switching(),
+}
 
 
 def get(name):

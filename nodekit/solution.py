@@ -23,7 +23,7 @@ class Stats:
     """Counts of one solve.
 
     nfev: evaluations of f. njev, nlu: Jacobians and factorisations (0 for explicit methods).
-    n_accepted, n_rejected: steps.
+    n_accepted, n_rejected: steps. switches: (t, method) of every change that method="auto" made.
     """
 
     nfev: int = 0
@@ -31,6 +31,7 @@ class Stats:
     nlu: int = 0
     n_accepted: int = 0
     n_rejected: int = 0
+    switches: list = field(default_factory=list)
 
 
 @dataclass
@@ -126,6 +127,7 @@ class Trajectory:
 
     def __init__(self, t0, y0, stepper):
         self.times, self.sizes, self.states, self.kept, self.stepper = [t0], [], [y0], [], stepper
+        self.repeated = None, None  # the step asked for last: a loop over times asks for one again and again
 
     def append(self, t, h, y, kept):
         self.times.append(t)
@@ -144,7 +146,7 @@ class Trajectory:
             raise ValueError(f"t={float(wanted[outside][0])!r} is outside the solved interval [{low!r}, {high!r}].")
         sign = 1.0 if ends[1] >= ends[0] else -1.0
         held_by = np.searchsorted(sign * np.asarray(self.times), sign * wanted) - 1
-        states, i, inside = [], None, None
+        states, (i, inside) = [], self.repeated
         for time, j in zip(wanted.tolist(), held_by.tolist(), strict=True):
             if j < 0:
                 states.append(self.states[0])
@@ -152,6 +154,7 @@ class Trajectory:
             if j != i:
                 i, inside = j, self.stepper.restep(self.times[j], self.states[j], self.sizes[j], self.kept[j])
             states.append(inside((time - self.times[j]) / self.sizes[j]))
+        self.repeated = i, inside
         states = self.stepper.stack(states)
         return states[0] if t.ndim == 0 else states
 

@@ -82,6 +82,7 @@ class ImplicitRungeKutta(Stepper):
         while not converged:
             if self.J is None:
                 self.J, self.size = self.jacobian(t, y), None
+                self.last_J = self.J
             if self.size != h:
                 self.invert(h)
             converged = self.size == h and self.solve(t, y, h)

@@ -10,10 +10,9 @@ import warnings
 
 import numpy as np
 from autograd.core import make_jvp, make_vjp
-from autograd.tracer import getval
+from autograd.tracer import getval, isbox
 
 AGREEMENT = 1e-3  # how far autograd may be from a difference quotient, relatively, before it is not believed
-SMALLEST_SCALE = 3e-3  # a component smaller than this is moved as if it were as large
 
 
 class Jacobian:
@@ -23,15 +22,18 @@ class Jacobian:
     f's shape, or None. Without it autograd is tried at the first call: when it raises, or disagrees with a difference
     quotient of f, forward differences are used from then on. njev counts the calls.
 
+    smallest: (d,) or a number, the size of a component below which differences take it to be that large. Where atol
+    takes over from rtol, at atol/rtol, is the right size: smaller values do not matter.
+
     For a complex state f must be holomorphic in y.
 
     Raises ValueError when jac returns a shape other than (d, d) or y.shape + y.shape, TypeError when it is no function.
     """
 
-    def __init__(self, field, jac=None):
+    def __init__(self, field, jac=None, smallest=1e-3):
         if jac is not None and not callable(jac):
             raise TypeError(f"jac must be a function jac(t, y) or None, got {type(jac).__name__}.")
-        self.field, self.jac, self.njev = field, jac, 0
+        self.field, self.jac, self.smallest, self.njev = field, jac, smallest, 0
         self.by_autograd = self.time_by_autograd = None  # not known before the first call
 
     def __call__(self, t, y):
@@ -40,11 +42,11 @@ class Jacobian:
         if self.jac is not None:
             return self.from_user(t, y)
         if self.by_autograd is not False:
-            matrix = _attempt(rows if self.by_autograd else checked_rows, self.field, t, y)
+            matrix = _attempt(rows if self.by_autograd else checked_rows, self.field, t, y, self.smallest)
             self.by_autograd = matrix is not None
             if self.by_autograd:
                 return matrix
-        return columns(self.field, t, y)
+        return columns(self.field, t, y, self.smallest)
 
     def from_user(self, t, y):
         shape, d = self.field.shape, y.size
@@ -72,7 +74,7 @@ class Jacobian:
         return time_difference(self.field, t, y, k, h)
 
 
-def rows(field, t, y):
+def rows(field, t, y, smallest):
     """∂f/∂y (d, d) by autograd: one evaluation of f, and one backward pass a row."""
     vjp, k = make_vjp(lambda y: field(t, y), y)
     if getval(k).dtype == object:
@@ -80,29 +82,29 @@ def rows(field, t, y):
     return np.array([getval(vjp(row)) for row in np.eye(y.size, dtype=y.dtype)])
 
 
-def checked_rows(field, t, y):
+def checked_rows(field, t, y, smallest):
     """`rows`, or None when they do not give the change of f that one small move of all components causes."""
-    matrix, k = rows(field, t, y), getval(field(t, y))
-    move = moves(y, k) * np.where(np.arange(y.size) % 2, 1, -1)
+    matrix, k = rows(field, t, y, smallest), getval(field(t, y))
+    move = moves(y, k, smallest) * np.where(np.arange(y.size) % 2, 1, -1)
     change = (getval(field(t, y + move)) - getval(field(t, y - move))) / 2  # central: parabolas do not count
     allowed = AGREEMENT * (np.abs(matrix) @ np.abs(move)) + _noise(k)
     return matrix if (np.abs(matrix @ move - change) <= allowed).all() else None
 
 
-def columns(field, t, y):
+def columns(field, t, y, smallest):
     """∂f/∂y (d, d) by forward differences: d + 1 evaluations of f."""
     k = getval(field(t, y))
     matrix = np.empty((y.size, y.size), np.result_type(k, y))
-    for j, move in enumerate(moves(y, k)):
+    for j, move in enumerate(moves(y, k, smallest)):
         moved = y.copy()
         moved[j] += move
         matrix[:, j] = (getval(field(t, moved)) - k) / (moved[j] - y[j])
     return matrix
 
 
-def moves(y, k):
+def moves(y, k, smallest):
     """How far each component is moved: √eps of its size, and the way it is going, k: it may be at a border of f."""
-    size = math.sqrt(np.finfo(y.dtype).eps) * np.maximum(np.abs(y), SMALLEST_SCALE)
+    size = math.sqrt(np.finfo(y.dtype).eps) * np.maximum(np.abs(y), smallest)
     return np.where(k.real < 0, -size, size)
 
 
@@ -145,6 +147,23 @@ def inverse(matrix):
     return result if np.isfinite(result).all() else None
 
 
+def solver(matrix, loss=1e-5):
+    """A function b (d,) -> the solution x (d,) of matrix @ x = b; None if the matrix is singular or not finite.
+
+    It multiplies by the inverse as long as rounding makes a relative error below `loss` in that. It may make a large
+    one: where b lies in the direction of huge eigenvalues, as residuals of a stiff f do, x is small, and what rounding
+    leaves in the inverse's other directions is not. Then it solves by elimination, every time anew.
+    """
+    inverted = inverse(matrix)
+    if inverted is None:
+        return None
+    with np.errstate(over="ignore"):
+        condition = math.sqrt(np.vdot(matrix, matrix).real) * math.sqrt(np.vdot(inverted, inverted).real)
+    if condition * np.finfo(matrix.dtype).eps < loss:
+        return inverted.dot
+    return lambda b: np.linalg.solve(matrix, b)
+
+
 def _attempt(derivative, *arguments):
     """derivative(*arguments), or None when autograd cannot follow f. An error of f's own comes again without it."""
     try:
@@ -158,3 +177,12 @@ def _attempt(derivative, *arguments):
 def _noise(k):
     """What rounding may have changed in f = k, generously."""
     return 1e3 * np.finfo(k.dtype).eps * np.abs(k).max()
+
+
+def refuse_boxes(method, *arrays):
+    """Raise TypeError for autograd's boxes, which the steps of this method cannot carry."""
+    if any(isbox(v) for v in arrays):
+        raise TypeError(
+            f"method={method.name!r} cannot be differentiated step by step: its matrices are values. "
+            "Use the adjoint of the solution, or an explicit method."
+        )

@@ -1,0 +1,106 @@
+"""Rosenbrock steps on NumPy arrays (lesson 15): implicit where the problem is stiff, without an iteration.
+
+A step is that of a diagonally implicit Runge–Kutta method with one Newton iteration a stage, whose error the
+coefficients take into account. The price: J = ∂f/∂y must be the true one, so it is made anew for every step.
+"""
+
+import math
+
+import numpy as np
+
+from nodekit import control
+from nodekit.numpy_backend.newton import Jacobian, refuse_boxes, solver
+from nodekit.numpy_backend.state import Stepper, all_finite, rms
+from nodekit.rosenbrock_tableaus import square
+from nodekit.solution import Status, no_convergence
+from nodekit.step import advance
+
+
+class Rosenbrock(Stepper):
+    """A stepper (see loop.py) for a `RosenbrockTableau`. jac: ∂f/∂y as in `Jacobian`.
+
+    ∂f/∂t is by autograd or by differences, `Jacobian.time_derivative`. A repeated step keeps f, J and ∂f/∂t.
+    """
+
+    adaptive = True
+
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
+        super().__init__(f, y0, rtol, atol, fixed)
+        refuse_boxes(method, y0)
+        self.method, self.error_order = method, method.error_order
+        self.b, self.b_error, self.dense = (np.array(x) for x in (method.b, method.b_error, method.dense))
+        a, C = square(method.a), square(method.C)
+        self.stages = [(i, method.c[i], method.d[i], a[i, :i], C[i, :i]) for i in range(len(a))]
+        self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
+        self.loss = 1e-12 if fixed else 1e-4 * rtol  # nothing corrects the linear solves: what rounding may cost them
+        self.why = ""
+
+    def start(self, t, y):
+        self.matrix = None
+        finite = super().start(t, y)
+        refuse_boxes(self.method, self.k0)
+        return finite
+
+    def first_step(self, t, y, t_end):
+        norm = lambda v, y: rms(np.abs(v) / (self.atol + self.rtol * np.abs(y)))  # noqa: E731
+        return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, advance)
+
+    def attempt(self, t, y, h):
+        if self.matrix is None:
+            if self.k0 is None:
+                self.k0 = self.field(t, y)
+            if not all_finite(self.k0):
+                self.why, self.bad = "", ("f", self.k0)
+                return y, math.nan
+            self.matrix = self.jacobian(t, y)
+            self.time_slope = self.jacobian.time_derivative(t, y, self.k0, h)
+        solve = solver(np.eye(y.size) / (h * self.method.gamma) - self.matrix, self.loss)
+        self.nlu += 1
+        self.why = "" if solve else "the matrix I/(hγ) − ∂f/∂y is singular or not finite"
+        if solve is None:
+            return y, math.inf
+
+        u = np.empty((len(self.b), y.size), y.dtype)
+        for i, c, d, a, C in self.stages:
+            before = u[:i]
+            k = self.field(t + c * h, y + a.dot(before)) if i else self.k0
+            u[i] = solve(k + C.dot(before) / h + (h * d) * self.time_slope)
+        y1 = y + self.b.dot(u)
+        self.step, self.u, self.bad = (y, y1), u, ("the result of a step", y1)
+        if not all_finite(y1):
+            return y1, math.nan
+        if self.fixed:
+            return y1, 0.0
+        scale = self.atol + self.rtol * np.maximum(np.abs(y), np.abs(y1))
+        self.error = np.abs(self.b_error.dot(u)) / scale
+        return y1, rms(self.error)
+
+    def accept(self):
+        self.matrix = self.k0 = None
+
+    def inside(self, theta):
+        y, y1 = self.step
+        return within(y, y1, self.dense.dot(self.u), theta)
+
+    def keep(self):
+        return self.step[1], self.dense.dot(self.u)
+
+    def restep(self, t, y, h, kept):
+        y1, p = kept
+        return lambda theta: within(y, y1, p, theta)
+
+    def trouble(self, t, h):
+        return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)
+
+    def count(self):
+        return {"nfev": self.field.nfev, "njev": self.jacobian.njev, "nlu": self.nlu}
+
+
+def within(y, y1, p, theta):
+    """The state at θ within a step from y to y1; p (3, d) as `RosenbrockTableau.dense` says."""
+    return (1 - theta) * y + theta * (y1 + (1 - theta) * (p[0] + theta * (p[1] + theta * p[2])))
+
+
+def stepper(f, y0, method, rtol, atol, fixed, jac=None):
+    """The stepper of a `RosenbrockTableau`. jac(t, y), if given, is ∂f/∂y. Raises TypeError for autograd's boxes."""
+    return Rosenbrock(f, y0, method, rtol, atol, fixed, jac)
