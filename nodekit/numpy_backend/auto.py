@@ -16,6 +16,8 @@ from nodekit.tableaus_implicit import METHODS as IMPLICIT
 LIMIT = 3.25  # |hλ| at which a step counts as limited by stability
 STIFF_AFTER, CALM_AFTER = 15, 6  # so many such steps, and so many others to forget them
 BACK_BELOW, BACK_AFTER = 1.0, 5  # |hλ| of implicit steps with which an explicit method could go on, so many in a row
+# Y₇ − Y₆ of dopri5 in units of h: the difference of the last two rows of a.
+LAST_STAGES_APART = np.subtract(EXPLICIT["dopri5"].a[6], (*EXPLICIT["dopri5"].a[5], 0.0))
 
 
 class Auto(Stepper):
@@ -78,10 +80,8 @@ class Auto(Stepper):
 
     def h_lambda_explicit(self):
         """|h| ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖: dopri5's last stages differ in their states alone, not in their times."""
-        rk, k, h = self.explicit.rk, self.explicit.k, self.step[2]
-        apart = np.zeros(len(rk.a[-1]))
-        apart[: len(rk.a[-2])] = rk.a[-2]
-        states = np.linalg.norm(h * ((np.asarray(rk.a[-1]) - apart) @ np.array([k[i] for i in range(len(apart))])))
+        k, h = self.explicit.k, self.step[2]
+        states = abs(h) * np.linalg.norm(LAST_STAGES_APART @ np.array([k[i] for i in range(6)]))
         return abs(h) * np.linalg.norm(k[6] - k[5]) / states if states > 0 else 0.0
 
     def spectral_radius(self):

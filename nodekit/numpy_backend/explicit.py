@@ -58,8 +58,7 @@ def plan(tableau, y):
         return tableau, plain_advance, list
     array = lambda x: None if x is None else np.array(x, y.dtype)  # noqa: E731
     arrays = SimpleNamespace(
-        c=tableau.c,
-        a=[array(row) for row in tableau.a],
+        later_stages=[(c, array(row)) for c, row in tableau.later_stages],
         b=array(tableau.b),
         fsal=tableau.fsal,
         stages=tableau.stages,
@@ -78,10 +77,11 @@ class ExplicitRungeKutta(Stepper):
         super().__init__(f, y0, rtol, atol, fixed)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.rk, self.advance, self.slopes = plan(tableau, y0.reshape(-1))
+        self.boxes = self.rk is tableau
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
 
     def first_step(self, t, y, t_end):
-        norm = lambda v, y: rms(np.abs(getval(v)) / (self.atol + self.rtol * np.abs(getval(y))))  # noqa: E731
+        norm = lambda v, y: rms(getval(v) / (self.atol + self.rtol * np.abs(getval(y))))  # noqa: E731
         return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, plain_advance)
 
     def start(self, t, y):
@@ -97,15 +97,17 @@ class ExplicitRungeKutta(Stepper):
 
     def error_ratio(self, y, y1, h):
         """The norm that decides: a step is good when it is <= 1. Values only: in a gradient, h is held."""
-        self.size1 = np.abs(getval(y1))
+        if self.boxes:
+            y1 = getval(y1)
+        self.size1 = np.abs(y1)
         scale = np.maximum(self.size, self.size1)
         scale *= self.rtol
         scale += self.atol
-        self.error = np.abs(getval(self.advance(None, h, self.rk.b_error, self.k)))
-        self.error /= scale
+        error = self.advance(None, h, self.rk.b_error, self.k)
+        self.error = getval(error) / scale if self.boxes else error / scale
         ratio = rms(self.error)
         if self.rk.b_error_low is not None and ratio > 0:  # dop853: Hairer, Nørsett, Wanner 1993, section II.10
-            low = rms(np.abs(getval(self.advance(None, h, self.rk.b_error_low, self.k))) / scale)
+            low = rms(getval(self.advance(None, h, self.rk.b_error_low, self.k)) / scale)
             ratio = ratio**2 / math.sqrt(ratio**2 + 0.01 * low**2)
         if not ratio < math.inf:
             self.bad = "the result of a step", self.error

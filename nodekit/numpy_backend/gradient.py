@@ -201,7 +201,7 @@ def adjoint(g, sol, p, dy, method, adjoint_method, settings, path=None):
     times, inner = sign * t, np.flatnonzero(dy[1:-1].any(axis=1)) + 1
     back = loop.integrate(
         Backward(field, z, adjoint_method, settings, times[inner], dy[inner], carry), z, [times[-1], times[0]],
-        step=None, first_step=None, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["I"],
+        step=None, first_step=None, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["PI"],
     )  # fmt: skip
     if not back.success:
         raise nodekit.SolveError(back)

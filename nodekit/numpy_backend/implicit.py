@@ -21,7 +21,7 @@ MAX_ITERATIONS = 8
 
 @dataclass(frozen=True)
 class Block:
-    """Stages that are solved together. stages: their slice; a: (m, m); a = V diag(mu) V⁻¹, conjugates left out.
+    """Stages that are solved together. stages: their slice; a: (m, m) = V diag(mu) V⁻¹, conjugates left out; a⁻¹.
 
     The Newton matrix I − h a ⊗ J falls apart into I − h mu_i J in the coordinates of V.
     """
@@ -31,6 +31,7 @@ class Block:
     mu: np.ndarray
     left: np.ndarray
     right: np.ndarray
+    inverse: np.ndarray
 
     @staticmethod
     def of(a, stages):
@@ -39,7 +40,7 @@ class Block:
         weights = np.where(mu.imag > 0, 2.0, 1.0)  # the real part of a pair of conjugates is twice that of one
         if np.isrealobj(mu) or not mu.imag.any():
             mu, vectors, left = mu.real, vectors.real, left.real
-        return Block(stages, a, mu[kept], left[kept], (vectors * weights)[:, kept])
+        return Block(stages, a, mu[kept], left[kept], (vectors * weights)[:, kept], np.linalg.inv(a))
 
 
 def blocks(tableau):
@@ -62,7 +63,9 @@ class ImplicitRungeKutta(Stepper):
         if y0.dtype.kind == "c":
             raise TypeError(f"method={tableau.name!r} takes real states. Stack real and imaginary part.")
         self.rk, self.adaptive, self.error_order = tableau, tableau.adaptive, tableau.error_order
-        self.a, self.b = np.array(tableau.a), np.array(tableau.b)
+        self.a, self.b, self.dense = np.array(tableau.a), np.array(tableau.b), np.array(tableau.dense_weights)
+        self.powers = np.arange(1, self.dense.shape[1] + 1)
+        self.b_error = None if tableau.b_error is None else np.array(tableau.b_error)
         self.blocks, self.first = blocks(tableau), not self.a[0].any()
         self.jacobian, self.nlu = Jacobian(self.field, jac), 0
         self.J = self.size = self.previous = self.k_last = self.before = None
@@ -127,7 +130,7 @@ class ImplicitRungeKutta(Stepper):
             if z is None:
                 return False
             # k from Y and not from f(Y): a stiff f would magnify what Newton's iteration left of the error.
-            k[i] = np.linalg.solve(block.a, z) / h if len(block.a) > 1 else z / (h * block.a)
+            k[i] = block.inverse @ z / h
             guess = k[i][-1]
         self.k, self.y_last = k, base[-1] + z[-1]
         return True
@@ -135,8 +138,8 @@ class ImplicitRungeKutta(Stepper):
     def extrapolated(self, h, c):
         """Y − y from the polynomial of the step before, continued: (m, d)."""
         h0, k0 = self.before
-        weights = np.array([np.subtract(self.rk.weights_at(1 + c_i * h / h0), self.rk.b) for c_i in c])
-        return h0 * (weights @ k0)
+        theta = 1 + np.array(c) * (h / h0)
+        return h0 * ((theta[:, None] ** self.powers @ self.dense.T - self.b) @ k0)
 
     def newton(self, t, h, base, block, inverses, z):
         """Solve z = h a F(base + z) for z (m, d) from a first guess. None if the iteration does not converge."""
@@ -170,7 +173,7 @@ class ImplicitRungeKutta(Stepper):
     def error_ratio(self, t, y, y1, h):
         """The norm that decides: a step is good when it is <= 1."""
         start = h * self.rk.error_start
-        weighted = h * (np.array(self.rk.b_error) @ self.k)
+        weighted = h * (self.b_error @ self.k)
         if start:
             self.k0 = self.field(t, y) if self.k0 is None else self.k0
             error = weighted + start * self.k0
@@ -214,13 +217,13 @@ class ImplicitRungeKutta(Stepper):
 
     def inside(self, theta):
         _, y, h = self.step
-        return y + h * (np.array(self.rk.weights_at(theta)) @ self.k)
+        return y + h * (theta**self.powers @ self.dense.T @ self.k)
 
     def keep(self):
         return self.k
 
     def restep(self, t, y, h, kept):
-        return lambda theta: y + h * (np.array(self.rk.weights_at(theta)) @ kept)
+        return lambda theta: y + h * (theta**self.powers @ self.dense.T @ kept)
 
     def trouble(self, t, h):
         return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)

@@ -21,6 +21,8 @@ class Field:
         if type(y) is np.ndarray:
             y.setflags(write=False)
         k = self.f(t, y if self.flat else y.reshape(self.shape))
+        if self.flat and type(k) is np.ndarray and k.shape == self.shape:
+            return k  # the common case, first
         if type(k) is not np.ndarray and not isbox(k):
             k = anp.array(k)
         if k.shape != self.shape:
@@ -67,7 +69,7 @@ class Stepper:
         return Status.NOT_FINITE, not_finite(what, t, h, i, values[i])
 
     def worst(self):
-        return tuple(int(i) for i in np.unravel_index(int(np.argmax(self.error)), self.shape))
+        return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(self.error))), self.shape))
 
     def count(self):
         return {"nfev": self.field.nfev}
@@ -113,7 +115,8 @@ def flat(y0):
 
 def all_finite(v):
     """Whether a flat array holds neither nan nor infinity. The square is one quick pass; it may overflow, though."""
-    v = getval(v)
+    if isbox(v):
+        v = getval(v)
     return cmath.isfinite(v.dot(v)) or bool(np.isfinite(v).all())
 
 
@@ -123,5 +126,5 @@ def first_not_finite(values):
 
 
 def rms(v):
-    """Root mean square of a flat real array, as a float."""
-    return math.sqrt(v.dot(v) / v.size)
+    """Root mean square of a flat array, as a float."""
+    return math.sqrt((v.dot(v) if v.dtype.kind == "f" else np.vdot(v, v).real) / v.size)
