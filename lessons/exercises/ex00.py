@@ -6,8 +6,9 @@ from nodekit.classroom.checks import Exercise, Wrong, same_values
 from nodekit.classroom.quiz import Prediction
 
 first_guess = Prediction(
-    "Euler's method follows a spiral that shrinks towards 0. With a small step it shrinks too. "
-    "What happens to its spiral as the step grows?",
+    "Euler's method follows a curve in straight steps, each along the curve's direction where the step begins. "
+    "The curve is a spiral that shrinks towards 0. With a small step Euler's path shrinks too. What happens to it "
+    "as the step grows?",
     options={
         "a": "It shrinks at every step size: the true spiral does.",
         "b": "It shrinks up to some step size, and grows beyond it.",
@@ -45,6 +46,12 @@ def _check(student):
                 ),
                 "That spiral grows: the 0.1 needs its minus sign.": np.array([dx + 0.2 * x[0], dy + 0.2 * x[1]]),
                 "The two components are swapped.": np.array([dy, dx]),
+                "In the second component x0 and x1 are swapped.": np.array([dx, 2.0 * x[1] - 0.1 * x[0]]),
+                "You overwrote x[0] before the second component used it: make a new array.": np.array(
+                    [dx, 2.0 * dx - 0.1 * x[1]]
+                ),
+                "That is the path, a point at time t. The field is its derivative, at any point x.": np.exp(-0.1 * t)
+                * np.array([np.cos(2.0 * t), np.sin(2.0 * t)]),
                 "That is the next point, x + dx/dt. A field returns only the slope.": x + np.array([dx, dy]),
             },
         )

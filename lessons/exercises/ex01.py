@@ -68,6 +68,7 @@ def check_velocity(velocity):
             "You multiplied by h. The block is h f, so f is the block divided by h.": F * h,
             "This is the block itself. It is h f; what is f?": F,
             "This contains the skip connection. The field is only about the part that is added to x.": (x + F) / h,
+            "block(x) is what the layer adds to x already: nothing is to be subtracted.": (F - x) / h,
         }
         same_values(velocity(block, x, h), F / h, what="your field", mistakes=mistakes)
     return "x + h f(x) is the layer x + F(x), on 3 random blocks."
@@ -103,11 +104,13 @@ def check_hidden_states(hidden_states):
     x = rng.normal(size=(5, 2))
     fields = [random_field(seed)[0] for seed in range(4)]
     blocks = [lambda z, f=field: 0.5 * f(0.0, z) for field in fields]
-    right, plain, from_input = [x], [x], [x]
+    right, plain, from_input, added, thinned = [x], [x], [x], [x], [x]
     for block in blocks:
         right.append(right[-1] + block(right[-1]))
         plain.append(block(plain[-1]))
         from_input.append(x + block(x))
+        added.append(added[-1] + block(x))
+        thinned.append(thinned[-1] + block(thinned[-1]) / len(blocks))
     right = np.stack(right)
     got = as_array(hidden_states(blocks, x), "your result")
     mistakes = {
@@ -116,6 +119,8 @@ def check_hidden_states(hidden_states):
         "The last state is missing: L layers have L + 1 states.": right[:-1],
         "The skip connection is missing: a layer adds its block to x, it does not replace x.": np.stack(plain),
         "Every block was given the input x. Block k takes the state that layer k - 1 left.": np.stack(from_input),
+        "You add the blocks of the input x. Block k takes the state that layer k - 1 left.": np.stack(added),
+        "A block is the whole step, h f: it is not divided by L.": np.stack(thinned),
         "All zeros: are the states ever stored?": np.zeros((5, 5, 2)),
         "All states are equal to the last one: the same array was appended each time, and changed in place.": (
             np.stack([got[-1]] * 5) if got.ndim == 3 else got * np.nan
@@ -154,11 +159,14 @@ def check_refine(refine):
     if not (isinstance(got, tuple) and len(got) == 2):
         raise Wrong("refine returns two things, the new weights and the new step size: return theta, h.")
     expected = np.repeat(theta, 2, axis=0)
+    between = expected.copy()
+    between[1:-1:2] = (theta[1:] + theta[:-1]) / 2
     mistakes = {
         "The layers follow one another twice, 0 1 2 3 0 1 2 3: that runs through the schedule twice. "
         "Each layer is to be doubled where it stands.": np.tile(theta, (2, 1)),
         "You halved the weights. The block is not linear in its weights, and the field is to stay the same: "
         "what shrinks is the step.": expected / 2,
+        "You put averages between the layers. That is another schedule: row k holds until (k + 1) h.": between,
         "The number of layers is still L.": theta,
     }
     same_values(got[0], expected, what="your theta", mistakes=mistakes)
@@ -205,9 +213,8 @@ def check_layers_needed(layers_needed):
         if not isinstance(got, int | np.integer):
             raise Wrong(f"{got!r} is a {type(got).__name__}; a number of layers is a whole number, an int.")
         near = {
-            "Rounded down, the bound is just above tol: which way must a number of layers be rounded?": math.floor(
-                total / tol
-            ),
+            "One too few: the bound with exp(Λ T) is then still above tol; which way must a number of layers be "
+            "rounded?": math.floor(total / tol),
             "The exponential has lost its -1: without it the error would not vanish as T goes to 0.": math.ceil(
                 T * second / (2 * lipschitz) * (growth + 1) / tol
             ),
@@ -217,13 +224,16 @@ def check_layers_needed(layers_needed):
             ),
             "The division by the Lipschitz constant is missing.": math.ceil(total * lipschitz / tol),
             "T is missing: the bound contains h, and h = T / L.": math.ceil(total / T / tol),
+            "The exponent is Λ T.": math.ceil(T * second / (2 * lipschitz) * math.expm1(T) / tol),
         }
         right = max(1, math.ceil(total / tol))
         if got != right:
             message = next((message for message, value in near.items() if got == value), None)
-            raise Wrong(message or f"{got} layers for a bound of {tol:.3g}; {right} was expected.")
+            raise Wrong(message or f"{got} layers for an error of at most {tol:.3g}; {right} was expected.")
     if layers_needed(1e9, 1.0, 1.0, 1.0) != 1:
         raise Wrong("With a tolerance of 1e9 one layer is enough, and fewer than one makes no net.")
+    if layers_needed(0.1, 1.0, 1.0, 0.0) != 1:
+        raise Wrong("With second = 0 (a straight path) one layer is enough, and fewer than one makes no net.")
     return "The bound holds with your number of layers and fails with one fewer, in 20 random cases."
 
 
@@ -258,12 +268,12 @@ def changed_labels(f, classify, x, T, L, finer):
 
 
 def check_changed_labels(changed_labels):
-    def classify(z):
-        return (z[:, 0] > 0).astype(int)
+    def classify(z):  # three classes: a difference of class numbers is not a share
+        return (z[:, 0] > 0).astype(int) + (z[:, 1] > 0)
 
-    def output(f, x, h, steps):
+    def output(f, x, h, steps, clock=1.0):
         for k in range(steps):
-            x = x + h * f(k * h, x)
+            x = x + h * f(clock * k * h, x)
         return x
 
     for seed in range(3):
@@ -276,6 +286,12 @@ def check_changed_labels(changed_labels):
         T, L, finer = 4.0, 3, 7
         own = classify(output(field, x, T / L, L))
         right = np.mean(own != classify(output(field, x, T / (L * finer), L * finer)))
+        stopped, unit = (
+            np.mean(np.not_equal(*(classify(output(field, x, T / n, n, clock)) for n in (L, L * finer))))
+            for clock in (0.0, 1 / T)
+        )
+        coarse_end = output(field, x, T / L, L)
+        again = classify(output(field, coarse_end, T / (L * finer), L * finer))
         mistakes = {
             "That is a count. Divide by the number of points.": np.sum(right * len(x)),
             "That is the share of points that keep their class.": 1.0 - right,
@@ -287,8 +303,21 @@ def check_changed_labels(changed_labels):
                 own != classify(output(field, x, T / (L + finer), L + finer))
             ),
             "That compares with the classes of the inputs x, before any layer.": np.mean(own != classify(x)),
+            "finer is how many times more steps: L * finer, not finer.": np.mean(
+                own != classify(output(field, x, T / finer, finer))
+            ),
+            "The field depends on t: at step k the time is k h, and yours stays at 0.": stopped,
+            "The time at step k is k h, with h = T / steps. Yours runs from 0 to 1.": unit,
+            "The second net starts where the first ended: x was changed in place.": np.mean(own != again),
+            "Class numbers may differ by more than 1: compare them with !=.": np.mean(
+                np.abs(own - classify(output(field, x, T / (L * finer), L * finer)))
+            ),
+            "That is in percent. A share is between 0 and 1.": 100 * right,
         }
-        same_values(changed_labels(field, classify, x, T, L, finer), right, what="your share", mistakes=mistakes)
+        got = changed_labels(field, classify, x, T, L, finer)
+        if np.shape(got) == (len(x),):
+            raise Wrong("You return one value for each point. The share of points is their mean.")
+        same_values(got, right, what="your share", mistakes=mistakes)
     return "The share of changed labels, on 3 random fields that depend on time."
 
 

@@ -10,8 +10,8 @@ from nodekit.tableaus import METHODS
 
 first_guess = Prediction(
     "You may evaluate the field 48 times on the way from t = -1 to t = 2. Euler's method spends them on 48 short "
-    "steps, one evaluation each; midpoint and Heun on 24 steps; RK4 on only 12 steps, four times as long as "
-    "Euler's. Which of them has the smallest largest error along the way?",
+    "steps, one evaluation each; midpoint and Heun, with two each, on 24; RK4, with four, on only 12 steps, four "
+    "times as long as Euler's. Which of them has the smallest largest error along the way?",
     {
         "a": "Euler: its steps are the shortest.",
         "b": "midpoint or Heun: a compromise between short steps and good steps.",
@@ -56,10 +56,13 @@ def as_tableau(value, stages):
     if not (isinstance(value, tuple) and len(value) == 3):
         raise Wrong("A tableau is returned as three things: return c, a, b.")
     c, a, b = value
+    if any(isinstance(row, list | tuple) for part in (c, b) if isinstance(part, list | tuple) for row in part):
+        raise Wrong("c and b are lists of numbers, a is a list of rows. The order is: return c, a, b.")
     if np.shape(c) != (stages,) or np.shape(b) != (stages,):
         raise Wrong(f"c and b need {stages} numbers each; yours have {np.size(c)} and {np.size(b)}.")
     if not isinstance(a, list | tuple) or [np.size(row) for row in a] != list(range(stages)):
-        raise Wrong(f"a needs {stages} rows of 0 to {stages - 1} numbers, as in the lesson: row i has i of them.")
+        lengths = ", ".join(map(str, range(stages)))
+        raise Wrong(f"a needs {stages} rows, of {lengths} numbers, as in the lesson: the first row is [].")
     full = np.zeros((stages, stages))
     for i, row in enumerate(a):
         full[i, :i] = as_array(np.asarray(row, float), "a row of a")
@@ -108,6 +111,15 @@ def check_heun_step(heun_step):
             "This is Euler's step. Heun averages the slope at the start with one at the end.": x + h * k1,
             "You add the two slopes. Heun follows their average.": x + h * end,
             "Your step follows the second slope alone. Heun averages both.": x + h * k2,
+            "Your second slope is taken half-way. Heun takes it at the end, at t + h and x + h k1.": x
+            + h * (k1 + f(t + h / 2, x + h / 2 * k1)) / 2,
+            "Your second slope is taken at x + h/2 k1. Heun goes along k1 for the whole step, to x + h k1.": x
+            + h * (k1 + f(t + h, x + h / 2 * k1)) / 2,
+            "Your second slope is taken at x + k1. A slope moves x by h k1 in a time h.": x
+            + h * (k1 + f(t + h, x + k1)) / 2,
+            "Only the second slope is halved: parentheses around k1 + k2.": x + h * (k1 + k2 / 2),
+            "Only the second slope is halved, and it lost its h: parentheses around k1 + k2.": x + h * k1 + k2 / 2,
+            "x itself is halved too: parentheses around the slopes alone.": (x + h * end) / 2,
             "This is the average slope only. The step goes from x, for a time h.": end / 2,
             "The slopes are not multiplied by h.": x + end / 2,
             "This is the midpoint step, with its one slope at t + h/2. Heun averages the slopes at both ends.": x
@@ -202,6 +214,7 @@ def check_observed_order(observed_order):
         results = [x + error * (0.5 / 2**i) ** p for i in range(3)]
         first, second = np.linalg.norm(results[0] - results[1]), np.linalg.norm(results[1] - results[2])
         whole = np.linalg.norm(results[0] - results[2])
+        norms = -np.diff(np.linalg.norm(results, axis=1))
         mistakes = {
             "The sign is turned: put the larger difference on top.": -p,
             "This is the ratio of the differences, 2 to the power p. Which function gives p?": 2**p,
@@ -214,8 +227,22 @@ def check_observed_order(observed_order):
                 whole / first
             ),
             "One number is wanted for the whole vector: take norms of the differences.": np.full(3, p),
+            "Do not round: how near the measured order is to a whole number is what it tells.": np.round(p),
+            "Divide the norms of the differences, not one vector by the other.": p + np.log2(3) / 2,
+            "These are differences of norms. Subtract the results first, then take the norm.": np.log2(
+                abs(norms[0] / norms[1])
+            ),
+            "Results at a fixed time differ like h to the power p already: nothing is to be subtracted.": p - 1,
         }
         same_values(observed_order(*results), p, 1e-6, "your order", mistakes)
+    errors = np.array([0.0, 0.25, -0.25])  # one component is exact, and the sum of all is
+    try:
+        same_values(observed_order(*(x + errors * 4.0**-i for i in range(3))), 2.0, 1e-6, "your order")
+    except Wrong:
+        raise Wrong(
+            "Right while every component has an error. Where one is exact, or where errors cancel in a sum, it "
+            "fails: take norms of the differences."
+        ) from None
     f, x0 = random_field(3)
     measured = []
     for name in ("euler", "heun2", "rk4"):
@@ -280,7 +307,7 @@ def check_largest_step(largest_step):
         A = np.diag(np.repeat(-damping, 2))
         A[[0, 2], [1, 3]], A[[1, 3], [0, 2]] = -turning, turning
         V = np.eye(4) + 0.4 * rng.normal(size=(4, 4))
-        A = V @ A @ np.linalg.inv(V)
+        A = V @ A @ np.linalg.inv(V) * (1.0, 10.0, 0.1, 1.0)[seed]  # fast and slow: no interval for h is given
         z = np.linalg.eigvals(A)
         for name in ("euler", "heun2", "rk4"):
 
@@ -289,6 +316,7 @@ def check_largest_step(largest_step):
 
             each, size = stable_up_to(R, z), np.abs(z).max()
             right, real = each.min(), stable_up_to(R, -np.ones(1))[0]
+            euler = stable_up_to(lambda z: 1 + z, z).min()
             mistakes = {
                 "Your h suits one eigenvalue only. The step must be stable for all of them.": each.max(),
                 "You used the real parts only. An eigenvalue's imaginary part moves hλ as well.": real
@@ -297,14 +325,21 @@ def check_largest_step(largest_step):
                 "2 / |λ| is Euler's limit on the negative axis, not that of this method and these eigenvalues.": 2
                 / size,
                 "You used the norm of A. What decides is where its eigenvalues lie.": real / np.linalg.norm(A, 2),
+                "This is Euler's limit for these eigenvalues. Which method it is, only R tells.": euler,
                 "This is h|λ|, not h: divide by the size of the eigenvalue.": right * np.abs(z[each.argmin()]),
             }
             got = float(real_number(largest_step(R, A)))
+            if abs(got) < 1e-6 * right:
+                raise Wrong(
+                    f"h = {got:.4g} on matrix {seed} with {name}: the search found no stable step at all. Is |R| taken "
+                    "at h times the eigenvalues of A, np.linalg.eigvals(A), which may be complex?"
+                )
             if abs(got / right - 1) > 2e-3:
+                near = " Near, but 0.1% is asked: search more finely." if abs(got / right - 1) < 0.03 else ""
                 raise Wrong(
                     clue_near(got, mistakes)
                     or f"h = {got:.4g} on matrix {seed} with {name}; {right:.4g} was expected. At your h the largest "
-                    f"|R(hλ)| is {np.abs(R(got * z)).max():.4g}; at the limit it is 1."
+                    f"|R(hλ)| is {np.abs(R(got * z)).max():.4g}; at the limit it is 1.{near}"
                 )
     return "The limits of Euler, Heun and RK4 on 4 random matrices with complex eigenvalues, to 0.1%."
 

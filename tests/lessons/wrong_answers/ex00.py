@@ -33,6 +33,12 @@ def in_place(t, x):
     return x
 
 
+def one_by_one(t, x):
+    x[0] = -0.1 * x[0] - 2.0 * x[1]
+    x[1] = 2.0 * x[0] - 0.1 * x[1]
+    return x
+
+
 WRONG = {
     "spiral": {
         "all zeros": (zeros, "dx/dt is off"),
@@ -42,5 +48,11 @@ WRONG = {
         "the next point": (stepped, "only the slope"),
         "a tuple": (tuple_of_two, "tuple"),
         "changes x itself": (in_place, "changed x itself"),
+        "overwrites x one by one": (one_by_one, "overwrote x[0]"),
+        "second component mixed": (
+            lambda t, x: np.array([-0.1 * x[0] - 2.0 * x[1], 2.0 * x[1] - 0.1 * x[0]]),
+            "x0 and x1 are swapped",
+        ),
+        "the path": (lambda t, x: np.exp(-0.1 * t) * np.array([np.cos(2 * t), np.sin(2 * t)]), "That is the path"),
     }
 }

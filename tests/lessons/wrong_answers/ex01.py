@@ -65,6 +65,37 @@ def share(h_and_steps, compare=lambda a, b: float(np.mean(a != b))):
     return changed_labels
 
 
+def labels_at(clock):
+    """An answer to changed_labels whose step k takes the field at time clock(k * h, T)."""
+
+    def changed_labels(f, classify, x, T, L, finer):
+        def end(z, steps):
+            h = T / steps
+            for k in range(steps):
+                z = z + h * f(clock(k * h, T), z)
+            return classify(z)
+
+        return float(np.mean(end(x, L) != end(x, L * finer)))
+
+    return changed_labels
+
+
+def labels_in_place(f, classify, x, T, L, finer):
+    def end(steps):
+        nonlocal x
+        for k in range(steps):
+            x += T / steps * f(k * T / steps, x)
+        return classify(x)
+
+    return float(np.mean(end(L) != end(L * finer)))
+
+
+def averages_between(theta, h):
+    doubled = np.repeat(theta, 2, axis=0)
+    doubled[1:-1:2] = (theta[1:] + theta[:-1]) / 2
+    return doubled, h / 2
+
+
 def finer_net(T, L, finer):
     return T / (L * finer), L * finer
 
@@ -76,6 +107,7 @@ WRONG = {
         "the whole layer": (lambda block, x, h: (x + block(x)) / h, "contains the skip connection"),
         "zeros": (lambda block, x, h: np.zeros_like(x), "your field is off"),
         "sign": (lambda block, x, h: -block(x) / h, "your field is off"),
+        "x subtracted": (lambda block, x, h: (block(x) - x) / h, "nothing is to be subtracted"),
         "a function": (lambda block, x, h: lambda x: block(x) / h, "your field is a function"),
         "the block not called": (lambda block, x, h: block / h, "velocity raised TypeError"),
         "one sample": (lambda block, x, h: block(x)[0] / h, "has shape (2,); (5, 2) was expected"),
@@ -86,6 +118,11 @@ WRONG = {
         "one too few": (lambda blocks, x: right_states(blocks[:-1], x), "The last state is missing"),
         "no skip": (states_from(lambda block, z, x: block(z)), "The skip connection is missing"),
         "always from the input": (states_from(lambda block, z, x: x + block(x)), "Every block was given the input"),
+        "blocks of the input": (states_from(lambda block, z, x: z + block(x)), "You add the blocks of the input"),
+        "divided by L": (
+            lambda blocks, x: states_from(lambda block, z, _: z + block(z) / len(blocks))(blocks, x),
+            "not divided by L",
+        ),
         "in place": (states_in_place, "the same array was appended each time"),
         "in place on a copy": (states_overwriting_a_copy, "the same array was appended each time"),
         "input spoilt": (states_right_but_input_spoilt, "changed x itself"),
@@ -96,6 +133,7 @@ WRONG = {
     "refine": {
         "tiled": (lambda theta, h: (np.tile(theta, (2, 1)), h / 2), "runs through the schedule twice"),
         "weights halved": (lambda theta, h: (np.repeat(theta, 2, axis=0) / 2, h), "You halved the weights"),
+        "averages between": (averages_between, "averages between the layers"),
         "same step": (lambda theta, h: (np.repeat(theta, 2, axis=0), h), "take twice the time"),
         "doubled step": (lambda theta, h: (np.repeat(theta, 2, axis=0), 2 * h), "You doubled the step"),
         "only the step": (lambda theta, h: (theta, h / 2), "The number of layers is still L"),
@@ -118,6 +156,8 @@ WRONG = {
         "no T": (layers(lambda T, K, M: M / (2 * K) * math.expm1(K * T)), "T is missing"),
         "a float": (layers(total, lambda number: number), "an int"),
         "may be zero": (layers(total, lambda n: math.ceil(n) if n > 1e-3 else 0), "fewer than one makes no net"),
+        "zero for a straight path": (layers(total), "With second = 0"),
+        "Λ missing in the exponent": (layers(lambda T, K, M: T * M / (2 * K) * math.expm1(T)), "The exponent is"),
         "a constant": (lambda tol, T, lipschitz, second: 1, "was expected"),
     },
     "changed_labels": {
@@ -125,6 +165,16 @@ WRONG = {
         "unchanged": (share(finer_net, lambda a, b: float(np.mean(a == b))), "the share of points that keep"),
         "same net twice": (share(lambda T, L, finer: (T / L, L)), "No point changes"),
         "same step size": (share(lambda T, L, finer: (T / L, L * finer)), "runs to another time"),
+        "finer steps": (share(lambda T, L, finer: (T / finer, finer)), "L * finer, not finer"),
+        "class numbers subtracted": (
+            share(finer_net, lambda a, b: float(np.mean(np.abs(a - b)))),
+            "compare them with !=",
+        ),
+        "percent": (share(finer_net, lambda a, b: 100 * float(np.mean(a != b))), "in percent"),
+        "one for each point": (share(finer_net, lambda a, b: a != b), "their mean"),
+        "clock stopped": (labels_at(lambda t, T: 0.0), "yours stays at 0"),
+        "clock from 0 to 1": (labels_at(lambda t, T: t / T), "runs from 0 to 1"),
+        "x in place": (labels_in_place, "starts where the first ended"),
         "plus": (share(lambda T, L, finer: (T / (L + finer), L + finer)), "not L + finer"),
         "with the inputs": (
             lambda f, classify, x, T, L, finer: float(np.mean(classify(flow(f, x, T / L, L)) != classify(x))),

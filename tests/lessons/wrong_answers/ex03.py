@@ -99,6 +99,21 @@ WRONG = {
             lambda f, t, x, h: x + h * f(t + h / 2, x + h / 2 * f(t, x)),
             "This is the midpoint step",
         ),
+        "half-way": (
+            lambda f, t, x, h: x + h * (f(t, x) + f(t + h / 2, x + h / 2 * f(t, x))) / 2,
+            "half-way",
+        ),
+        "half-way in x only": (
+            lambda f, t, x, h: x + h * (f(t, x) + f(t + h, x + h / 2 * f(t, x))) / 2,
+            "along k1 for the whole step",
+        ),
+        "x plus k1": (
+            lambda f, t, x, h: x + h * (f(t, x) + f(t + h, x + f(t, x))) / 2,
+            "taken at x + k1",
+        ),
+        "second halved": (lambda f, t, x, h: x + h * (f(t, x) + heun(f, t, x, h)[1] / 2), "Only the second slope"),
+        "no parentheses": (lambda f, t, x, h: x + h * f(t, x) + heun(f, t, x, h)[1] / 2, "lost its h"),
+        "x halved": (lambda f, t, x, h: (x + h * sum(heun(f, t, x, h))) / 2, "x itself is halved"),
         "without h": (lambda f, t, x, h: x + sum(heun(f, t, x, h)) / 2, "not multiplied by h"),
         "the slope": (lambda f, t, x, h: sum(heun(f, t, x, h)) / 2, "average slope only"),
         "backwards": (lambda f, t, x, h: x - h * sum(heun(f, t, x, h)) / 2, "measured on 8 random fields"),
@@ -118,8 +133,21 @@ WRONG = {
         "zeros": (lambda s: ([0, s], [[], [s]], [0, 0]), "Σ b is 0, and 1 was expected"),
         "full square": (
             lambda s: ([0, s], [[0, 0], [s, 0]], [1 - 1 / (2 * s), 1 / (2 * s)]),
-            "row i has i of them",
+            "of 0, 1 numbers, as in the lesson: the first row is []",
         ),
+        "order a, b, c": (
+            lambda s: ([[], [s]], [1 - 1 / (2 * s), 1 / (2 * s)], [0, s]),
+            "The order is: return c, a, b",
+        ),
+        "order c, b, a": (
+            lambda s: ([0, s], [1 - 1 / (2 * s), 1 / (2 * s)], [[], [s]]),
+            "The order is: return c, a, b",
+        ),
+        "no row for the first stage": (
+            lambda s: ([0, s], [[s]], [1 - 1 / (2 * s), 1 / (2 * s)]),
+            "the first row is []",
+        ),
+        "numbers for lists": (lambda s: (s, [[], [s]], 1 / (2 * s)), "yours have 1 and 1"),
         "weights only": (lambda s: [1 - 1 / (2 * s), 1 / (2 * s)], "return c, a, b"),
     },
     "observed_order": {
@@ -134,6 +162,22 @@ WRONG = {
         "fine as exact": (order_from(lambda first, second, whole: np.log2(whole / second)), "for the exact one"),
         "wrong pair": (order_from(lambda first, second, whole: np.log2(whole / first)), "compare neighbours"),
         "componentwise": (lambda c, m, f: np.log2(np.abs(c - m) / np.abs(m - f)), "take norms"),
+        "mean of componentwise": (
+            lambda c, m, f: float(np.mean(np.log2(np.abs(c - m) / np.abs(m - f)))),
+            "Where one is exact",
+        ),
+        "first component": (lambda c, m, f: float(np.log2(abs(c - m)[0] / abs(m - f)[0])), "Where one is exact"),
+        "sums": (lambda c, m, f: float(np.log2(abs(np.sum(c - m) / np.sum(m - f)))), "errors cancel in a sum"),
+        "rounded": (order_from(lambda first, second, whole: float(round(np.log2(first / second)))), "Do not round"),
+        "norm of the quotient": (
+            lambda c, m, f: float(np.log2(np.linalg.norm((c - m) / (m - f)))),
+            "Divide the norms",
+        ),
+        "differences of norms": (
+            lambda c, m, f: float(np.log2(np.divide(*-np.diff(np.linalg.norm([c, m, f], axis=1))))),
+            "Subtract the results first",
+        ),
+        "minus one": (order_from(lambda first, second, whole: np.log2(first / second) - 1), "nothing is to be sub"),
         "always 2": (lambda c, m, f: 2.0, "your order is off"),
         "in place": (order_in_place, "changed middle itself"),
     },
@@ -148,6 +192,16 @@ WRONG = {
             "was expected",
         ),
         "coarse": (lambda R, A: round(step_with(np.linalg.eigvals)(R, A), 1), "at the limit it is 1"),
+        "coarse grid": (
+            lambda R, A: float(f"{step_with(np.linalg.eigvals)(R, A):.1e}"),
+            "0.1% is asked",
+        ),
+        "between 0 and 1": (lambda R, A: min(step_with(np.linalg.eigvals)(R, A), 1.0), "at the limit it is 1"),
+        "Euler's formula": (
+            lambda R, A: step_with(np.linalg.eigvals)(lambda z: 1 + z, A),
+            "Which method it is, only R tells",
+        ),
+        "entries of A": (step_with(lambda A: A.astype(complex)), "no stable step at all"),
         "half": (lambda R, A: step_with(np.linalg.eigvals)(R, A) / 2, "at the limit it is 1"),
         "a constant": (lambda R, A: 0.1, "at the limit it is 1"),
         "complex": (lambda R, A: step_with(np.linalg.eigvals)(R, A) + 0j, "your step size is a complex"),
