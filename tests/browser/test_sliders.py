@@ -117,6 +117,7 @@ def test_an_error_is_shown_below_the_figure_and_goes_again(small):
     source = figure.source
     figure.type("number of layers", "5")
     figure.changed_from(source)
+    figure.locator.locator(".nodekit-error").wait_for(state="detached")  # its own message, which may come after
     assert figure.error == ""
 
 
