@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 GOOD = {
     "numpy": "2.3.1",
     "autograd": "1.8",
-    "matplotlib": "3.10.0",
+    "matplotlib": "3.11.2",
     "ipywidgets": "8.1.5",
     "jupyterlab": "4.4.0",
     "jupyterlab_widgets": "3.0.13",
