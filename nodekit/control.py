@@ -63,6 +63,8 @@ def first_step(f, t, y, k0, t_end, order, norm, advance):
     d0, d1 = norm(y, y), norm(k0, y)
     h0 = 1e-6 if d0 < 1e-5 or d1 < 1e-5 else 0.01 * d0 / d1
     h0 = min(h0, span)
+    if not (d1 < math.inf and h0 > 0):  # f is huge: begin with the smallest step that t can take
+        return 64 * math.ulp(t)
     k1 = f(t + direction * h0, advance(y, direction * h0, (1.0,), [k0]))
     d2 = norm(k1 - k0, y) / h0
     if not d2 < math.inf:  # f is not finite so near to the start: let the loop find out where

@@ -1,4 +1,4 @@
-"""The linear multistep methods as data: Adams (lesson 04 mentions them) and backward differentiation (lesson 15)."""
+"""The linear multistep methods as data: Adams, and backward differentiation (outlined in lesson 15)."""
 
 from dataclasses import dataclass
 

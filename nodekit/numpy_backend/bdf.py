@@ -1,4 +1,4 @@
-"""Backward differentiation of orders 1 to 5 with variable steps, on NumPy arrays (lesson 15: stiff problems).
+"""Backward differentiation of orders 1 to 5 with variable steps, on NumPy arrays (outlined in lesson 15).
 
 The state is a table of backward differences, ∇^j y in row j, as if all steps so far had had the present size: rows 0
 to k are the polynomial through the last k + 1 points, which predicts the next one and is the dense output. A step
@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from nodekit import control
-from nodekit.numpy_backend.newton import Jacobian, refuse_boxes, solver
+from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
 from nodekit.numpy_backend.state import Stepper, all_finite
 from nodekit.solution import Status, no_convergence
 from nodekit.step import advance
@@ -31,17 +31,17 @@ class Formulas:
     times ∇^{k+1} y is the error of a step; sums: the triangle of ones that brings the table to the next point.
     """
 
-    def __init__(self, kappa):
+    def __init__(self, kappa, dtype):
         kappa = np.array([0.0, *kappa])
         n = len(kappa)
         gamma = np.cumsum([0.0, *(1 / np.arange(1, n))])
         alpha = (1 - kappa) * gamma
         self.highest = n - 1
         self.alpha = alpha.tolist()
-        self.psi = [gamma[1 : k + 1] / alpha[k] if k else None for k in range(n)]
+        self.psi = [(gamma[1 : k + 1] / (alpha[k] or 1)).astype(dtype) for k in range(n)]
         self.error = (kappa * gamma + 1 / np.arange(1, n + 1)).tolist()
-        self.ones = [np.ones(k + 1) for k in range(n)]
-        self.sums = [np.triu(np.ones((k + 2, k + 2))) for k in range(n)]
+        self.ones = [np.ones(k + 1, dtype) for k in range(n)]
+        self.sums = [np.triu(np.ones((k + 2, k + 2), dtype)) for k in range(n)]
 
 
 def rescaling(order, factor):
@@ -75,7 +75,7 @@ class BackwardDifferences(Stepper):
         if fixed:
             raise ValueError(f"method={method.name!r} chooses its steps and its order: leave out step=...")
         refuse_boxes(method, y0)
-        self.method, self.formulas = method, Formulas(method.kappa)
+        self.method, self.formulas = method, Formulas(method.kappa, y0.dtype)
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
         self.newton_tol = max(10 * np.finfo(y0.dtype).eps / rtol, NEWTON_TOL)
 
@@ -104,7 +104,7 @@ class BackwardDifferences(Stepper):
             self.table[0], self.table[1], self.h = y, h * self.k0, h
         elif h != self.h:
             k = self.order
-            self.table[: k + 1] = rescaling(k, h / self.h).dot(self.table[: k + 1])
+            self.table[: k + 1] = rescaling(k, h / self.h) @ self.table[: k + 1]
             self.h, self.equal_steps = h, 0
         k, formulas = self.order, self.formulas
         predicted = formulas.ones[k].dot(self.table[: k + 1])
@@ -117,13 +117,15 @@ class BackwardDifferences(Stepper):
             if self.matrix is None:
                 self.matrix, self.fresh, self.c, self.eta = self.jacobian(t + h, predicted), True, None, 1.0
             if c != self.c:
-                self.solver, self.c = solver(np.eye(y.size) - c * self.matrix), c
+                self.inverse, self.c = inverse(np.eye(y.size, dtype=y.dtype) - c * self.matrix), c
                 self.nlu += 1
             d = self.newton(t + h, predicted, known, c, weight)
             if d is None:
+                if self.fresh and self.inverse is not None:
+                    return y, math.inf
+                self.matrix = None  # it is old, or useless
                 if self.fresh:
                     return y, math.inf
-                self.matrix = None
 
         y1 = predicted + d
         self.bad = "the result of a step", y1
@@ -141,14 +143,14 @@ class BackwardDifferences(Stepper):
 
     def newton(self, t, y, known, c, weight):
         """The correction d (d,) of y that solves known + d = c f(t, y + d), or None if it is not found."""
-        if self.solver is None:
+        if self.inverse is None:
             self.refuse("its matrix I − c ∂f/∂y is singular or not finite", self.field(t, y))
             return None
         self.eta = max(self.eta, 1e-10) ** 0.8  # rate/(1 − rate) as last seen, trusted less with every step
         d, before = 0.0, math.inf
         for m in range(MAX_ITERATIONS):
             k = self.field(t, y)
-            change = self.solver(c * k - known - d)
+            change = self.inverse.dot(c * k - known - d)
             size = self.norm(change * weight)
             if not size < math.inf:
                 self.refuse("Newton's iteration overflows", k)
@@ -216,7 +218,7 @@ class BackwardDifferences(Stepper):
 def within(table, theta):
     """The polynomial of order k of the differences (k + 1, d), at θ within the step that ended with row 0."""
     j = np.arange(len(table) - 1)
-    return table[0] + np.cumprod((theta - 1 + j) / (1 + j)).dot(table[1:])
+    return table[0] + np.cumprod((theta - 1 + j) / (1 + j)).astype(table.dtype).dot(table[1:])
 
 
 def stepper(f, y0, method, rtol, atol, fixed, jac=None):

@@ -67,7 +67,7 @@ class ImplicitRungeKutta(Stepper):
         self.powers = np.arange(1, self.dense.shape[1] + 1)
         self.b_error = None if tableau.b_error is None else np.array(tableau.b_error)
         self.blocks, self.first = blocks(tableau), not self.a[0].any()
-        self.jacobian, self.nlu = Jacobian(self.field, jac), 0
+        self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
         self.J = self.size = self.previous = self.k_last = self.before = None
         self.eta, self.rate = 1.0, 0.0
         self.newton_tol = 1.0 if fixed else max(10 * np.finfo(float).eps / rtol, min(0.03, math.sqrt(rtol)))

@@ -1,7 +1,8 @@
-"""Adams methods of fixed step on NumPy arrays (lesson 04): one or two evaluations of f a step, whatever the order.
+"""Adams methods of fixed step on NumPy arrays: one or two evaluations of f a step, whatever the order.
 
 A step uses the slopes at the starts of the steps before it. Where they are missing, at the beginning, or belong to
-another step size, as in a shortened last step, it is one of dopri5 instead, which loses no order.
+another step size, as in a shortened last step, it is one of dopri5 instead, which loses no order. No lesson builds
+them: they are two of the methods that `odeint` names.
 """
 
 import math

@@ -12,6 +12,8 @@ import numpy as np
 from autograd.core import make_jvp, make_vjp
 from autograd.tracer import getval, isbox
 
+from nodekit.numpy_backend.state import all_finite
+
 AGREEMENT = 1e-3  # how far autograd may be from a difference quotient, relatively, before it is not believed
 
 
@@ -50,7 +52,7 @@ class Jacobian:
 
     def from_user(self, t, y):
         shape, d = self.field.shape, y.size
-        matrix = np.asarray(getval(self.jac(t, y.reshape(shape))))
+        matrix = np.asarray(getval(self.jac(t, y.reshape(shape))), y.dtype)
         if matrix.shape != (d, d) and matrix.shape != shape + shape:
             expected = f"({d}, {d})" if shape == (d,) else f"({d}, {d}) or {shape + shape}"
             raise ValueError(
@@ -137,31 +139,14 @@ def time_move(t, h):
 def inverse(matrix):
     """The inverse of a Newton matrix (d, d), or None when it is singular or not finite.
 
-    Newton's method corrects its own rounding errors, and the matrix is only approximately the one it wants, so that
-    an explicit inverse does no harm; multiplying by it costs less than solving with a factorisation.
+    Multiplying by it costs a tenth of solving with a factorisation in NumPy, and is as accurate in all but contrived
+    cases: A. Druinsky, S. Toledo, How accurate is inv(A)*b?, 2012. Newton's iteration corrects what rounding leaves.
     """
     try:
         result = np.linalg.inv(matrix)
     except np.linalg.LinAlgError:
         return None
-    return result if np.isfinite(result).all() else None
-
-
-def solver(matrix, loss=1e-5):
-    """A function b (d,) -> the solution x (d,) of matrix @ x = b; None if the matrix is singular or not finite.
-
-    It multiplies by the inverse as long as rounding makes a relative error below `loss` in that. It may make a large
-    one: where b lies in the direction of huge eigenvalues, as residuals of a stiff f do, x is small, and what rounding
-    leaves in the inverse's other directions is not. Then it solves by elimination, every time anew.
-    """
-    inverted = inverse(matrix)
-    if inverted is None:
-        return None
-    with np.errstate(over="ignore"):
-        condition = math.sqrt(np.vdot(matrix, matrix).real) * math.sqrt(np.vdot(inverted, inverted).real)
-    if condition * np.finfo(matrix.dtype).eps < loss:
-        return inverted.dot
-    return lambda b: np.linalg.solve(matrix, b)
+    return result if all_finite(result.reshape(-1)) and all_finite(matrix.reshape(-1)) else None
 
 
 def _attempt(derivative, *arguments):

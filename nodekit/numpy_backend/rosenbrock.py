@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from nodekit import control
-from nodekit.numpy_backend.newton import Jacobian, refuse_boxes, solver
+from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
 from nodekit.numpy_backend.state import Stepper, all_finite, rms
 from nodekit.rosenbrock_tableaus import square
 from nodekit.solution import Status, no_convergence
@@ -22,18 +22,16 @@ class Rosenbrock(Stepper):
     ∂f/∂t is by autograd or by differences, `Jacobian.time_derivative`. A repeated step keeps f, J and ∂f/∂t.
     """
 
-    adaptive = True
+    adaptive, why = True, ""
 
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         super().__init__(f, y0, rtol, atol, fixed)
         refuse_boxes(method, y0)
         self.method, self.error_order = method, method.error_order
-        self.b, self.b_error, self.dense = (np.array(x) for x in (method.b, method.b_error, method.dense))
-        a, C = square(method.a), square(method.C)
+        self.b, self.b_error, self.dense = (np.array(x, y0.dtype) for x in (method.b, method.b_error, method.dense))
+        a, C = square(method.a).astype(y0.dtype), square(method.C).astype(y0.dtype)
         self.stages = [(i, method.c[i], method.d[i], a[i, :i], C[i, :i]) for i in range(len(a))]
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
-        self.loss = 1e-12 if fixed else 1e-4 * rtol  # nothing corrects the linear solves: what rounding may cost them
-        self.why = ""
 
     def start(self, t, y):
         self.matrix = None
@@ -46,28 +44,32 @@ class Rosenbrock(Stepper):
         return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, advance)
 
     def attempt(self, t, y, h):
+        self.why = ""
         if self.matrix is None:
             if self.k0 is None:
                 self.k0 = self.field(t, y)
             if not all_finite(self.k0):
-                self.why, self.bad = "", ("f", self.k0)
+                self.bad = "f", self.k0
                 return y, math.nan
             self.matrix = self.jacobian(t, y)
             self.time_slope = self.jacobian.time_derivative(t, y, self.k0, h)
-        solve = solver(np.eye(y.size) / (h * self.method.gamma) - self.matrix, self.loss)
+        inverted = inverse(np.eye(y.size, dtype=y.dtype) / (h * self.method.gamma) - self.matrix)
         self.nlu += 1
-        self.why = "" if solve else "the matrix I/(hγ) − ∂f/∂y is singular or not finite"
-        if solve is None:
+        if inverted is None:
+            self.why = "the matrix I/(hγ) − ∂f/∂y is singular or not finite"
             return y, math.inf
 
-        u = np.empty((len(self.b), y.size), y.dtype)
+        u, slopes = np.empty((len(self.b), y.size), y.dtype), [self.k0]
         for i, c, d, a, C in self.stages:
             before = u[:i]
-            k = self.field(t + c * h, y + a.dot(before)) if i else self.k0
-            u[i] = solve(k + C.dot(before) / h + (h * d) * self.time_slope)
+            if i:
+                slopes.append(self.field(t + c * h, y + a.dot(before)))
+            u[i] = inverted.dot(slopes[i] + C.dot(before) / h + (h * d) * self.time_slope)
         y1 = y + self.b.dot(u)
-        self.step, self.u, self.bad = (y, y1), u, ("the result of a step", y1)
+        self.step, self.u = (y, y1), u
         if not all_finite(y1):
+            bad = next((k for k in slopes if not all_finite(k)), None)
+            self.bad = ("the result of a step", y1) if bad is None else ("f", bad)
             return y1, math.nan
         if self.fixed:
             return y1, 0.0
