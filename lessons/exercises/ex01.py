@@ -373,7 +373,7 @@ quiz = Quiz(
         answer="d",
         explain={
             "a": "Accuracy is about the output. The net may reach it by jumps.",
-            "b": "So have the nets in this lesson whose blocks have nothing to do with their neighbours.",
+            "b": "So have the standard nets of this lesson, whose neighbouring blocks differ by over half their size.",
             "c": "Half of it: small blocks may still change from layer to layer without any smooth law.",
             "d": "Both can be measured: relative step size, and relative change from one block to the next.",
         },
@@ -391,7 +391,7 @@ quiz = Quiz(
             "a": "It follows the field as it is. The 4 steps do not.",
             "b": "The loss only ever saw the 4 steps. Train with enough steps and the two agree.",
             "c": "The gap is between two ways to use the same weights, on the same points.",
-            "d": "With 16 or more layers in training, nothing was lost.",
+            "d": "With 16 or more layers in training, nets that had learned their task lost next to nothing.",
         },
     ),
     Question(
@@ -405,8 +405,8 @@ quiz = Quiz(
         answer="c",
         explain={
             "a": "With time in other units the same net has h = 0.02. No number in it has changed.",
-            "b": "The number of layers says nothing about how far each of them moves a point.",
-            "c": "Only the product h f is in the net. How far a block moves points is the question, in any units.",
+            "b": "The number of layers says nothing about how large the step of each of them is.",
+            "c": "Only the product h f is in the net. The question, in any units, is how much it stretches distances.",
             "d": "The activation plays a part in how smooth the field is, but none in the choice of units.",
         },
     ),

@@ -21,7 +21,7 @@ first_guess = Prediction(
     answer="c",
     explain={
         "a": "Short steps help each method, but an error of h against one of h to the power 4 loses that race.",
-        "b": "They beat Euler by a factor of 4 to 16 here. RK4 does much better still.",
+        "b": "They beat Euler by factors of about 4 and 16 here. RK4 does much better still.",
         "c": "An error of 0.00013 against Euler's 0.022. Where the slopes are taken is what counts.",
         "d": "The number of slopes is the same. What each method makes of them is not.",
     },
@@ -481,8 +481,8 @@ quiz = Quiz(
         },
     ),
     Question(
-        "A residual layer x + F(x) is repeated many times. At some point the Jacobian of F has the eigenvalue -2.5. "
-        "A small difference between two inputs, along its eigenvector,",
+        "A residual layer x + F(x) is repeated many times. At a point with F(x) = 0 the Jacobian of F has an "
+        "eigenvalue -2.5. A small difference from that point, along its eigenvector,",
         {
             "a": "shrinks, because the eigenvalue is negative",
             "b": "is turned round and grows by half, layer by layer",

@@ -132,7 +132,10 @@ def as_array(value, what="the result"):
         value = value.detach().cpu().numpy()
     if isinstance(value, np.ndarray | np.generic | float | int) and np.asarray(value).dtype.kind in "fciu":
         return np.asarray(value)
-    raise Wrong(f"{what} is a {type(value).__name__}; a number or an array was expected.")
+    if isinstance(value, np.ndarray):
+        raise Wrong(f"{what} is an array of dtype {value.dtype}; an array of numbers was expected.")
+    way_out = " Make one with np.array(...)." if isinstance(value, list | tuple) else ""
+    raise Wrong(f"{what} is a {type(value).__name__}; a number or an array was expected.{way_out}")
 
 
 def same_values(got, expected, tol=1e-12, what="the result", mistakes=None):
@@ -209,15 +212,19 @@ def order_slope(step, fields=8, steps=(16, 32, 64, 128), T=1.0) -> float:
     The error at T is the root mean square over `fields` seeded random fields, which depend on time, so that
     a stage taken at the wrong time shows. Raises Wrong if a step does not return a finite array like x.
     """
+
+    def checked(f, t, x, h):
+        new = as_array(step(f, t, x, h), "the new x")
+        if new.shape != x.shape or not np.all(np.isfinite(new)):
+            raise Wrong(f"A step from x = {x} gives {new}; a finite array of shape {x.shape} was expected.")
+        return new
+
     errors = []
     for n in steps:
         ends = []
         for seed in range(fields):
             f, x0 = random_field(seed)
-            end = as_array(many_steps(step, f, x0, T, n), "the new x")
-            if end.shape != x0.shape or not np.all(np.isfinite(end)):
-                raise Wrong(f"After {n} steps x is {end}; a finite array of shape {x0.shape} was expected.")
-            ends.append(end - exact_end(seed, T))
+            ends.append(many_steps(checked, f, x0, T, n) - exact_end(seed, T))
         errors.append(np.sqrt(np.mean(np.square(ends))))
     return slope(T / np.array(steps), errors)
 

@@ -95,11 +95,12 @@ def swallows_everything(x):
 
 WRONG = {
     "none": (lambda x: print(end=""), "returned None"),
-    "list": (lambda x: list(2.0 * x), "your result is a list"),
+    "list": (lambda x: list(2.0 * x), "a number or an array was expected. Make one with np.array(...)."),
     "zero": (lambda x: 0.0, "has shape (); (3,) was expected"),
     "string": (lambda x: "2x", "your result is a str"),
     "generator": (lambda x: (2.0 * v for v in x), "your result is a generator"),
-    "objects": (lambda x: np.array([None, x, 1], dtype=object), "your result is a ndarray"),
+    "objects": (lambda x: np.array([None, x, 1], dtype=object), "your result is an array of dtype object"),
+    "booleans": (lambda x: x > 0.0, "your result is an array of dtype bool; an array of numbers was expected."),
     "shape": (lambda x: np.append(x, 1.0), "has shape (4,); (3,) was expected"),
     "dtype": (lambda x: (2.0 * x).astype(np.float32), "has dtype float32; float64 was expected"),
     "integers": (lambda x: (2.0 * x).astype(int), "has dtype int64; float64 was expected"),
@@ -253,8 +254,10 @@ def test_order_slope_refuses_a_bad_step():
     """A step that blows up or returns another shape is reported, not fitted."""
     with pytest.raises(Wrong, match="finite array of shape"):
         checks.order_slope(lambda f, t, x, h: x * np.nan)
-    with pytest.raises(Wrong, match="finite array of shape"):
-        checks.order_slope(lambda f, t, x, h: 0.0)
+    calls = []
+    with pytest.raises(Wrong, match=r"gives 0.0; a finite array of shape \(2,\)"):
+        checks.order_slope(lambda f, t, x, h: calls.append(t) or 0.0)
+    assert len(calls) == 1  # refused at the first step, not after all of them
 
 
 def test_gradient_matches():

@@ -47,6 +47,11 @@ WRONG = {
         "components swapped": (swapped, "swapped"),
         "the next point": (stepped, "only the slope"),
         "a tuple": (tuple_of_two, "tuple"),
+        "a list": (
+            lambda t, x: list(tuple_of_two(t, x)),
+            "dx/dt is a list; a number or an array was expected. Make one",
+        ),
+        "a question": (lambda t, x: x > 0.0, "dx/dt is an array of dtype bool; an array of numbers"),
         "changes x itself": (in_place, "changed x itself"),
         "overwrites x one by one": (one_by_one, "overwrote x[0]"),
         "second component mixed": (
