@@ -79,11 +79,16 @@ def end_on(t, h, t_end):
     if abs(t_end - t) > abs(h) * (1 + 1e-10):
         return h, False
     h = t_end - t
-    if abs(t + h - t) > abs(t_end - t):  # the sum rounds past the end
+    while t + h > t_end if h > 0 else t + h < t_end:  # the sum rounds past the end
         h = math.nextafter(h, 0.0)
     return h, True
 
 
 def too_small(t, h):
     """Whether h is lost in the rounding of t."""
-    return abs(h) < 8 * math.ulp(t)
+    return abs(h) < smallest(t)
+
+
+def smallest(t):
+    """The smallest step size at t that is not lost in rounding."""
+    return 8 * math.ulp(t)

@@ -50,7 +50,8 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
     if not stepper.start(t, y):
         status, message = stepper.trouble(t, 0.0)
     elif adaptive:
-        h = direction * min(first_step or stepper.first_step(t, y, t_end), max_step)
+        h = first_step or max(stepper.first_step(t, y, t_end), control.smallest(t))
+        h = direction * min(h, max_step)
     else:
         h = direction * step
     if status is Status.SUCCESS:
@@ -89,7 +90,12 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
         trajectory.append(t1, h, y1, stepper.keep())
         while next_output and (times[next_output] - t1) * direction <= 0:
             at_end = times[next_output] == t1
-            outputs.append(y1 if at_end else stepper.inside((times[next_output] - t) / h))
+            state = y1 if at_end else stepper.inside((times[next_output] - t) / h)
+            if not stepper.finite(state):
+                stepper.bad = "the dense output", state
+                status, message = stepper.trouble(t, h)
+                break
+            outputs.append(state)
             next_output = next_output + 1 if next_output + 1 < len(times) else None
         if stop and len(times) > 2 and times[len(outputs) - 1] != t1:
             outputs.append(y1)  # an ended solve ends with its event

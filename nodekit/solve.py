@@ -8,7 +8,7 @@ import numpy as np
 
 from nodekit import methods
 from nodekit.arrays import is_torch
-from nodekit.control import CONTROLLERS, Controller
+from nodekit.control import CONTROLLERS, Controller, too_small
 from nodekit.loop import integrate
 from nodekit.solution import SolveError
 
@@ -35,7 +35,8 @@ def solve(
     ----------
     f : callable
         f(t, y) -> dy/dt, of y's shape. It must not change y in place. t is a float on the NumPy backend and a
-        0-d tensor of y's dtype on torch. f is never called outside the interval.
+        0-d tensor of y's dtype on torch. f is never called outside the interval (but by
+        kvaerno5, up to a quarter of a step beyond its end, and yoshida4, whose steps go back and forth).
     y0 : array or tensor, any shape
         A torch tensor selects the torch backend, anything else NumPy (float32, float64 or complex; integers are
         promoted to float64). Gradients flow to y0, and to whatever f uses, by autograd or torch.autograd: they are
@@ -58,8 +59,9 @@ def solve(
         How the error ratios set the next step size, for explicit methods; implicit ones bring their own.
     events : function g(t, y) -> number, or a list of them
         Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions.
-    jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); for implicit methods
-        If None: by automatic differentiation of f, or by finite differences where f does not allow it (NumPy).
+    jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); "autograd"; or None; for implicit methods
+        None: finite differences of f (rodas5p, which no iteration corrects: autograd). "autograd": automatic
+        differentiation where f allows it.
     throw : bool
         Whether a failure raises SolveError (with the part that was solved in `.solution`), or is returned with its
         status and message.
@@ -83,31 +85,41 @@ def solve(
     method = methods.get(method)
     times = _times(t)
     _positive("rtol", rtol)
-    if not np.all(np.asarray(atol, float) > 0):
-        raise ValueError(f"atol={atol!r} must be greater than 0.")
+    tolerances = np.asarray(atol)
+    if tolerances.dtype.kind not in "iuf" or not np.all(tolerances > 0):
+        raise ValueError(f"atol={atol!r} must be greater than 0: a number, or an array of them.")
     if step is None and not method.adaptive:
         raise ValueError(f"method={method.name!r} has no error estimate: give it a step size, as in step=0.01.")
+    if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
+        raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
+    ends = times[0], times[-1]
     if step is not None:
-        _positive("step", step)
-        needed = math.ceil(abs(times[-1] - times[0]) / step)
-        if needed > max_steps:
+        _positive("step", step, ends)
+        needed = abs(ends[1] - ends[0]) / step
+        if needed > max_steps * (1 + 1e-10):
+            needed = math.ceil(needed) if needed < math.inf else needed
             raise ValueError(
-                f"step={step!r} needs {needed} steps from t={times[0]!r} to t={times[-1]!r}, "
+                f"step={step!r} needs {needed} steps from t={ends[0]!r} to t={ends[1]!r}, "
                 f"more than max_steps={max_steps!r}. Raise max_steps, or take a larger step."
             )
     if first_step is not None:
-        _positive("first_step", first_step)
-    _positive("max_step", max_step)
-    if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
-        raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
+        _positive("first_step", first_step, ends[:1])
+    _positive("max_step", max_step, ends)
     if not isinstance(controller, Controller):
-        if controller not in CONTROLLERS:
+        if controller not in list(CONTROLLERS):
             raise ValueError(f"controller={controller!r} is not known. Choose one of: {', '.join(CONTROLLERS)}.")
         controller = CONTROLLERS[controller]
 
     backend = "torch" if is_torch(y0) else "numpy"
     state = import_module(f"nodekit.{backend}_backend.state")
-    family = import_module(f"nodekit.{backend}_backend.{method.family}")
+    try:
+        family = import_module(f"nodekit.{backend}_backend.{method.family}")
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("nodekit"):
+            raise
+        raise ValueError(f"method={method.name!r} takes no {backend} states. Try the other backend.") from error
+    if backend == "torch" and np.ndim(atol):
+        raise ValueError(f"atol has shape {np.shape(atol)}; for torch tensors it must be a number.")
     y0, atol = state.check_state(y0, atol)
     solution = integrate(
         family.stepper(f, y0, method, rtol, atol, fixed=step is not None, jac=jac),
@@ -125,10 +137,13 @@ def solve(
     return solution
 
 
-def _positive(name, value):
-    """Raise ValueError unless value is a number > 0."""
+def _positive(name, value, times=()):
+    """Raise ValueError unless value is a number > 0 that, as a step size, is not lost in the rounding of `times`."""
     if not isinstance(value, Real) or not value > 0 or (value == math.inf and name != "max_step"):
         raise ValueError(f"{name}={value!r} must be a number greater than 0.")
+    for t in times:
+        if too_small(t, value):
+            raise ValueError(f"{name}={value!r} is lost in the rounding of t={t!r}. Take a larger one.")
 
 
 def _times(t):
@@ -146,6 +161,8 @@ def _times(t):
         raise ValueError(f"t must be (t0, t1) or at least two output times, got shape {times.shape}: {t!r}.")
     if not np.isfinite(times).all():
         raise ValueError(f"t={times[~np.isfinite(times)][0]} is not finite. Give finite times.")
+    if not math.isfinite(float(times[-1]) - float(times[0])):
+        raise ValueError(f"the interval from t={times[0]} to t={times[-1]} is too long for floating-point numbers.")
     gaps = np.diff(times)
     if not ((gaps > 0).all() or (gaps < 0).all()):
         i = int(np.argmax(gaps * np.sign(times[-1] - times[0]) <= 0))

@@ -53,7 +53,7 @@ def detached(t, y):
 )
 def test_jacobian(f, autograd, tolerance):
     """The derivative by hand is met: by autograd where it can follow f, otherwise by differences."""
-    jacobian = Jacobian(Field(f, (3,)))
+    jacobian = Jacobian(Field(f, (3,)), "autograd")
     for t, y in ((T, Y), (2 * T, Y**2)):
         assert np.allclose(jacobian(t, y), smooth_jacobian(t, y), rtol=tolerance, atol=tolerance)
     assert jacobian.by_autograd is autograd
@@ -64,7 +64,7 @@ def test_jacobian(f, autograd, tolerance):
 @pytest.mark.parametrize("h", [0.1, -0.1, 1e-6])
 def test_time_derivative(f, autograd, tolerance, h):
     """∂f/∂t, from either end of a step, likewise."""
-    jacobian = Jacobian(Field(f, (3,)))
+    jacobian = Jacobian(Field(f, (3,)), "autograd")
     for _ in range(2):
         slope = jacobian.time_derivative(T, Y, f(T, Y), h)
         assert np.allclose(slope, smooth_slope(T, Y), rtol=tolerance / min(1, 10 * abs(h)), atol=tolerance / abs(h))
@@ -73,10 +73,10 @@ def test_time_derivative(f, autograd, tolerance, h):
 
 def test_derivatives_that_autograd_gets_wrong():
     """A time dependence hidden from autograd is seen by differences, and so is an array of boxes."""
-    jacobian = Jacobian(Field(detached, (3,)))
+    jacobian = Jacobian(Field(detached, (3,)), "autograd")
     assert np.allclose(jacobian.time_derivative(T, Y, detached(T, Y), 0.1), smooth_slope(T, Y), atol=1e-8)
     assert jacobian.time_by_autograd is False
-    jacobian = Jacobian(Field(in_array, (3,)))
+    jacobian = Jacobian(Field(in_array, (3,)), "autograd")
     expected = [[0, 2 * math.sin(T) * Y[1], 0], [Y[2], 0, Y[0]], [0.3, 0, 0]]
     assert np.allclose(jacobian(T, Y), expected, atol=1e-6)
     assert jacobian.by_autograd is False
@@ -85,7 +85,7 @@ def test_derivatives_that_autograd_gets_wrong():
 def test_autograd_that_fails_later():
     """An f whose other branch autograd cannot follow is differentiated by differences from there on."""
     f = lambda t, y: smooth(t, y) if t < 1 else by_math(t, y)  # noqa: E731
-    jacobian = Jacobian(Field(f, (3,)))
+    jacobian = Jacobian(Field(f, (3,)), "autograd")
     jacobian(0.0, Y)
     assert jacobian.by_autograd
     assert np.allclose(jacobian(1.5, Y), smooth_jacobian(1.5, Y), atol=1e-6)
@@ -95,7 +95,7 @@ def test_autograd_that_fails_later():
 def test_a_function_without_a_derivative_in_autograd():
     """A primitive whose derivative autograd was not told is differentiated by differences, by y and by t."""
     cube = primitive(lambda x: x**3)
-    jacobian = Jacobian(Field(lambda t, y: cube(t) * cube(y), (3,)))
+    jacobian = Jacobian(Field(lambda t, y: cube(t) * cube(y), (3,)), "autograd")
     assert np.allclose(jacobian(T, Y), np.diag(3 * T**3 * Y**2), atol=1e-6)
     assert np.allclose(jacobian.time_derivative(T, Y, T**3 * Y**3, 0.1), 3 * T**2 * Y**3, atol=1e-8)
 
@@ -107,7 +107,7 @@ def test_errors_of_f_are_not_hidden():
         raise KeyError("parameter")
 
     with pytest.raises(KeyError, match="parameter"):
-        Jacobian(Field(f, (3,)))(T, Y)
+        Jacobian(Field(f, (3,)), "autograd")(T, Y)
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (2, 2)])
@@ -132,8 +132,18 @@ def test_bad_jacobians_of_the_user():
         Jacobian(Field(smooth, (3,)), lambda t, y: y)(T, Y)
     with pytest.raises(ValueError, match=r"must be \(4, 4\) or \(2, 2, 2, 2\)"):
         Jacobian(Field(smooth, (2, 2)), lambda t, y: np.eye(2))(T, np.ones(4))
-    with pytest.raises(TypeError, match=r"jac must be a function jac\(t, y\) or None, got ndarray"):
+    with pytest.raises(TypeError, match=r'jac must be a function jac\(t, y\), "autograd" or None, got ndarray'):
         Jacobian(Field(smooth, (3,)), np.eye(3))
+    with pytest.raises(TypeError, match='"autograd" or None, got str'):
+        Jacobian(Field(smooth, (3,)), "torch")
+
+
+def test_differences_are_the_default():
+    """Without jac: d + 1 evaluations of f, and no trace of autograd; near the exact matrix."""
+    field = Field(smooth, (3,))
+    matrix = Jacobian(field)(T, Y)
+    assert field.nfev == 4
+    assert np.allclose(matrix, Jacobian(Field(smooth, (3,)), "autograd")(T, Y), rtol=1e-5, atol=1e-5)
 
 
 def test_every_evaluation_is_counted():
@@ -141,7 +151,7 @@ def test_every_evaluation_is_counted():
     for f, later in ((smooth, 1), (by_math, 4)):
         calls = []
         field = Field(lambda t, y, f=f, calls=calls: calls.append(t) or f(t, y), (3,))
-        jacobian = Jacobian(field)
+        jacobian = Jacobian(field, "autograd")
         jacobian(T, Y)
         jacobian.time_derivative(T, Y, f(T, Y), 0.1)
         assert field.nfev == len(calls) <= 10
@@ -175,7 +185,7 @@ def test_differences_move_with_the_solution():
             assert (sign * y >= 0).all()
             return np.array([sign * (1 + math.sqrt(sign * float(y[0])))])
 
-        assert np.isfinite(Jacobian(Field(f, (1,)))(0.0, np.zeros(1))).all()
+        assert np.isfinite(Jacobian(Field(f, (1,)), "autograd")(0.0, np.zeros(1))).all()
 
 
 def test_differences_on_small_scales():
@@ -196,7 +206,7 @@ def test_complex_states():
     f = lambda t, y: anp.stack([y[0] * y[1], 1j * y[0] ** 2])  # noqa: E731
     plain = lambda t, y: np.array([complex(y[0]) * complex(y[1]), 1j * complex(y[0]) ** 2])  # noqa: E731
     exact = np.array([[y[1], y[0]], [2j * y[0], 0]])
-    assert np.allclose(Jacobian(Field(f, (2,)))(0.0, y), exact, rtol=1e-14)
+    assert np.allclose(Jacobian(Field(f, (2,)), "autograd")(0.0, y), exact, rtol=1e-14)
     assert np.allclose(Jacobian(Field(plain, (2,)))(0.0, y), exact, rtol=1e-6, atol=1e-6)
 
 

@@ -13,7 +13,7 @@ from nodekit.numpy_backend.state import Stepper
 from nodekit.tableaus import METHODS as EXPLICIT
 from nodekit.tableaus_implicit import METHODS as IMPLICIT
 
-LIMIT = 3.25  # |hλ| at which a step counts as limited by stability
+LIMIT = 0.75 * 3.31  # |hλ| at which a step counts as limited by stability: smooth control settles below the edge
 STIFF_AFTER, CALM_AFTER = 15, 6  # so many such steps, and so many others to forget them
 BACK_BELOW, BACK_AFTER = 1.0, 5  # |hλ| of implicit steps with which an explicit method could go on, so many in a row
 # Y₇ − Y₆ of dopri5 in units of h: the difference of the last two rows of a.

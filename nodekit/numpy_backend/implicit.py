@@ -68,6 +68,7 @@ class ImplicitRungeKutta(Stepper):
         self.b_error = None if tableau.b_error is None else np.array(tableau.b_error)
         self.blocks, self.first = blocks(tableau), not self.a[0].any()
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
+        self.why = ""  # why the last attempt could not be taken
         self.J = self.size = self.previous = self.k_last = self.before = None
         self.eta, self.rate = 1.0, 0.0
         self.newton_tol = 1.0 if fixed else max(10 * np.finfo(float).eps / rtol, min(0.03, math.sqrt(rtol)))
@@ -211,8 +212,8 @@ class ImplicitRungeKutta(Stepper):
                 h_before, before = self.previous
                 factor = min(factor, factor * abs(h / h_before) * (before / ratio) ** (1 / q))
             self.previous = h, max(ratio, 1e-2)
-            if 1 <= factor < 1.2 and self.J is not None:
-                return 1.0  # not worth new inverses
+            if factor < 1.2 and self.J is not None:
+                return 1.0  # a change is not worth new inverses; a step too long is refused all the same
         return min(max(factor, 0.2), 8.0)
 
     def inside(self, theta):

@@ -31,7 +31,8 @@ class Rosenbrock(Stepper):
         self.b, self.b_error, self.dense = (np.array(x, y0.dtype) for x in (method.b, method.b_error, method.dense))
         a, C = square(method.a).astype(y0.dtype), square(method.C).astype(y0.dtype)
         self.stages = [(i, method.c[i], method.d[i], a[i, :i], C[i, :i]) for i in range(len(a))]
-        self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
+        # No iteration corrects the Jacobian here, so that by default it is autograd's.
+        self.jacobian, self.nlu = Jacobian(self.field, jac or "autograd", self.atol / rtol), 0
 
     def start(self, t, y):
         self.matrix = None

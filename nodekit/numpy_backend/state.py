@@ -50,6 +50,9 @@ class Stepper:
         self.bad = "f", self.k0
         return all_finite(self.k0)
 
+    def finite(self, y):
+        return all_finite(y)
+
     def accept(self):
         """Nothing to do for most methods."""
 
@@ -122,7 +125,8 @@ def all_finite(v):
 
 def first_not_finite(values):
     """Index of the first nan or infinity, as a tuple of ints."""
-    return tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+    bad = np.argwhere(~np.isfinite(values))
+    return tuple(int(i) for i in (bad[0] if len(bad) else np.unravel_index(np.argmax(np.abs(values)), values.shape)))
 
 
 def rms(v):

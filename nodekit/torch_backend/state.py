@@ -55,6 +55,9 @@ class Stepper:
         self.bad = "f", self.k0
         return all_finite(self.k0)
 
+    def finite(self, y):
+        return all_finite(y)
+
     def accept(self):
         """Nothing to do for most methods."""
 
@@ -120,7 +123,9 @@ def all_finite(v):
 
 def first_not_finite(values):
     """Index of the first nan or infinity, as a tuple of ints."""
-    return tuple((~torch.isfinite(values)).nonzero()[0].tolist())
+    bad = (~torch.isfinite(values)).nonzero()
+    largest = torch.unravel_index(values.abs().argmax(), values.shape)  # all finite, and their squares are not
+    return tuple(map(int, bad[0] if len(bad) else largest))
 
 
 def rms(v):
