@@ -6,7 +6,6 @@ step.py, ordinary arrays a faster one of equal value.
 """
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 from autograd.tracer import getval, isbox, trace_stack
@@ -43,10 +42,41 @@ class Slopes:
         return self
 
 
+class Scaled:
+    """A tableau's weights as arrays, times h: one product for a step in place of one for each of its stages.
+
+    It has the fields of `Tableau` that a step reads; `scale(h)` comes before them.
+    """
+
+    def __init__(self, tableau, dtype):
+        rows = [*tableau.a, tableau.b, *(row.a for row in tableau.dense_rows)]
+        rows += [e for e in (tableau.b_error, tableau.b_error_low) if e is not None]
+        self.weights = np.zeros((len(rows), max(map(len, rows))), dtype)
+        for row, values in zip(self.weights, rows, strict=True):
+            row[: len(values)] = values
+        self.scaled, self.h, self.dtype, self.tableau = np.empty_like(self.weights), None, dtype, tableau
+        views = [view[: len(row)] for view, row in zip(self.scaled, rows, strict=True)]
+        s = self.stages = tableau.stages
+        self.later_stages, self.b = list(zip(tableau.c, views[:s], strict=True))[1:], views[s]
+        self.dense_rows = [(row.c, view) for row, view in zip(tableau.dense_rows, views[s + 1 :], strict=False)]
+        errors = iter(views[s + 1 + len(self.dense_rows) :])
+        self.b_error, self.b_error_low = (
+            None if e is None else next(errors) for e in (tableau.b_error, tableau.b_error_low)
+        )
+        self.fsal = tableau.fsal
+
+    def scale(self, h):
+        if h != self.h:
+            self.h = h
+            np.multiply(self.weights, h, out=self.scaled)
+
+    def weights_at(self, theta):
+        return self.h * np.array(self.tableau.weights_at(theta), self.dtype)
+
+
 def advance(y, h, weights, k):
-    """`step.advance` on a `Slopes` buffer: equal to it up to rounding."""
+    """`step.advance` on a `Slopes` buffer, with weights that hold h already: equal to it up to rounding."""
     increment = weights.dot(k.leading[len(weights)])
-    increment *= h
     if y is not None:
         increment += y
     return increment
@@ -56,18 +86,7 @@ def plan(tableau, y):
     """(tableau, advance, slopes): how steps are taken. While autograd differentiates: the plain, traceable way."""
     if isbox(y) or trace_stack.top >= 0:
         return tableau, plain_advance, list
-    array = lambda x: None if x is None else np.array(x, y.dtype)  # noqa: E731
-    arrays = SimpleNamespace(
-        later_stages=[(c, array(row)) for c, row in tableau.later_stages],
-        b=array(tableau.b),
-        fsal=tableau.fsal,
-        stages=tableau.stages,
-        b_error=array(tableau.b_error),
-        b_error_low=array(tableau.b_error_low),
-        dense_rows=[(row.c, array(row.a)) for row in tableau.dense_rows],
-        weights_at=lambda theta: array(tableau.weights_at(theta)),
-    )
-    return arrays, advance, Slopes(tableau.stages + len(tableau.dense_rows), y).empty
+    return Scaled(tableau, y.dtype), advance, Slopes(tableau.stages + len(tableau.dense_rows), y).empty
 
 
 class ExplicitRungeKutta(Stepper):
@@ -89,6 +108,8 @@ class ExplicitRungeKutta(Stepper):
         return super().start(t, y)
 
     def attempt(self, t, y, h):
+        if not self.boxes:
+            self.rk.scale(h)
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
         self.step, self.bad = (t, y, h), ("the result of a step", y1)
         if not all_finite(y1):
@@ -129,6 +150,8 @@ class ExplicitRungeKutta(Stepper):
 
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it, in f's shape."""
+        if not self.boxes:
+            self.rk.scale(h)
         k = runge_kutta_step(self.again, t, y, h, self.rk, None, self.advance, self.slopes)[1]
         dense_slopes(self.again, t, y, h, k, self.rk, self.advance)
         return lambda theta: interpolate(y, h, k, self.rk, theta, self.advance)
