@@ -41,7 +41,7 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
     t, t_end = times[0], times[-1]
     direction = math.copysign(1.0, t_end - t)
     adaptive = step is None
-    stats, steps, trajectory = Stats(), Steps(), Trajectory(t, y, stepper)
+    stats, log, trajectory = Stats(), [], Trajectory(t, y, stepper)
     outputs, next_output = [y], 1 if len(times) > 2 else None
     history, rejections, refused = (1.0, 1.0), 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
@@ -58,14 +58,14 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
         watch.start(t, y)
 
     while status is Status.SUCCESS and t != t_end:
-        if len(steps.t) == max_steps:
+        if len(log) == max_steps:
             status = Status.MAX_STEPS
             message = max_steps_reached(max_steps, t, h, t_end, stats.n_rejected)
             break
         h, last = control.end_on(t, h, t_end)
         y1, ratio = stepper.attempt(t, y, h)
         accepted = ratio <= 1  # false for nan
-        steps.append(t, h, ratio if adaptive else math.nan, accepted)
+        log.append((t, h, ratio if adaptive else math.nan, accepted))
 
         if not accepted:
             stepper.reject()
@@ -117,4 +117,4 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
     t_out, y_out = stepper.times(t_out), stepper.stack(outputs)
     t_events = [stepper.times(ts) for ts in watch.t_events]
     y_events = [stepper.stack(ys) if ys else y_out[:0] for ys in watch.y_events]
-    return Solution(t_out, y_out, stats, steps.as_arrays(), status, message, t_events, y_events, trajectory)
+    return Solution(t_out, y_out, stats, Steps.of(log), status, message, t_events, y_events, trajectory)

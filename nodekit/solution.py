@@ -36,25 +36,21 @@ class Stats:
 
 @dataclass
 class Steps:
-    """Every attempted step, in order: t and h where it began and its signed size, its error ratio, accepted or not.
+    """Every attempted step, in order: arrays of shape (n,). Lesson 04 draws them.
 
-    Lists while the solve runs, arrays of shape (n,) in the solution. error_ratio is nan where a method has
-    no estimate. Lesson 04 draws them.
+    t and h: where it began and its signed size. error_ratio: nan where the method has no estimate. accepted: bool.
     """
 
-    t: Any = field(default_factory=list)
-    h: Any = field(default_factory=list)
-    error_ratio: Any = field(default_factory=list)
-    accepted: Any = field(default_factory=list)
+    t: Any
+    h: Any
+    error_ratio: Any
+    accepted: Any
 
-    def append(self, t, h, error_ratio, accepted):
-        self.t.append(t)
-        self.h.append(h)
-        self.error_ratio.append(error_ratio)
-        self.accepted.append(accepted)
-
-    def as_arrays(self):
-        return Steps(*map(np.array, (self.t, self.h, self.error_ratio, self.accepted)))
+    @staticmethod
+    def of(log):
+        """From a list of (t, h, error_ratio, accepted)."""
+        t, h, error_ratio, accepted = zip(*log, strict=True) if log else ((), (), (), ())
+        return Steps(np.array(t), np.array(h), np.array(error_ratio), np.array(accepted, bool))
 
 
 @dataclass
