@@ -150,7 +150,7 @@ def test_f_is_never_called_outside_the_interval(array):
                 return -y
 
             sol = nodekit.solve(
-                f, array([1.0]), (t0, t1), method=name, step=None if m.adaptive else rng.uniform(0.1, 1)
+                f, array([1.0]), (t0, t1), method=name, rtol=1e-3, step=None if m.adaptive else rng.uniform(0.1, 1)
             )
             sol(np.linspace(t0, t1, 7))
 
@@ -182,7 +182,7 @@ def test_cost_is_counted(method, array):
         calls.append(float(t))
         return rotation(t, y) * (1 + 20 * namespace(y).exp(-((t - 3) ** 2) * 10))
 
-    sol = nodekit.solve(f, array([1.0, 0.0]), (0.0, 6.0), method=method)
+    sol = nodekit.solve(f, array([1.0, 0.0]), (0.0, 6.0), method=method, max_steps=100_000)
     m, s = METHODS[method], sol.stats
     assert s.nfev == len(calls)
     assert s.n_rejected > 0
