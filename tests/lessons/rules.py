@@ -17,7 +17,9 @@ ADDRESS = re.compile(r"\bhttps?://(?!(?:arxiv\.org|doi\.org)/)[\w.-]+")
 FOLDERS = "home|Users|root|tmp|usr|opt|var|work|mnt|etc|srv|private|content|workspace|github"
 # A path from the root of a file system: not a URL's path, not a fraction, not half of ../tmp/x.
 ABSOLUTE_PATH = re.compile(rf"(?<![\w./:~])/(?:{FOLDERS})/[\w.-]+|\bfile://|\b[A-Z]:\\\\?\w")
+# Names that say nothing of a person or a computer, or that the course uses itself: somebody may be called euler.
 COMMON_NAMES = {"root", "user", "runner", "admin", "student", "jovyan", "ubuntu", "localhost"}
+COMMON_NAMES |= set(re.findall(r"\w+", (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").lower()))
 MEGABYTE = 1_000_000
 
 
@@ -88,7 +90,7 @@ def no_error(lesson):
 
 def no_trace_of_a_machine(lesson):
     """No absolute path, no address but of the literature, no name of a user or a computer, in sources and outputs."""
-    names = {name for name in (getpass.getuser(), socket.gethostname()) if len(name) > 3} - COMMON_NAMES
+    names = {n for n in (getpass.getuser(), socket.gethostname()) if len(n) > 3 and n.lower() not in COMMON_NAMES}
     forbidden = [re.compile(rf"\b{re.escape(word)}\b") for word in names]
     for place, each in written(lesson):
         for pattern in [ABSOLUTE_PATH, ADDRESS, *forbidden]:
