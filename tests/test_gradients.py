@@ -105,3 +105,21 @@ def test_a_parameter_that_enters_late():
         return nodekit.solve(f, np.array([1.0]), (0.0, 1.0), method="rk4", step=0.05).y[-1][0]
 
     assert grad(loss)(2.0) == pytest.approx((loss(2.0 + 1e-6) - loss(2.0 - 1e-6)) / 2e-6, rel=1e-8)
+
+
+def test_a_field_that_reuses_its_array_while_autograd_looks_on():
+    """Inside autograd's trace too, a field that writes into the array it returned before gives the right states."""
+    buffer = np.zeros(2)
+
+    def f(t, y):
+        buffer[0], buffer[1] = y[1], -y[0]
+        return buffer
+
+    ends = []
+
+    def loss(x):
+        ends.append(nodekit.solve(f, np.array([1.0, 0.0]), (0.0, 1.0), rtol=1e-8).y[-1])
+        return x**2
+
+    grad(loss)(1.0)
+    assert np.allclose(ends[0], [np.cos(1), -np.sin(1)], atol=1e-7)

@@ -3,6 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from autograd import grad
 
 import nodekit
 from nodekit.solution import Status
@@ -155,6 +156,17 @@ def test_complex_states_are_refused():
     """Newton's matrix is real here: a complex state gets one clear error."""
     with pytest.raises(TypeError, match="takes real states"):
         nodekit.solve(lambda t, y: 1j * y, np.ones(1, complex), (0.0, 1.0), method="radau")
+
+
+@pytest.mark.parametrize("name", ["sdirk2", "radau", "kvaerno3"])
+def test_autograd_through_newton_is_refused(name):
+    """Boxes of autograd, in y0 or in f, get one clear error that names the way out."""
+    arguments = {"method": name, "step": None if METHODS[name].adaptive else 0.1}
+    by_y0 = lambda y0: anp.sum(nodekit.solve(lambda t, y: -y, y0, (0.0, 1.0), **arguments).y)  # noqa: E731
+    by_p = lambda p: anp.sum(nodekit.solve(lambda t, y: -p * y, np.ones(2), (0.0, 1.0), **arguments).y)  # noqa: E731
+    for loss, x in ((by_y0, np.ones(2)), (by_p, 1.5)):
+        with pytest.raises(TypeError, match=r"cannot be differentiated step by step.*solve_and_vjp"):
+            grad(loss)(x)
 
 
 def test_stability_functions_decay_where_they_should():

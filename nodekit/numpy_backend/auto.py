@@ -9,6 +9,7 @@ import numpy as np
 
 from nodekit.numpy_backend.explicit import ExplicitRungeKutta
 from nodekit.numpy_backend.implicit import ImplicitRungeKutta
+from nodekit.numpy_backend.newton import refuse_boxes
 from nodekit.numpy_backend.state import Stepper
 from nodekit.tableaus import METHODS as EXPLICIT
 from nodekit.tableaus_implicit import METHODS as IMPLICIT
@@ -73,6 +74,7 @@ class Auto(Stepper):
         slope = self.field(t, self.y1)
         other.k0, self.stiff, self.calm, self.back = slope, 0, 0, 0
         if other is self.implicit:
+            refuse_boxes(other.rk, self.y1, slope)
             other.J = other.before = other.k_last = other.previous = None
         else:
             other.size = np.abs(self.y1)

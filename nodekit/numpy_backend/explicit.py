@@ -42,6 +42,13 @@ class Slopes:
         return self
 
 
+class Copies(list):
+    """The slopes of one step while autograd differentiates: copies, since f may use its array again."""
+
+    def append(self, k):
+        super().append(k + 0.0)
+
+
 class Scaled:
     """A tableau's weights as arrays, times h: one product for a step in place of one for each of its stages.
 
@@ -85,7 +92,7 @@ def advance(y, h, weights, k):
 def plan(tableau, y):
     """(tableau, advance, slopes): how steps are taken. While autograd differentiates: the plain, traceable way."""
     if isbox(y) or trace_stack.top >= 0:
-        return tableau, plain_advance, list
+        return tableau, plain_advance, Copies
     return Scaled(tableau, y.dtype), advance, Slopes(tableau.stages + len(tableau.dense_rows), y).empty
 
 

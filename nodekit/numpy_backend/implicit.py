@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nodekit import control
-from nodekit.numpy_backend.newton import Jacobian, inverse
+from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
 from nodekit.numpy_backend.state import Stepper, all_finite, rms
 from nodekit.solution import Status, no_convergence
 from nodekit.step import advance
@@ -72,6 +72,11 @@ class ImplicitRungeKutta(Stepper):
         self.J = self.size = self.previous = self.k_last = self.before = None
         self.eta, self.rate = 1.0, 0.0
         self.newton_tol = 1.0 if fixed else max(10 * np.finfo(float).eps / rtol, min(0.03, math.sqrt(rtol)))
+
+    def start(self, t, y):
+        finite = super().start(t, y)
+        refuse_boxes(self.rk, y, self.k0)
+        return finite
 
     def first_step(self, t, y, t_end):
         norm = lambda v, y: rms(v / (self.atol + self.rtol * np.abs(y)))  # noqa: E731

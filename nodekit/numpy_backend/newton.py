@@ -175,5 +175,5 @@ def refuse_boxes(method, *arrays):
     if any(isbox(v) for v in arrays):
         raise TypeError(
             f"method={method.name!r} cannot be differentiated step by step: its matrices are values. "
-            "Use the adjoint of the solution, or an explicit method."
+            "Use solve_and_vjp of nodekit.numpy_backend.gradient with a Runge–Kutta method, or an explicit method here."
         )
