@@ -13,6 +13,9 @@ from nodekit.step import runge_kutta_step
 LIMITED = 0.75
 # As in the code DOPRI5: so many limited steps make it stiff, and so many others in a row forget them.
 STIFF_AFTER, CALM_AFTER = 15, 6
+DOPRI5 = methods.get("dopri5")
+# Y₇ − Y₆ of dopri5 in units of h: the difference of the last two rows of a.
+LAST_STAGES_APART = np.subtract(DOPRI5.a[6], (*DOPRI5.a[5], 0.0))
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class Stiffness:
         )
 
 
+def rate_of_step(k, h):
+    """|λ| ≈ ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖ of a dopri5 step of size h with the slopes k (7, ...); 0 where the states agree.
+
+    Both stages lie at t + h, and so differ in their states alone. Source: Hairer, Wanner 1996, section IV.2.
+    """
+    distance = abs(h) * np.linalg.norm(np.tensordot(LAST_STAGES_APART, k[:6], 1))
+    return float(np.linalg.norm(k[6] - k[5]) / distance) if distance else 0.0
+
+
 def detect_stiffness(f, y0, t, rtol=1e-6, atol=1e-9, max_steps=1000, jac=None):
     """Solve with dopri5, up to max_steps attempts, and see whether stability limits its steps.
 
@@ -58,19 +70,15 @@ def detect_stiffness(f, y0, t, rtol=1e-6, atol=1e-9, max_steps=1000, jac=None):
 
     Source: Hairer, Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2, and their code DOPRI5.
     """
-    dopri5 = methods.get("dopri5")
     sol = solve(f, y0, (t[0], t[-1]), "dopri5", rtol, atol, max_steps=max_steps, throw=False)
-    apart = np.array(dopri5.a[6]) - np.array([*dopri5.a[5], 0.0])
     h, accepted, rates, rate = np.abs(sol.steps.h), sol.steps.accepted, [], 0.0
     states = iter(sol.y)
     for time, step, good in zip(sol.steps.t, sol.steps.h, accepted, strict=True):
         if good:
-            k = np.array(runge_kutta_step(f, time, next(states), step, dopri5)[1])
-            distance = np.linalg.norm(step * np.tensordot(apart, k[:6], 1))
-            rate = float(np.linalg.norm(k[6] - k[5]) / distance) if distance else 0.0
+            rate = rate_of_step(np.array(runge_kutta_step(f, time, next(states), step, DOPRI5)[1]), step)
         rates.append(rate)
     rates = np.array(rates)
-    runs = _persistent(h * rates >= LIMITED * real_limit(dopri5))
+    runs = _persistent(h * rates >= LIMITED * real_limit(DOPRI5))
     gain = 1.0
     if runs:
         first, last = runs[0]

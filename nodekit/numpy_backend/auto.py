@@ -1,24 +1,22 @@
 """method="auto": dopri5 until the problem is stiff, radau as long as it is, and back (used from lesson 15 on).
 
 Stiff means that stability, not accuracy, limits the explicit step: |hλ| stands at the edge of dopri5's stability
-region, 3.3 on the negative axis. λ is estimated from its last two stages, both at t + h: the ratio of the
-differences of their slopes and of their states (Hairer, Wanner 1996, section IV.2, as in their code DOPRI5).
+region, 3.3 on the negative axis. λ is estimated from each step as nodekit.stiffness does it, with the same counts.
 """
 
 import numpy as np
+from autograd.tracer import getval
 
 from nodekit.numpy_backend.explicit import ExplicitRungeKutta
 from nodekit.numpy_backend.implicit import ImplicitRungeKutta
 from nodekit.numpy_backend.newton import refuse_boxes
 from nodekit.numpy_backend.state import Stepper
+from nodekit.stiffness import CALM_AFTER, LIMITED, STIFF_AFTER, rate_of_step
 from nodekit.tableaus import METHODS as EXPLICIT
 from nodekit.tableaus_implicit import METHODS as IMPLICIT
 
-LIMIT = 0.75 * 3.31  # |hλ| at which a step counts as limited by stability: smooth control settles below the edge
-STIFF_AFTER, CALM_AFTER = 15, 6  # so many such steps, and so many others to forget them
+LIMIT = LIMITED * 3.31  # |hλ| at which a step counts as limited by stability
 BACK_BELOW, BACK_AFTER = 1.0, 5  # |hλ| of implicit steps with which an explicit method could go on, so many in a row
-# Y₇ − Y₆ of dopri5 in units of h: the difference of the last two rows of a.
-LAST_STAGES_APART = np.subtract(EXPLICIT["dopri5"].a[6], (*EXPLICIT["dopri5"].a[5], 0.0))
 
 
 class Auto(Stepper):
@@ -55,7 +53,8 @@ class Auto(Stepper):
         self.switched = False
         t, _, h = self.step
         if self.now is self.explicit:
-            limited = self.h_lambda_explicit() > LIMIT
+            k = np.array([getval(self.explicit.k[i]) for i in range(7)])
+            limited = abs(h) * rate_of_step(k, h) > LIMIT
             self.stiff, self.calm = self.stiff + limited, 0 if limited else self.calm + 1
             if self.calm == CALM_AFTER:
                 self.stiff = 0
@@ -79,12 +78,6 @@ class Auto(Stepper):
         else:
             other.size = np.abs(self.y1)
         self.now, self.error_order = other, other.error_order
-
-    def h_lambda_explicit(self):
-        """|h| ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖: dopri5's last stages differ in their states alone, not in their times."""
-        k, h = self.explicit.k, self.step[2]
-        states = abs(h) * np.linalg.norm(LAST_STAGES_APART @ np.array([k[i] for i in range(6)]))
-        return abs(h) * np.linalg.norm(k[6] - k[5]) / states if states > 0 else 0.0
 
     def spectral_radius(self):
         """The largest |λ| of the implicit method's Jacobian, computed once for each."""

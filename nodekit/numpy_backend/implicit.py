@@ -70,7 +70,7 @@ class ImplicitRungeKutta(Stepper):
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
         self.why = ""  # why the last attempt could not be taken
         self.J = self.size = self.previous = self.k_last = self.before = None
-        self.eta, self.rate = 1.0, 0.0
+        self.eta, self.rate, self.rejected = 1.0, 0.0, False
         self.newton_tol = 1.0 if fixed else max(10 * np.finfo(float).eps / rtol, min(0.03, math.sqrt(rtol)))
 
     def start(self, t, y):
@@ -179,12 +179,10 @@ class ImplicitRungeKutta(Stepper):
     def error_ratio(self, t, y, y1, h):
         """The norm that decides: a step is good when it is <= 1."""
         start = h * self.rk.error_start
-        weighted = h * (self.b_error @ self.k)
+        error = weighted = h * (self.b_error @ self.k)
         if start:
             self.k0 = self.field(t, y) if self.k0 is None else self.k0
             error = weighted + start * self.k0
-        else:
-            error = weighted
         scale = self.atol + self.rtol * np.maximum(np.abs(y), np.abs(y1))
         if self.rk.filter_error:
             real = next(inv for inv in self.inverses[-1] if np.isrealobj(inv) or not inv.imag.any()).real
@@ -193,8 +191,6 @@ class ImplicitRungeKutta(Stepper):
                 error = real @ (weighted + start * self.field(t, y + error))
         self.error = np.abs(error) / scale
         return rms(self.error)
-
-    rejected = False
 
     def accept(self):
         self.k_last, self.before, self.rejected = self.k[-1], (self.step[2], self.k), False
