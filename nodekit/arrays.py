@@ -6,9 +6,12 @@ import autograd.numpy as anp
 
 
 def is_torch(x):
-    """Whether x is a torch tensor. Does not import torch."""
+    """Whether x is a torch tensor, or a tuple, list or dict that holds one. Does not import torch."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(x, torch.Tensor)
+    if torch is None or isinstance(x, torch.Tensor):
+        return torch is not None
+    parts = x.values() if isinstance(x, dict) else x if isinstance(x, tuple | list) else ()
+    return any(isinstance(part, torch.Tensor) for part in parts)
 
 
 def namespace(x):

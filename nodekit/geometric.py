@@ -123,7 +123,7 @@ def geometric_stepper(base, all_finite):
     """The stepper class of a backend, on its `state.Stepper`, for both records of this file."""
 
     class Geometric(base):
-        """A stepper (see loop.py) for a `Splitting` or a `Reversible` method. Fixed steps only."""
+        """A stepper (see stepper.py) for a `Splitting` or a `Reversible` method. Fixed steps only."""
 
         def __init__(self, f, y0, method, rtol, atol, fixed):
             super().__init__(f, y0, rtol, atol, fixed)

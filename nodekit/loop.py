@@ -1,25 +1,7 @@
 """The loop around the steps: sizes, outputs, statistics, failures. Both backends and all families of methods share it.
 
-A *stepper* knows how one step of its family is attempted on its backend's arrays; the loop decides, in plain floats,
-which attempts count and how long the next one is. Built in lessons 03 (fixed steps) and 04 (adaptive ones).
-
-What the loop asks of a stepper:
-
-    stepper.adaptive, stepper.error_order  whether it estimates errors, and the order of the estimate
-    stepper.start(t, y)                    evaluate f at the start; False if that is not finite
-    stepper.first_step(t, y, t_end)        a first step size (adaptive only)
-    stepper.attempt(t, y, h)               -> (y1, ratio): the error ratio, 0 without an estimate, nan or inf if the
-                                           step cannot be taken (nan, infinity, an iteration that did not converge)
-    stepper.accept(), stepper.reject()     what became of that attempt
-    stepper.factor(ratio, accepted)        next step size / this one where the method decides it itself, else None
-    stepper.inside(theta)                  the state within the step attempted last
-    stepper.keep()                         what restep needs beyond t, y and h; None for most
-    stepper.restep(t, y, h, kept)          a function of theta: the states within an accepted step
-    stepper.trouble(t, h)                  (status, message) for an attempt that could not be taken
-    stepper.worst()                        index of the component with the largest error of the last attempt
-    stepper.show(y)                        the state in f's shape
-    stepper.stack(ys), stepper.times(ts)   states as one array in f's shape, times as an array
-    stepper.count()                        dict of nfev, njev, nlu
+A *stepper* (stepper.py) knows how one step of its family is attempted on its backend's arrays; the loop decides, in
+plain floats, which attempts count and how long the next one is. Built in lessons 03 (fixed steps) and 04 (adaptive).
 """
 
 import math
@@ -32,16 +14,17 @@ from nodekit.solution import Solution, Stats, Status, Steps, Trajectory, max_ste
 MAX_REFUSED = 20
 
 
-def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, controller, events=None):
+def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, controller, events=None, keep="all"):
     """Solve from times[0] to times[-1]; arguments as `nodekit.solve` has checked them.
 
     y: the state as the stepper keeps it. times: floats; two of them mean every accepted step. Returns a Solution,
-    also of a solve that failed.
+    also of a solve that failed. keep: which states the trajectory keeps for dense output, see `Trajectory`.
     """
     t, t_end = times[0], times[-1]
     direction = math.copysign(1.0, t_end - t)
     adaptive = step is None
-    stats, log, trajectory = Stats(), [], Trajectory(t, y, stepper)
+    stats, log = Stats(), []
+    trajectory = Trajectory(t, y, stepper, "all" if len(times) == 2 else keep)
     outputs, next_output = [y], 1 if len(times) > 2 else None
     history, rejections, refused = (1.0, 1.0), 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
@@ -111,7 +94,7 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
     for name, value in stepper.count().items():
         setattr(stats, name, value)
     if len(times) == 2:
-        t_out, outputs = trajectory.times, trajectory.states
+        t_out, outputs = trajectory.times, list(trajectory.states.values())
     else:
         t_out = times[: len(outputs)]
     t_out, y_out = stepper.times(t_out), stepper.stack(outputs)

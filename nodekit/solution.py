@@ -23,10 +23,12 @@ class Stats:
     """Counts of one solve.
 
     nfev: evaluations of f. njev, nlu: Jacobians and factorisations (0 for explicit methods).
-    n_accepted, n_rejected: steps. switches: (t, method) of every change that method="auto" made.
+    nfev_backward: evaluations of f that backward passes through the solve have cost so far, on torch; a vjp of f counts
+    as one. n_accepted, n_rejected: steps. switches: (t, method) of every change that method="auto" made.
     """
 
     nfev: int = 0
+    nfev_backward: int = 0
     njev: int = 0
     nlu: int = 0
     n_accepted: int = 0
@@ -118,18 +120,48 @@ class SolveError(RuntimeError):
 class Trajectory:
     """The accepted steps of one solve, and dense output from them.
 
-    states[i] at times[i] starts step i, of size sizes[i], which stepper.restep repeats (see loop.py).
+    states[i] at times[i] starts step i, of size sizes[i], which stepper.restep repeats (see stepper.py).
+
+    keep: "all" the states; "sqrt", about √n of them; "start", the first alone. A state that was not kept is found
+    again by repeating the steps that led to it from the last one that was.
     """
 
-    def __init__(self, t0, y0, stepper):
-        self.times, self.sizes, self.states, self.kept, self.stepper = [t0], [], [y0], [], stepper
+    def __init__(self, t0, y0, stepper, keep="all"):
+        self.times, self.sizes, self.states, self.kept, self.stepper = [t0], [], {0: y0}, [], stepper
+        self.keep, self.stride = keep, 1
         self.repeated = None, None  # the step asked for last: a loop over times asks for one again and again
 
     def append(self, t, h, y, kept):
         self.times.append(t)
         self.sizes.append(h)
-        self.states.append(y)
-        self.kept.append(kept)
+        i = len(self.sizes)
+        if self.keep == "all":
+            self.states[i] = y
+            self.kept.append(kept)
+            return
+        self.last = y
+        if self.keep == "sqrt" and i % self.stride == 0:
+            self.states[i] = y
+            if len(self.states) > 2 * self.stride:
+                self.stride *= 2
+                self.states = {j: y for j, y in self.states.items() if j % self.stride == 0}
+
+    def state(self, i):
+        """The state at times[i]."""
+        if i in self.states:
+            return self.states[i]
+        if i == len(self.sizes):
+            return self.last
+        return self.segment(i)[i]
+
+    def segment(self, i):
+        """{j: state} from the last state kept at or before i, up to i."""
+        j = max(j for j in self.states if j <= i)
+        found = {j: self.states[j]}
+        while j < i:
+            found[j + 1] = self.stepper.again_end(self.times[j], found[j], self.sizes[j])
+            j += 1
+        return found
 
     def __call__(self, t):
         """States at the time or times t. Raises ValueError outside the solved part."""
@@ -148,7 +180,8 @@ class Trajectory:
                 states.append(self.states[0])
                 continue
             if j != i:
-                i, inside = j, self.stepper.restep(self.times[j], self.states[j], self.sizes[j], self.kept[j])
+                kept = self.kept[j] if self.kept else None
+                i, inside = j, self.stepper.restep(self.times[j], self.state(j), self.sizes[j], kept)
             states.append(inside((time - self.times[j]) / self.sizes[j]))
         self.repeated = i, inside
         states = self.stepper.stack(states)

@@ -2,13 +2,11 @@
 
 import math
 from importlib import import_module
-from numbers import Real
 
-import numpy as np
-
-from nodekit import methods
+from nodekit import gradients, methods
+from nodekit.arguments import output_times, positive, tolerance
 from nodekit.arrays import is_torch
-from nodekit.control import CONTROLLERS, Controller, too_small
+from nodekit.control import CONTROLLERS, Controller
 from nodekit.loop import integrate
 from nodekit.solution import SolveError
 
@@ -27,6 +25,8 @@ def solve(
     controller="PI",
     events=None,
     jac=None,
+    gradient="checkpoint",
+    params=None,
     throw=True,
 ):
     """Solve dy/dt = f(t, y), y(t[0]) = y0.
@@ -34,18 +34,18 @@ def solve(
     Parameters
     ----------
     f : callable
-        f(t, y) -> dy/dt, of y's shape. It must not change y in place. t is a float on the NumPy backend and a
-        0-d tensor of y's dtype on torch. f is never called outside the interval (but by
+        f(t, y) -> dy/dt, of y's shape. It must not change y in place, nor be random. t is a float on the NumPy
+        backend and a 0-d tensor of y's dtype on torch. f is never called outside the interval (but by
         kvaerno5, up to a quarter of a step beyond its end, and yoshida4, whose steps go back and forth).
-    y0 : array or tensor, any shape
+    y0 : array or tensor, any shape; on torch also a tuple or dict of tensors, which f then takes and returns
         A torch tensor selects the torch backend, anything else NumPy (float32, float64 or complex; integers are
-        promoted to float64). Gradients flow to y0, and to whatever f uses, by autograd or torch.autograd: they are
-        the gradients of the steps that were taken, with the step sizes held.
+        promoted to float64). Gradients flow to y0, to whatever f uses and, on torch, to t, by autograd or
+        torch.autograd, with the step sizes held.
     t : (t0, t1), or (n,) output times
         Two times: the solution holds every accepted step. More: strictly increasing or decreasing output times.
     method : str or Tableau
         A name in `nodekit.methods.METHODS`. Default: dopri5.
-    rtol, atol : float > 0; atol may be an array of y0's shape (NumPy backend)
+    rtol, atol : float > 0; atol may be an array of y0's shape
         A step is accepted when the root mean square of (error estimate) / (atol + rtol max(|y|, |y1|)) is at
         most 1. They bound the error of a step, not that of the solution.
     step : float, optional
@@ -62,6 +62,12 @@ def solve(
     jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); "autograd"; or None; for implicit methods
         None: finite differences of f (rodas5p, which no iteration corrects: autograd). "autograd": automatic
         differentiation where f allows it.
+    gradient : "checkpoint", "backprop", "adjoint", "interpolated", or a record of `nodekit.gradients`
+        How a backward pass goes through the solve, on torch: see there. The first two give the exact gradient of the
+        steps that were taken. Methods that carry a history from step to step are recorded as by "backprop".
+    params : sequence of tensors, optional
+        What f depends on besides y, on torch. None: found by looking into f (modules, closures, attributes) and at its
+        first evaluation. Give them if f hides them deeper.
     throw : bool
         Whether a failure raises SolveError (with the part that was solved in `.solution`), or is returned with its
         status and message.
@@ -82,19 +88,17 @@ def solve(
     """
     if not callable(f):
         raise TypeError(f"f must be a function f(t, y), got {type(f).__name__}. The order is solve(f, y0, t).")
-    method = methods.get(method)
-    times = _times(t)
-    _positive("rtol", rtol)
-    tolerances = np.asarray(atol)
-    if tolerances.dtype.kind not in "iuf" or not np.all(tolerances > 0):
-        raise ValueError(f"atol={atol!r} must be greater than 0: a number, or an array of them.")
+    method, way = methods.get(method), gradients.get(gradient)
+    times = output_times(t)
+    positive("rtol", rtol)
+    tolerance("atol", atol)
     if step is None and not method.adaptive:
         raise ValueError(f"method={method.name!r} has no error estimate: give it a step size, as in step=0.01.")
     if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
         raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
     ends = times[0], times[-1]
     if step is not None:
-        _positive("step", step, ends)
+        positive("step", step, ends)
         needed = abs(ends[1] - ends[0]) / step
         if needed > max_steps * (1 + 1e-10):
             needed = math.ceil(needed) if needed < math.inf else needed
@@ -103,8 +107,8 @@ def solve(
                 f"more than max_steps={max_steps!r}. Raise max_steps, or take a larger step."
             )
     if first_step is not None:
-        _positive("first_step", first_step, ends[:1])
-    _positive("max_step", max_step, ends)
+        positive("first_step", first_step, ends[:1])
+    positive("max_step", max_step, ends)
     if not isinstance(controller, Controller):
         if controller not in list(CONTROLLERS):
             raise ValueError(f"controller={controller!r} is not known. Choose one of: {', '.join(CONTROLLERS)}.")
@@ -118,56 +122,31 @@ def solve(
         if not str(error.name).startswith("nodekit"):
             raise
         raise ValueError(f"method={method.name!r} takes no {backend} states. Try the other backend.") from error
-    if backend == "torch" and np.ndim(atol):
-        raise ValueError(f"atol has shape {np.shape(atol)}; for torch tensors it must be a number.")
     y0, atol = state.check_state(y0, atol)
-    solution = integrate(
-        family.stepper(f, y0, method, rtol, atol, fixed=step is not None, jac=jac),
-        state.flat(y0),
-        times,
-        step=step,
-        first_step=first_step,
-        max_step=max_step,
-        max_steps=max_steps,
-        controller=controller,
-        events=events,
-    )
+
+    def make(y0):
+        return family.stepper(f, y0, method, rtol, atol, fixed=step is not None, jac=jac)
+
+    def run(stepper, y, **keep):
+        return integrate(
+            stepper,
+            y,
+            times,
+            step=step,
+            first_step=first_step,
+            max_step=max_step,
+            max_steps=max_steps,
+            controller=controller,
+            events=events,
+            **keep,
+        )
+
+    if backend == "numpy":
+        solution = run(make(y0), state.flat(y0))
+    else:
+        from nodekit.torch_backend import gradient as torch_gradient
+
+        solution = torch_gradient.solve(make, run, f, y0, t, way, params, method, step)
     if throw and not solution.success:
         raise SolveError(solution)
     return solution
-
-
-def _positive(name, value, times=()):
-    """Raise ValueError unless value is a number > 0 that, as a step size, is not lost in the rounding of `times`."""
-    if not isinstance(value, Real) or not value > 0 or (value == math.inf and name != "max_step"):
-        raise ValueError(f"{name}={value!r} must be a number greater than 0.")
-    for t in times:
-        if too_small(t, value):
-            raise ValueError(f"{name}={value!r} is lost in the rounding of t={t!r}. Take a larger one.")
-
-
-def _times(t):
-    """The output times as a list of floats. Raises TypeError or ValueError that repeats what is wrong."""
-    if is_torch(t):
-        t = t.detach().cpu().numpy()
-    try:
-        times = np.asarray(t)
-        if times.dtype.kind not in "iuf":
-            raise TypeError(f"t must hold real numbers, got {t!r}.")
-        times = times.astype(float)
-    except (ValueError, TypeError) as error:
-        raise TypeError(f"t must be (t0, t1) or a sequence of output times, got {t!r}.") from error
-    if times.ndim != 1 or len(times) < 2:
-        raise ValueError(f"t must be (t0, t1) or at least two output times, got shape {times.shape}: {t!r}.")
-    if not np.isfinite(times).all():
-        raise ValueError(f"t={times[~np.isfinite(times)][0]} is not finite. Give finite times.")
-    if not math.isfinite(float(times[-1]) - float(times[0])):
-        raise ValueError(f"the interval from t={times[0]} to t={times[-1]} is too long for floating-point numbers.")
-    gaps = np.diff(times)
-    if not ((gaps > 0).all() or (gaps < 0).all()):
-        i = int(np.argmax(gaps * np.sign(times[-1] - times[0]) <= 0))
-        raise ValueError(
-            f"times must be strictly increasing or strictly decreasing: t[{i}]={times[i]} is followed by "
-            f"t[{i + 1}]={times[i + 1]}."
-        )
-    return times.tolist()

@@ -53,23 +53,30 @@ def test_advance_of_each_backend_equals_the_plain_one(method):
     for k in slopes:
         buffer.append(k)
     tensors = [torch.tensor(k) for k in slopes]
+    tensor_buffer = torch_explicit.Slopes(len(slopes), tensors[0])
+    for k in tensors:
+        tensor_buffer.append(k)
     for weights in (*m.a[1:], m.b, *(row.a for row in m.dense_rows), m.weights_at(0.3)):
         for start, tensor in ((y, torch.tensor(y)), (None, None)):
             plain = step.advance(start, 0.1, weights, slopes)
             bound = 1e-15 * (np.abs(y) + sum(abs(w) * np.abs(k) for w, k in zip(weights, slopes, strict=False)))
             assert (np.abs(numpy_explicit.advance(start, 0.1, 0.1 * np.array(weights), buffer) - plain) <= bound).all()
-            assert (np.abs(torch_explicit.advance(tensor, 0.1, weights, tensors).numpy() - plain) <= bound).all()
+            by_torch = torch_explicit.advance(tensor, 0.1, 0.1 * torch.tensor(weights, dtype=float), tensor_buffer)
+            assert (np.abs(by_torch.numpy() - plain) <= bound).all()
+            by_torch = torch_explicit.fused_advance(tensor, 0.1, weights, tensors)
+            assert (np.abs(by_torch.numpy() - plain) <= bound).all()
 
 
 @pytest.mark.parametrize(
     ("name", "only_numpy", "only_torch"),
     [
-        (
+        (  # Copies: autograd's NumPy; the others: where torch.autograd has its own ways
             "explicit",
-            {"Slopes", "Copies", "Scaled", "plan", "ExplicitRungeKutta.start"},
-            set(),
-        ),  # in place of torch's fused additions
-        ("state", set(), {"version"}),  # what a read-only array does in NumPy
+            {"Copies"},
+            {"fused_advance", "EndsOnly", "ends_only", "step_vjp"}
+            | {f"ExplicitRungeKutta.{m}" for m in ("norm", "worst", "again_end", "step_vjp")},
+        ),
+        ("state", set(), {"version", "transformed"}),  # version: what a read-only array does in NumPy
     ],
 )
 def test_both_files_have_the_same_names(name, only_numpy, only_torch):
@@ -81,7 +88,7 @@ def test_both_files_have_the_same_names(name, only_numpy, only_torch):
         methods = {
             f"{n}.{m}"
             for n, v in own.items()
-            if isinstance(v, type) and n not in only_numpy
+            if isinstance(v, type) and n not in only_numpy | only_torch
             for m in vars(v)
             if callable(getattr(v, m))
         }

@@ -20,7 +20,7 @@ BACK_BELOW, BACK_AFTER = 1.0, 5  # |hλ| of implicit steps with which an explici
 
 
 class Auto(Stepper):
-    """A stepper (see loop.py) that passes every call on to one of two others.
+    """A stepper (see stepper.py) that passes every call on to one of two others.
 
     `switches` in the statistics lists (t, name) of each change of method.
     """

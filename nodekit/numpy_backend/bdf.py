@@ -60,7 +60,7 @@ def rescaling(order, factor):
 
 
 class BackwardDifferences(Stepper):
-    """A stepper (see loop.py) for a `BackwardDifferentiation`. jac: ∂f/∂y as in `Jacobian`.
+    """A stepper (see stepper.py) for a `BackwardDifferentiation`. jac: ∂f/∂y as in `Jacobian`.
 
     The Jacobian is renewed when Newton's iteration fails with an old one, and only then; the inverse of the Newton
     matrix when the step size or the order changes. Step size and order are held for k + 1 steps after a change, so

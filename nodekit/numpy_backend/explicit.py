@@ -97,7 +97,7 @@ def plan(tableau, y):
 
 
 class ExplicitRungeKutta(Stepper):
-    """A stepper (see loop.py) for a tableau."""
+    """A stepper (see stepper.py) for a tableau."""
 
     def __init__(self, f, y0, tableau, rtol, atol, fixed):
         super().__init__(f, y0, rtol, atol, fixed)

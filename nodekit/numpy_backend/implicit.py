@@ -52,7 +52,7 @@ def blocks(tableau):
 
 
 class ImplicitRungeKutta(Stepper):
-    """A stepper (see loop.py) for a tableau whose rows are complete.
+    """A stepper (see stepper.py) for a tableau whose rows are complete.
 
     A fixed step is solved to rounding; an adaptive one to a fraction of the tolerance, as in Hairer, Wanner 1996,
     IV.8. `controller` does not apply: the size is predicted from the last two errors (Gustafsson 1994, IV.8.25).

@@ -13,7 +13,7 @@ from nodekit.tableaus import DOPRI5
 
 
 class Multistep(Stepper):
-    """A stepper (see loop.py) for an `Adams` method. Dense output is cubic Hermite interpolation, of order 4."""
+    """A stepper (see stepper.py) for an `Adams` method. Dense output is cubic Hermite interpolation, of order 4."""
 
     def __init__(self, f, y0, method, rtol, atol, fixed):
         super().__init__(f, y0, rtol, atol, fixed)

@@ -17,7 +17,7 @@ from nodekit.step import advance
 
 
 class Rosenbrock(Stepper):
-    """A stepper (see loop.py) for a `RosenbrockTableau`. jac: ∂f/∂y as in `Jacobian`.
+    """A stepper (see stepper.py) for a `RosenbrockTableau`. jac: ∂f/∂y as in `Jacobian`.
 
     ∂f/∂t is by autograd or by differences, `Jacobian.time_derivative`. A repeated step keeps f, J and ∂f/∂t.
     """

@@ -7,6 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval, isbox
 
+from nodekit import stepper
 from nodekit.solution import Status, in_component, not_finite
 
 
@@ -30,13 +31,11 @@ class Field:
         return k if self.flat else k.reshape(-1)
 
 
-class Stepper:
-    """What all steppers on NumPy arrays share (see loop.py for what a stepper is).
+class Stepper(stepper.Stepper):
+    """What all steppers on NumPy arrays share (see stepper.py for what a stepper is).
 
     y0 (any shape) and atol as `check_state` returns them. fixed: take every step whatever its error.
     """
-
-    adaptive, error_order = False, None
 
     def __init__(self, f, y0, rtol, atol, fixed):
         self.field, self.again = Field(f, y0.shape), Field(f, y0.shape)  # dense output has a count of its own
@@ -53,18 +52,6 @@ class Stepper:
     def finite(self, y):
         return all_finite(y)
 
-    def accept(self):
-        """Nothing to do for most methods."""
-
-    def reject(self):
-        """Nothing to do for most methods."""
-
-    def factor(self, ratio, accepted):
-        return None
-
-    def keep(self):
-        return None
-
     def trouble(self, t, h):
         what, values = self.bad
         values = getval(values).reshape(self.shape)
@@ -73,9 +60,6 @@ class Stepper:
 
     def worst(self):
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(self.error))), self.shape))
-
-    def count(self):
-        return {"nfev": self.field.nfev}
 
     def join(self, parts):
         return anp.concatenate(parts)

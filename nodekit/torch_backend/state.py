@@ -1,32 +1,32 @@
 """States on the torch backend: what can be one, and f as the steppers call it (used from lesson 03 on).
 
-Times and step sizes are Python floats, float64 whatever the state's dtype; f receives the time as a 0-d tensor of
-the state's (real) dtype.
+Steppers keep a state flat, (d,), on its own device; f sees it in the caller's form: a tensor of any shape, or a tuple
+or dict of tensors. Times and step sizes are Python floats, float64 whatever the state's dtype; f receives the time as
+a 0-d tensor of the state's (real) dtype.
 """
 
 import math
 
 import torch
 
+from nodekit import stepper
 from nodekit.solution import Status, in_component, not_finite
+from nodekit.torch_backend.layout import Layout
 
 
 class Field:
-    """f with the time as a tensor: counts its calls, refuses a wrong shape, and changes in place of y or of a slope."""
+    """f on flat states: counts its calls, refuses a wrong shape, and changes in place of y or of a slope."""
 
-    def __init__(self, f, y0):
-        self.f, self.shape, self.nfev = f, y0.shape, 0
-        self.time = {"dtype": y0.real.dtype, "device": y0.device}
-        self.last, self.last_version = y0, version(y0)
+    def __init__(self, f, layout, y):
+        self.f, self.layout, self.nfev = f, layout, 0
+        self.dtype, self.device = y.real.dtype, y.device
+        self.last, self.last_version = y, version(y)
 
     def __call__(self, t, y):
         self.nfev += 1
         before = version(y)
-        k = self.f(torch.tensor(t, **self.time), y)
-        if not isinstance(k, torch.Tensor):
-            raise TypeError(f"f returned {type(k).__name__} at t = {t!r}, but y is a torch tensor. Return a tensor.")
-        if k.shape != self.shape:
-            raise ValueError(f"f returned shape {tuple(k.shape)} at t = {t!r}, but y has shape {tuple(self.shape)}.")
+        time = torch.full((), t, dtype=self.dtype, device=self.device)
+        k = self.layout.slopes(self.f(time, self.layout.show(y)), t)
         if version(y) != before:
             raise ValueError(f"f changed y in place at t = {t!r}. Work on a copy, as in y = y.clone().")
         if version(self.last) != self.last_version:
@@ -35,60 +35,53 @@ class Field:
         return k
 
 
-class Stepper:
-    """What all steppers on torch tensors share (see loop.py for what a stepper is).
+class Stepper(stepper.Stepper):
+    """What all steppers on torch tensors share (see stepper.py for what a stepper is).
 
-    y0: tensor of any shape, as `check_state` returns it. fixed: take every step whatever its error.
+    y0 and atol as `check_state` returns them. fixed: take every step whatever its error.
     """
 
-    adaptive, error_order = False, None
-
     def __init__(self, f, y0, rtol, atol, fixed):
-        self.field, self.again = Field(f, y0), Field(f, y0)  # dense output has a count of its own
+        self.layout = Layout(y0)
+        y = flat(y0)
+        # Dense output and the way back have counts of their own.
+        self.field, self.again, self.back = (Field(f, self.layout, y) for _ in range(3))
+        self.k0 = None
         self.rtol, self.atol, self.fixed = rtol, atol, fixed
 
     def start(self, t, y):
         """Evaluate the first slope. Raises ValueError or TypeError for an f that cannot be used."""
-        self.k0 = self.field(t, y)
+        if self.k0 is None:
+            self.k0 = self.field(t, y)
         if self.k0.is_complex() and not y.is_complex():
             raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0.to(torch.complex128).")
+        if self.k0.dtype != y.dtype or self.k0.device != y.device:
+            raise TypeError(
+                f"f returned {self.k0.dtype} on {self.k0.device}, but y0 is {y.dtype} on {y.device}. "
+                "Convert the one or the other, as in y0.to(...) or module.to(...)."
+            )
         self.bad = "f", self.k0
         return all_finite(self.k0)
 
     def finite(self, y):
         return all_finite(y)
 
-    def accept(self):
-        """Nothing to do for most methods."""
-
-    def reject(self):
-        """Nothing to do for most methods."""
-
-    def factor(self, ratio, accepted):
-        return None
-
-    def keep(self):
-        return None
-
     def trouble(self, t, h):
         what, values = self.bad
         i = first_not_finite(values)
-        return Status.NOT_FINITE, not_finite(what, t, h, i, values[i].item())
+        return Status.NOT_FINITE, not_finite(what, t, h, self.layout.index(i), values[i].item())
 
     def worst(self):
-        return tuple(map(int, torch.unravel_index(self.error.argmax(), self.error.shape)))
-
-    def count(self):
-        return {"nfev": self.field.nfev}
+        return self.layout.index(int(self.error.argmax()))
 
     def join(self, parts):
         return torch.cat(parts)
 
     def show(self, y):
-        return y
+        return self.layout.show(y)
 
     def stack(self, ys):
-        return torch.stack(ys)
+        return self.layout.show(torch.stack(ys))
 
     def times(self, ts):
         return torch.tensor(ts, dtype=torch.float64)
@@ -99,35 +92,53 @@ def version(x):
     return 0 if x.is_inference() else x._version
 
 
+def transformed():
+    """Whether torch.func is at work (vmap, grad, jvp): values cannot be looked at then."""
+    return torch._C._are_functorch_transforms_active()
+
+
 def check_state(y0, atol):
-    """(y0, atol): a tensor of real or complex floats. Raises TypeError or ValueError for what cannot be a state."""
-    if not (y0.is_floating_point() or y0.is_complex()):
-        y0 = y0.to(torch.float64)
-    if y0.numel() == 0:
-        raise ValueError(f"y0 is empty (shape {tuple(y0.shape)}): there is nothing to solve.")
-    if not torch.isfinite(y0).all():
-        i = first_not_finite(y0)
-        raise ValueError(f"y0 is {y0[i].item()}{in_component(i)}. Give a finite initial state.")
+    """(y0, atol): real or complex floats; atol a number, or flat if it is an array. Raises TypeError, ValueError."""
+    convert = lambda y: y if y.is_floating_point() or y.is_complex() else y.to(torch.float64)  # noqa: E731
+    if isinstance(y0, torch.Tensor):
+        y0 = convert(y0)
+    else:
+        pairs = enumerate(y0) if isinstance(y0, tuple | list) else y0.items()
+        parts = {name: convert(y) if isinstance(y, torch.Tensor) else y for name, y in pairs}
+        y0 = parts if isinstance(y0, dict) else tuple(parts.values())
+    layout, y = Layout(y0), flat(y0)
+    if y.numel() == 0:
+        raise ValueError(f"y0 is empty (shape {tuple(layout.shapes[0])}): there is nothing to solve.")
+    if not all_finite(y):
+        i = first_not_finite(y)
+        raise ValueError(f"y0 is {y[i].item()}{in_component(layout.index(i))}. Give a finite initial state.")
+    if isinstance(atol, torch.Tensor | tuple | dict | list) or hasattr(atol, "__array__"):
+        atol = torch.as_tensor(atol, dtype=y.real.dtype, device=y.device) if layout.names is None else flat(atol)
+        if layout.names is None and atol.dim() and atol.shape != layout.shape:
+            raise ValueError(f"atol has shape {tuple(atol.shape)}, but y0 has shape {tuple(layout.shape)}.")
+        atol = atol.reshape(-1) if atol.dim() else float(atol)
     return y0, atol
 
 
 def flat(y0):
-    """The state as the steppers keep it: on torch, in its own shape."""
-    return y0
+    """The state as the steppers keep it: (d,), and not y0 itself, which stays the caller's to change."""
+    y = Layout(y0).flatten(y0)
+    return y.clone() if isinstance(y0, torch.Tensor) else y
 
 
 def all_finite(v):
-    """Whether a tensor holds neither nan nor infinity."""
-    return bool(torch.isfinite(v).all())
+    """Whether a tensor holds neither nan nor infinity. The norm is one quick pass; it may overflow, though."""
+    if transformed():
+        return True
+    return math.isfinite(torch.linalg.vector_norm(v.detach()).item()) or bool(torch.isfinite(v).all())
 
 
 def first_not_finite(values):
-    """Index of the first nan or infinity, as a tuple of ints."""
+    """Index of the first nan or infinity of a flat tensor."""
     bad = (~torch.isfinite(values)).nonzero()
-    largest = torch.unravel_index(values.abs().argmax(), values.shape)  # all finite, and their squares are not
-    return tuple(map(int, bad[0] if len(bad) else largest))
+    return int(bad[0] if len(bad) else values.abs().argmax())  # all finite, and their squares are not
 
 
 def rms(v):
-    """Root mean square of a real tensor, as a 0-d tensor."""
+    """Root mean square of a flat tensor, as a 0-d tensor."""
     return torch.linalg.vector_norm(v) / math.sqrt(v.numel())

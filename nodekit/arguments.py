@@ -1,0 +1,54 @@
+"""The checks that solve() makes of its arguments: one message each, which repeats the value (used from lesson 03 on)."""
+
+import math
+from numbers import Real
+
+import numpy as np
+
+from nodekit.arrays import is_torch
+from nodekit.control import too_small
+
+
+def positive(name, value, times=()):
+    """Raise ValueError unless value is a number > 0 that, as a step size, is not lost in the rounding of `times`."""
+    if not isinstance(value, Real) or not value > 0 or (value == math.inf and name != "max_step"):
+        raise ValueError(f"{name}={value!r} must be a number greater than 0.")
+    for t in times:
+        if too_small(t, value):
+            raise ValueError(f"{name}={value!r} is lost in the rounding of t={t!r}. Take a larger one.")
+
+
+def tolerance(name, value):
+    """Raise ValueError unless value holds numbers > 0 alone: a number, an array, or a tuple or dict of arrays."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else [value]
+    for part in parts:
+        array = np.asarray(part.detach().cpu() if is_torch(part) else part)
+        if array.dtype.kind not in "iuf" or not np.all(array > 0):
+            raise ValueError(f"{name}={value!r} must be greater than 0: a number, or an array of them.")
+
+
+def output_times(t):
+    """The output times as a list of floats. Raises TypeError or ValueError that repeats what is wrong."""
+    if is_torch(t):
+        t = [float(x) for x in t] if isinstance(t, tuple | list) else t.detach().cpu().numpy()
+    try:
+        times = np.asarray(t)
+        if times.dtype.kind not in "iuf":
+            raise TypeError(f"t must hold real numbers, got {t!r}.")
+        times = times.astype(float)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"t must be (t0, t1) or a sequence of output times, got {t!r}.") from error
+    if times.ndim != 1 or len(times) < 2:
+        raise ValueError(f"t must be (t0, t1) or at least two output times, got shape {times.shape}: {t!r}.")
+    if not np.isfinite(times).all():
+        raise ValueError(f"t={times[~np.isfinite(times)][0]} is not finite. Give finite times.")
+    if not math.isfinite(float(times[-1]) - float(times[0])):
+        raise ValueError(f"the interval from t={times[0]} to t={times[-1]} is too long for floating-point numbers.")
+    gaps = np.diff(times)
+    if not ((gaps > 0).all() or (gaps < 0).all()):
+        i = int(np.argmax(gaps * np.sign(times[-1] - times[0]) <= 0))
+        raise ValueError(
+            f"times must be strictly increasing or strictly decreasing: t[{i}]={times[i]} is followed by "
+            f"t[{i + 1}]={times[i + 1]}."
+        )
+    return times.tolist()

@@ -1,0 +1,68 @@
+"""How a gradient goes back through a solve, as data: `solve(..., gradient=...)` takes one of these, or its name.
+
+Lesson 05 builds backprop and checkpoints, 06 derives the adjoint, 07 measures all four. torch_backend/gradient.py
+takes them; numpy_backend/gradient.py has the same four to read.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Backprop:
+    """torch.autograd records every operation of the solve: exact, O(steps · stages · activations) memory.
+
+    The only one with double backward and forward mode, and the one that torch.func's transforms get.
+    """
+
+    name = "backprop"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The accepted steps are kept as (t, h, y), and the way back repeats and differentiates one at a time: exact.
+
+    every: 1 keeps each state, O(steps · state) memory. "sqrt" keeps about √steps of them, and repeats the steps
+    between two of them once more on the way back: O(√steps · state).
+    """
+
+    every: int | str = 1
+    name = "checkpoint"
+
+    def __post_init__(self):
+        if self.every not in (1, "sqrt"):
+            raise ValueError(f'every={self.every!r} must be 1 or "sqrt".')
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """a' = −(∂f/∂y)ᵀ a solved backward in one sweep together with y itself: O(1) memory, a gradient of its own error.
+
+    method, rtol, atol: of the way back; None takes those of the solve (dopri5, where its method is implicit).
+    seminorm: leave the parameters' integrals out of the error norm, which need no error control of their own (Kidger,
+    Chen, Lyons, "Hey, that's not an ODE", 2021). Source: R. T. Q. Chen et al., 2018, algorithm 1.
+    """
+
+    method: str | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    seminorm: bool = False
+    name = "adjoint"
+
+
+@dataclass(frozen=True)
+class Interpolated(Adjoint):
+    """As `Adjoint`, with y taken from the forward solve's dense output: O(steps · state) memory, y cannot go astray."""
+
+    name = "interpolated"
+
+
+GRADIENTS = {way.name: way for way in (Checkpoint(), Backprop(), Adjoint(), Interpolated())}
+
+
+def get(name):
+    """The way called `name`; a record is returned as it is. Raises ValueError that lists the names."""
+    if isinstance(name, tuple(type(way) for way in GRADIENTS.values())):
+        return name
+    if not isinstance(name, str) or name not in GRADIENTS:
+        raise ValueError(f"gradient={name!r} is not known. Choose one of: {', '.join(GRADIENTS)}.")
+    return GRADIENTS[name]

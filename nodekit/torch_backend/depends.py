@@ -1,0 +1,102 @@
+"""What a field depends on besides t and y: the tensors that a gradient is to reach (used from lesson 05 on).
+
+autograd.Function must be told its inputs. A field may be a module, a function that uses one, or anything callable:
+we look into the object, and at the graph of its first evaluation. Either finds what the other may miss: a parameter
+that is used only later in time, and a tensor at the end of a longer way.
+"""
+
+import functools
+import types
+
+import torch
+
+DEPTH, LIMIT = 5, 2000  # how far, and at how many objects, we look
+
+
+def on_what(f, stepper, t, y):
+    """A list of the tensors that require grad and that f uses. The stepper is left with its first slope.
+
+    Leaves are all taken; of computed tensors those that the first evaluation met.
+    """
+    leaves, computed = held(f)
+    start = y.detach().requires_grad_()  # a leaf of the graph, and no parameter
+    with torch.enable_grad():
+        k = stepper.field(t, start.clone())
+    nodes = {x.grad_fn: x for x in computed}
+    met = []
+    stack, seen = [k.grad_fn], set()
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node in nodes:
+            met.append(nodes[node])
+        elif hasattr(node, "variable"):
+            leaves.append(node.variable)
+        else:
+            stack += [after for after, _ in node.next_functions]
+    stepper.k0 = k.detach()
+    return [x for x in unique(leaves + met) if x is not start]
+
+
+def unique(tensors):
+    """Each tensor once, in order."""
+    return list({id(x): x for x in tensors}.values())
+
+
+def held(f):
+    """(leaves, computed): the tensors that require grad within f, as far as it can be looked into."""
+    leaves, computed, seen = [], [], set()
+    stack = [(f, 0)]
+    while stack and len(seen) < LIMIT:
+        x, depth = stack.pop()
+        if id(x) in seen or depth > DEPTH:
+            continue
+        seen.add(id(x))
+        if isinstance(x, torch.Tensor):
+            if x.requires_grad:
+                (leaves if x.is_leaf else computed).append(x)
+            continue
+        stack += [(part, depth + 1) for part in parts(x)]
+    return leaves[::-1], computed
+
+
+def parts(x):
+    """What an object holds, as far as a field may be expected to use it."""
+    if isinstance(x, torch.nn.Module):
+        return [*x.parameters(), *(v for k, v in vars(x).items() if not k.startswith("_"))]
+    if isinstance(x, types.FunctionType):
+        cells = [cell.cell_contents for cell in x.__closure__ or () if _filled(cell)]
+        named = [x.__globals__[name] for name in _names(x.__code__) if name in x.__globals__]
+        return [*cells, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values(), *named]
+    if isinstance(x, types.MethodType):
+        return [x.__self__, x.__func__]
+    if isinstance(x, functools.partial):
+        return [x.func, *x.args, *x.keywords.values()]
+    if isinstance(x, list | tuple | set):
+        return x
+    if isinstance(x, dict):
+        return x.values()
+    if isinstance(x, type | types.ModuleType | types.BuiltinFunctionType) or type(x).__module__ in (
+        "builtins",
+        "numpy",
+    ):
+        return ()
+    wrapped = [x.__wrapped__] if hasattr(x, "__wrapped__") else []
+    call = type(x).__dict__.get("__call__")
+    return [*wrapped, *(vars(x).values() if hasattr(x, "__dict__") else ()), *([call] if call else [])]
+
+
+def _filled(cell):
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:  # a name that is assigned later
+        return False
+    return True
+
+
+def _names(code):
+    """The global names that a function uses, those of the functions within it too."""
+    inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return {*code.co_names, *(name for c in inner for name in _names(c))}

@@ -1,0 +1,180 @@
+"""Gradients through a solve on torch tensors: four ways (built in lessons 05, 06 and 07).
+
+Its reference is numpy_backend/gradient.py. One autograd.Function, `Through`, stands for the whole solve: its forward
+runs the loop without recording, its backward is the vjp of one of the ways in gradients.py. The vjp takes dL/dy at
+*marks*, the times of the outputs and events, and returns dL/dy0 and one gradient for every parameter.
+"""
+
+import torch
+
+from nodekit import gradients
+from nodekit.torch_backend.adjoint import adjoint, interpolated
+from nodekit.torch_backend.depends import on_what
+from nodekit.torch_backend.state import flat, transformed
+
+
+def solve(make, run, f, y0, t, way, params, method, step):
+    """Run a solve so that gradients flow to y0, to what f depends on, and to the output times t.
+
+    make(y0) -> stepper; run(stepper, y, keep=...) -> Solution. way: a record of gradients.py. params: tensors that f
+    depends on; None: they are found. Returns the Solution.
+    Raises ValueError for a way that cannot be had of the method.
+    """
+    y, stepper = flat(y0), make(y0)
+    if transformed() or not torch.is_grad_enabled():
+        return run(stepper, y)
+    times = t if isinstance(t, torch.Tensor) and t.requires_grad else None
+    t0 = float(t[0] if times is None else times[0].detach())
+    record = isinstance(way, gradients.Backprop) or not hasattr(stepper, "step_vjp")
+    if not record:
+        params = list(params) if params is not None else on_what(f, stepper, t0, y)
+        params = [p for p in params if p.requires_grad]
+        if not params and not y.requires_grad and times is None:
+            with torch.no_grad():
+                return run(stepper, y)
+    if times is not None:  # a later start moves the whole solution back by f
+        y = y - slope(stepper, t0, y) * (times[0] - times[0].detach()).to(y.dtype)
+    if record:
+        solution = run(stepper, y)
+    else:
+        back = Back(way, stepper, params, method, step, run)
+        out = Through.apply(back, None, y, *params)
+        solution = back.solution
+        n = len(solution.t)
+        solution.y = stepper.layout.show(out[:n])
+        sizes = [len(ts) for ts in solution.t_events]
+        solution.y_events = [stepper.layout.show(part) for part in out[n:].split(sizes)] if sizes else []
+        solution._dense = back.dense(y)
+    if times is not None:  # a later output time moves the output along f
+        moved = (times - times.detach()).to(y.dtype)[: len(solution.t)]
+        states = stepper.layout.flatten(solution.y)
+        slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(solution.t.tolist(), states, strict=True)]
+        solution.y = stepper.layout.show(states + moved[:, None] * torch.stack(slopes))
+    return solution
+
+
+@torch.no_grad()
+def slope(stepper, t, y):
+    """f(t, y) as a value, in the count of dense output."""
+    return stepper.again(t, y)
+
+
+class Through(torch.autograd.Function):
+    """The states of a solve at its marks, (m, d), as a function of y (d,) and of the parameters."""
+
+    @staticmethod
+    def forward(ctx, back, times, y, *params):
+        ctx.back, ctx.n = back, len(params)
+        states, ctx.marks = back.run(y) if times is None else back.between(times)
+        ctx.save_for_backward(y, *params)  # autograd then refuses parameters that were changed in place meanwhile
+        return states
+
+    @staticmethod
+    def backward(ctx, d_states):
+        y, *params = ctx.saved_tensors
+        twice = torch.is_grad_enabled()  # create_graph=True
+        with torch.no_grad():
+            dy, dparams = ctx.back.vjp(ctx.marks, d_states, params)
+        if twice:
+            dy, *dparams = Once.apply(ctx.back.way.name, (dy, *dparams), d_states, y, *params)
+        return None, None, dy, *dparams
+
+    @staticmethod
+    def jvp(ctx, *tangents):
+        raise RuntimeError(
+            f'forward-mode gradients cannot be had of gradient={ctx.back.way.name!r}. Use gradient="backprop".'
+        )
+
+
+class Once(torch.autograd.Function):
+    """The gradients, as functions of what they depend on: a double backward comes here, and is refused in words."""
+
+    @staticmethod
+    def forward(ctx, name, found, *_):
+        ctx.name = name
+        return found
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise RuntimeError(
+            f'gradient={ctx.name!r} can be differentiated once. For a double backward use gradient="backprop".'
+        )
+
+
+class Back:
+    """What the way back of one solve needs. way: the record; params: the tensors to differentiate by."""
+
+    def __init__(self, way, stepper, params, method, step, run):
+        self.way, self.stepper, self.params, self.method, self.step = way, stepper, params, method, step
+        self.loop, self.solution = run, None
+
+    def run(self, y):
+        """Solve. Returns the states at the marks (m, d), and the marks: times as floats."""
+        keep = "all"
+        if hasattr(self.stepper, "again_end"):
+            if type(self.way) is gradients.Adjoint:
+                keep = "start"
+            elif isinstance(self.way, gradients.Checkpoint) and self.way.every == "sqrt":
+                keep = "sqrt"
+        self.solution = sol = self.loop(self.stepper, y, keep=keep)
+        self.path = sol._dense
+        flatten = self.stepper.layout.flatten
+        states = [flatten(sol.y), *(flatten(ys) for ys, ts in zip(sol.y_events, sol.t_events, strict=True) if len(ts))]
+        marks = sol.t.tolist() + [t for ts in sol.t_events for t in ts.tolist()]
+        sol.y, sol.y_events, sol._dense = None, [], None  # the caller sets those that autograd knows
+        return torch.cat(states) if len(states) > 1 else states[0], marks
+
+    def dense(self, y):
+        """Dense output through which gradients flow: what `sol(t)` calls."""
+
+        def states(t):
+            wanted = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(t, dtype=torch.float64)
+            if not torch.is_grad_enabled():
+                return self.stepper.layout.show(self.between(wanted)[0].reshape(*wanted.shape, -1))
+            out = Through.apply(self, wanted, y, *self.params)
+            return self.stepper.layout.show(out.reshape(*wanted.shape, -1))
+
+        return states
+
+    def between(self, times):
+        """The states at `times`, any shape, as (m, d), and the marks."""
+        marks = times.reshape(-1).tolist()
+        return self.stepper.layout.flatten(self.path(marks)), marks
+
+    def vjp(self, marks, d_states, params):
+        way = {"checkpoint": checkpoint, "adjoint": adjoint, "interpolated": interpolated}[self.way.name]
+        direction = 1.0 if self.path.times[-1] >= self.path.times[0] else -1.0
+        order = sorted(range(len(marks)), key=lambda i: direction * marks[i])
+        dy, dparams, nfev = way(self, [marks[i] for i in order], d_states[order] if order else d_states, params)
+        self.solution.stats.nfev_backward += nfev
+        return dy, dparams
+
+
+def added(total, parts):
+    """total + parts, entry by entry; None counts as zero. In place."""
+    return [p if x is None else x if p is None else x.add_(p) for x, p in zip(total, parts, strict=True)]
+
+
+def checkpoint(back, marks, d, params):
+    """The exact adjoint of the steps that were taken, one step at a time from the last to the first."""
+    path, step_vjp = back.path, back.stepper.step_vjp
+    dparams, nfev, todo = [None] * len(params), 0, len(marks) - 1
+    a, segment = torch.zeros_like(d[0]), {}
+    for i in reversed(range(len(path.sizes))):
+        t, h = path.times[i], path.sizes[i]
+        if i not in segment:
+            segment = path.segment(i)
+        inside = []  # marks within this step: (theta, dL/dy)
+        while todo >= 0 and (marks[todo] - t) * h > 0:
+            theta = min((marks[todo] - t) / h, 1.0)
+            if theta == 1.0 or marks[todo] == path.times[i + 1]:
+                a = a + d[todo]
+            else:
+                inside.append((theta, d[todo]))
+            todo -= 1
+        kept = path.kept[i] if path.kept else None
+        a, parts, evaluations = step_vjp(t, segment.pop(i), h, kept, a, inside, params)
+        dparams, nfev = added(dparams, parts), nfev + evaluations
+    for j in range(todo + 1):
+        a = a + d[j]
+    return a, dparams, nfev
