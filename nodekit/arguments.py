@@ -1,4 +1,4 @@
-"""The checks that solve() makes of its arguments: one message each, which repeats the value (used from lesson 03 on)."""
+"""The checks that solve() makes of its arguments: one message each, repeating the value (used from lesson 03 on)."""
 
 import math
 from numbers import Real

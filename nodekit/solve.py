@@ -3,11 +3,11 @@
 import math
 from importlib import import_module
 
+import nodekit.loop
 from nodekit import gradients, methods
 from nodekit.arguments import output_times, positive, tolerance
 from nodekit.arrays import is_torch
 from nodekit.control import CONTROLLERS, Controller
-from nodekit.loop import integrate
 from nodekit.solution import SolveError
 
 
@@ -27,6 +27,7 @@ def solve(
     jac=None,
     gradient="checkpoint",
     params=None,
+    compile=False,
     throw=True,
 ):
     """Solve dy/dt = f(t, y), y(t[0]) = y0.
@@ -68,6 +69,10 @@ def solve(
     params : sequence of tensors, optional
         What f depends on besides y, on torch. None: found by looking into f (modules, closures, attributes) and at its
         first evaluation. Give them if f hides them deeper.
+    compile : bool
+        On torch, for explicit methods without events: run the loop, and the steps of a backward pass by checkpoints, as
+        one graph made by torch.compile. The first call takes seconds; later ones with the same field, shape and method
+        reuse it, whatever the times, step sizes and tolerances. It needs a C++ compiler.
     throw : bool
         Whether a failure raises SolveError (with the part that was solved in `.solution`), or is returned with its
         status and message.
@@ -122,13 +127,18 @@ def solve(
         if not str(error.name).startswith("nodekit"):
             raise
         raise ValueError(f"method={method.name!r} takes no {backend} states. Try the other backend.") from error
+    if compile and (backend == "numpy" or method.family != "explicit"):
+        raise ValueError(f"compile=True takes torch tensors and explicit methods, not {method.name!r} on {backend}.")
+    loop = import_module("nodekit.torch_backend.compiled") if compile else nodekit.loop
     y0, atol = state.check_state(y0, atol)
 
     def make(y0):
-        return family.stepper(f, y0, method, rtol, atol, fixed=step is not None, jac=jac)
+        stepper = family.stepper(f, y0, method, rtol, atol, fixed=step is not None, jac=jac)
+        stepper.compile = compile
+        return stepper
 
     def run(stepper, y, **keep):
-        return integrate(
+        return loop.integrate(
             stepper,
             y,
             times,

@@ -23,7 +23,7 @@ The loop (loop.py) decides, in plain floats, which attempts count and how long t
 class Stepper:
     """What every stepper can start from; each backend's state.py adds what depends on its arrays."""
 
-    adaptive, error_order = False, None
+    adaptive, error_order, compile = False, None, False
 
     def accept(self):
         """Nothing to do for most methods."""

@@ -35,50 +35,32 @@ class Slopes:
         return len(self.given)
 
     def __getitem__(self, i):
-        return self.given[i]
+        return self.given[i] if i else self.row[0]  # f may use the tensor of an earlier step again
 
     def empty(self):
         self.given = []
         return self
 
 
-class Scaled:
-    """A tableau's weights as a tensor, times h: one product for a step in place of one for each of its stages.
-
-    It has the fields of `Tableau` that a step reads; `scale(h)` comes before them.
-    """
+class Weights:
+    """A tableau's weights as tensors. It has the fields of `Tableau` that a step reads."""
 
     def __init__(self, tableau, y):
-        rows = [*tableau.a, tableau.b, *(row.a for row in tableau.dense_rows)]
-        rows += [e for e in (tableau.b_error, tableau.b_error_low) if e is not None]
-        longest = max(map(len, rows))
-        full = [[*row, *[0.0] * (longest - len(row))] for row in rows]
-        self.weights = torch.tensor(full, dtype=y.dtype, device=y.device)
-        self.scaled, self.h, self.tableau = torch.empty_like(self.weights), None, tableau
-        views = [view[: len(row)] for view, row in zip(self.scaled, rows, strict=True)]
-        s = self.stages = tableau.stages
-        self.later_stages, self.b = list(zip(tableau.c, views[:s], strict=True))[1:], views[s]
-        self.dense_rows = [(row.c, view) for row, view in zip(tableau.dense_rows, views[s + 1 :], strict=False)]
-        errors = iter(views[s + 1 + len(self.dense_rows) :])
-        self.b_error, self.b_error_low = (
-            None if e is None else next(errors) for e in (tableau.b_error, tableau.b_error_low)
+        self.tensor = lambda row: torch.tensor(row, dtype=y.dtype, device=y.device)
+        self.tableau, self.stages, self.fsal = tableau, tableau.stages, tableau.fsal
+        self.later_stages = [(c, self.tensor(a)) for c, a in tableau.later_stages]
+        self.dense_rows = [(row.c, self.tensor(row.a)) for row in tableau.dense_rows]
+        self.b, self.b_error, self.b_error_low = (
+            None if w is None else self.tensor(w) for w in (tableau.b, tableau.b_error, tableau.b_error_low)
         )
-        self.fsal = tableau.fsal
-
-    def scale(self, h):
-        if h != self.h:
-            self.h = h
-            torch.mul(self.weights, h, out=self.scaled)
 
     def weights_at(self, theta):
-        w = [self.h * x for x in self.tableau.weights_at(theta)]
-        return torch.tensor(w, dtype=self.weights.dtype, device=self.weights.device)
+        return self.tensor(self.tableau.weights_at(theta))
 
 
 def advance(y, h, weights, k):
-    """`step.advance` on a `Slopes` buffer, with weights that hold h already: equal to it up to rounding."""
-    leading = k.leading[len(weights)]
-    return torch.mv(leading, weights) if y is None else torch.addmv(y, leading, weights)
+    """`step.advance` on a `Slopes` buffer, with weights as a tensor: equal to it up to rounding."""
+    return torch.addmv(y, k.leading[weights.numel()], weights, alpha=h)
 
 
 def fused_advance(y, h, weights, k):
@@ -93,7 +75,7 @@ def plan(tableau, y):
     """(tableau, advance, slopes): how steps are taken. While autograd records: the plain, traceable way."""
     if torch.is_grad_enabled() or transformed():
         return tableau, fused_advance, list
-    return Scaled(tableau, y), advance, Slopes(tableau.stages + len(tableau.dense_rows), y).empty
+    return Weights(tableau, y), advance, Slopes(tableau.stages + len(tableau.dense_rows), y).empty
 
 
 class EndsOnly(NamedTuple):
@@ -125,13 +107,11 @@ class ExplicitRungeKutta(Stepper):
     def start(self, t, y):
         self.rk, self.advance, self.slopes = plan(self.tableau, y)
         self.traced = self.rk is self.tableau
-        self.size = y.detach().abs()
+        self.size, self.tiny = y.detach().abs(), torch.finfo(y.dtype).tiny
         self.floor = torch.as_tensor(self.atol, dtype=self.size.dtype, device=y.device)
         return super().start(t, y)
 
     def attempt(self, t, y, h):
-        if not self.traced:
-            self.rk.scale(h)
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
         self.step, self.bad = (t, y, h), ("the result of a step", y1)
         if self.fixed:
@@ -145,16 +125,24 @@ class ExplicitRungeKutta(Stepper):
         """The norm that decides: a step is good when it is <= 1. Values only: in a gradient, h is held."""
         self.size1 = y1.abs()
         scale = torch.add(self.floor, torch.maximum(self.size, self.size1), alpha=self.rtol)
-        # Adding 0·y1 changes nothing, but for an infinite y1: there the error is nan instead of finite/inf = 0.
-        self.error = torch.add(self.advance(None, h, self.rk.b_error, self.k), y1, alpha=0.0).div_(scale)
+        self.error = self.weighted(self.rk.b_error, y1, h).div_(scale)
         ratio = self.norm(self.error)
         if self.rk.b_error_low is not None:  # dop853: Hairer, Nørsett, Wanner 1993, section II.10
-            low = self.norm(self.advance(None, h, self.rk.b_error_low, self.k) / scale)
+            low = self.norm(self.weighted(self.rk.b_error_low, y1, h).div_(scale))
             ratio = torch.where(ratio > 0, ratio**2 / torch.sqrt(ratio**2 + 0.01 * low**2), ratio)
         ratio = ratio.item()
         if not ratio < math.inf:
             self.bad = "the result of a step", self.error
         return ratio
+
+    def weighted(self, weights, y1, h):
+        """h Σ weights k, to which y1 times the smallest of numbers is added: nothing, but for an infinite y1.
+
+        There the error is infinite or nan too, and not a finite one over an infinite scale, which is 0.
+        """
+        if self.traced:
+            return torch.add(fused_advance(None, h, weights, self.k), y1, alpha=self.tiny)
+        return torch.addmv(y1, self.k.leading[weights.numel()], weights, beta=self.tiny, alpha=h)
 
     def worst(self):
         self.error = self.error.abs()
@@ -185,6 +173,10 @@ class ExplicitRungeKutta(Stepper):
         return runge_kutta_step(self.again, t, y, h, ends_only(self.tableau), None, fused_advance)[0]
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
+        if self.compile:
+            from nodekit.torch_backend import compiled
+
+            return compiled.step_vjp(self, t, y, h, a, inside, params)
         return step_vjp(self.back, self.tableau, t, y, h, a, inside, params)
 
 

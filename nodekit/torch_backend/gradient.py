@@ -25,6 +25,8 @@ def solve(make, run, f, y0, t, way, params, method, step):
         return run(stepper, y)
     times = t if isinstance(t, torch.Tensor) and t.requires_grad else None
     t0 = float(t[0] if times is None else times[0].detach())
+    if stepper.compile and isinstance(way, gradients.Backprop):
+        raise ValueError('compile=True cannot be recorded by autograd: use gradient="checkpoint", which is as exact.')
     record = isinstance(way, gradients.Backprop) or not hasattr(stepper, "step_vjp")
     if not record:
         params = list(params) if params is not None else on_what(f, stepper, t0, y)

@@ -22,6 +22,10 @@ class Layout:
         self.shapes, self.sizes = [part.shape for part in parts], [part.numel() for part in parts]
         self.shape = self.shapes[0] if self.names is None else None
         self.vector = self.shape is not None and len(self.shape) == 1
+        if self.vector:  # the quick ways of the common cases
+            self.show = lambda v: v
+        elif self.names is None:
+            self.show = lambda v: v.view(self.shape) if v.dim() == 1 else v.reshape((*v.shape[:-1], *self.shape))
 
     def flatten(self, y):
         """(..., d) from a state of this layout; leading axes, if any, are kept."""

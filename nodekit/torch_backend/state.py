@@ -18,20 +18,24 @@ class Field:
     """f on flat states: counts its calls, refuses a wrong shape, and changes in place of y or of a slope."""
 
     def __init__(self, f, layout, y):
-        self.f, self.layout, self.nfev = f, layout, 0
+        self.f, self.show, self.slopes, self.nfev = f, layout.show, layout.slopes, 0
         self.dtype, self.device = y.real.dtype, y.device
-        self.last, self.last_version = y, version(y)
+        # Under torch.inference_mode no tensor counts its changes.
+        self.last = None if torch.is_inference_mode_enabled() or y.is_inference() else y
+        self.last_version = None if self.last is None else y._version
 
     def __call__(self, t, y):
         self.nfev += 1
-        before = version(y)
         time = torch.full((), t, dtype=self.dtype, device=self.device)
-        k = self.layout.slopes(self.f(time, self.layout.show(y)), t)
-        if version(y) != before:
+        if self.last is None:
+            return self.slopes(self.f(time, self.show(y)), t)
+        before = y._version
+        k = self.slopes(self.f(time, self.show(y)), t)
+        if y._version != before:
             raise ValueError(f"f changed y in place at t = {t!r}. Work on a copy, as in y = y.clone().")
-        if version(self.last) != self.last_version:
+        if self.last._version != self.last_version:
             raise ValueError(f"f wrote into the tensor that it returned before (seen at t = {t!r}). Return a new one.")
-        self.last, self.last_version = k, version(k)
+        self.last, self.last_version = k, k._version
         return k
 
 
@@ -85,11 +89,6 @@ class Stepper(stepper.Stepper):
 
     def times(self, ts):
         return torch.tensor(ts, dtype=torch.float64)
-
-
-def version(x):
-    """How often x was changed in place; 0 under torch.inference_mode, which does not count."""
-    return 0 if x.is_inference() else x._version
 
 
 def transformed():

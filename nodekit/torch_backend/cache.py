@@ -1,0 +1,79 @@
+"""What torch.compile made, kept for the next solve with the same field (used from lesson 08 on)."""
+
+import types
+import warnings
+from collections import OrderedDict
+
+import torch
+
+KEPT = 64  # compiled functions; the one that was not used for longest goes first
+
+# The loop in C++ takes half the time of the loop in Python; tanh by an exponential, half that of tanh by a polynomial,
+# to an absolute error of rounding.
+FOR_CPU = {"cpp_wrapper": True, "cpp.use_decompose_tanh": True}
+
+_made = OrderedDict()
+
+
+def compiled(f, key, build):
+    """torch.compile(build(f)), made at the first call with this f and key, and kept.
+
+    Two functions with one code and the same objects in their closures are one f: a lambda made anew in every call of
+    a training loop is not compiled anew.
+    Raises RuntimeError, when it is called, if there is no compiler or f cannot be compiled.
+    """
+    whole = (identity(f), key)
+    if whole in _made:
+        _made.move_to_end(whole)
+        return _made[whole][0]
+    function = build(f)
+    # The compiler keeps its graphs, and counts them, with the code: each function gets one of its own.
+    own = types.FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    options = FOR_CPU if _on_cpu(key) else None
+    made = _Explained(torch.compile(own, fullgraph=True, dynamic=False, options=options))
+    _made[whole] = made, f  # f is kept too: an identity is good as long as the object lives
+    if len(_made) > KEPT:
+        _made.popitem(last=False)
+    return made
+
+
+def identity(f):
+    """What makes f the same field in the next call."""
+    if isinstance(f, types.MethodType):
+        return id(f.__self__), f.__func__.__code__
+    if isinstance(f, types.FunctionType):
+        return f.__code__, tuple(id(cell.cell_contents) for cell in f.__closure__ or ()), f.__defaults__
+    return id(f)
+
+
+def _on_cpu(key):
+    return any(isinstance(x, torch.device) and x.type == "cpu" for x in key)
+
+
+class _Explained:
+    """A compiled function; the compiler's own errors become one sentence."""
+
+    def __init__(self, function):
+        self.function, self.ready = function, False
+
+    def __call__(self, *arguments):
+        if not self.ready:  # the compiler's own deprecations are no news for whoever solves an equation
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self.ready = True
+                return self(*arguments)
+        try:
+            with torch._dynamo.config.patch(trace_autograd_ops=True):  # a compiled vjp calls torch.autograd.grad
+                return self.function(*arguments)
+        except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
+            why = " ".join(str(error).split("\n\n")[0].split())[:300]
+            raise RuntimeError(
+                f"compile=True: f could not be compiled ({type(error).__name__}: {why}). Use compile=False; or, if no "
+                "compiler was found, install one (g++ or clang), or write f in torch functions alone."
+            ) from error
