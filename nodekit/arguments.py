@@ -1,6 +1,7 @@
 """The checks that solve() makes of its arguments: one message each, repeating the value (used from lesson 03 on)."""
 
 import math
+import sys
 from numbers import Real
 
 import numpy as np
@@ -52,3 +53,30 @@ def output_times(t):
             f"t[{i + 1}]={times[i + 1]}."
         )
     return times.tolist()
+
+
+def sample_times(t, y0):
+    """The times of a batch y0 of n samples, a float64 tensor (m, n), from (m,) times for all or (m, n).
+
+    Raises TypeError or ValueError that repeats what is wrong, with y0 too.
+    """
+    torch = sys.modules["torch"]
+    parts = list(y0.values()) if isinstance(y0, dict) else list(y0) if isinstance(y0, tuple | list) else [y0]
+    counts = {part.shape[0] if part.dim() else None for part in parts}
+    if len(counts) > 1 or counts & {None, 0}:
+        shapes = ", ".join(str(tuple(part.shape)) for part in parts)
+        raise ValueError(f'batch="independent" needs samples along the first axis of y0, whose shape is {shapes}.')
+    (n,) = counts
+    times = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(np.asarray(t, float))
+    times = times.to(torch.float64)
+    if times.dim() == 1:
+        times = times[:, None].expand(-1, n)
+    if times.dim() != 2 or times.shape[1] != n or len(times) < 2:
+        raise ValueError(
+            f'with batch="independent" t must hold at least two times, (m,) for all samples or (m, {n}), one column '
+            f"for each of the {n} samples; got shape {tuple(times.shape)}."
+        )
+    columns = {tuple(column) for column in times.T.tolist()}
+    for column in columns:
+        output_times(column)
+    return times

@@ -40,7 +40,8 @@ class Watch:
 
     def value(self, i, t, y):
         """events[i] at (t, y) as a float. Raises ValueError if it is no finite number."""
-        g = float(self.events[i](t, self.stepper.show(y)))
+        g = self.events[i](t, self.stepper.show(y))
+        g = float(g.detach() if hasattr(g, "detach") else g)
         if not math.isfinite(g):
             raise ValueError(f"events[{i}] is {g} at t = {t!r}. It must be a finite number wherever the solution goes.")
         return g

@@ -23,8 +23,9 @@ class Stats:
     """Counts of one solve.
 
     nfev: evaluations of f. njev, nlu: Jacobians and factorisations (0 for explicit methods).
-    nfev_backward: evaluations of f that backward passes through the solve have cost so far, on torch; a vjp of f counts
-    as one. n_accepted, n_rejected: steps. switches: (t, method) of every change that method="auto" made.
+    nfev_backward: evaluations of f, each with a vjp, that backward passes through the solve have cost so far, on torch.
+    n_accepted, n_rejected: steps. switches: (t, method) of every change that method="auto" made.
+    per_sample: with batch="independent", a Stats whose counts are tensors (n,), one for every sample.
     """
 
     nfev: int = 0
@@ -34,6 +35,7 @@ class Stats:
     n_accepted: int = 0
     n_rejected: int = 0
     switches: list = field(default_factory=list)
+    per_sample: Any = field(default=None, repr=False)
 
 
 @dataclass
@@ -41,12 +43,14 @@ class Steps:
     """Every attempted step, in order: arrays of shape (n,). Lesson 04 draws them.
 
     t and h: where it began and its signed size. error_ratio: nan where the method has no estimate. accepted: bool.
+    sample: whose step it was, with batch="independent".
     """
 
     t: Any
     h: Any
     error_ratio: Any
     accepted: Any
+    sample: Any = None
 
     @staticmethod
     def of(log):

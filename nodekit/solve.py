@@ -5,7 +5,7 @@ from importlib import import_module
 
 import nodekit.loop
 from nodekit import gradients, methods
-from nodekit.arguments import output_times, positive, tolerance
+from nodekit.arguments import output_times, positive, sample_times, tolerance
 from nodekit.arrays import is_torch
 from nodekit.control import CONTROLLERS, Controller
 from nodekit.solution import SolveError
@@ -25,6 +25,7 @@ def solve(
     controller="PI",
     events=None,
     jac=None,
+    batch="joint",
     gradient="checkpoint",
     params=None,
     compile=False,
@@ -63,6 +64,11 @@ def solve(
     jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); "autograd"; or None; for implicit methods
         None: finite differences of f (rodas5p, which no iteration corrects: autograd). "autograd": automatic
         differentiation where f allows it.
+    batch : "joint" or "independent"
+        "independent", on torch, for explicit methods without events: the first axis of y0 counts samples, each of which
+        takes its own steps, and t may be (m, samples), each with its own times. f(t, y) then sees those samples that
+        are still on their way, y (n, ...), and their times as a tensor that broadcasts against y, (n, 1, ..., 1). Two
+        times give both ends. There is no dense output; a sample that fails is nan from there on.
     gradient : "checkpoint", "backprop", "adjoint", "interpolated", or a record of `nodekit.gradients`
         How a backward pass goes through the solve, on torch: see there. The first two give the exact gradient of the
         steps that were taken. Methods that carry a history from step to step are recorded as by "backprop".
@@ -94,14 +100,24 @@ def solve(
     if not callable(f):
         raise TypeError(f"f must be a function f(t, y), got {type(f).__name__}. The order is solve(f, y0, t).")
     method, way = methods.get(method), gradients.get(gradient)
-    times = output_times(t)
+    if batch not in ("joint", "independent"):
+        raise ValueError(f'batch={batch!r} is not known. Choose "joint" or "independent".')
+    independent = batch == "independent"
+    backend = "torch" if is_torch(y0) else "numpy"
+    if (compile or independent) and (backend == "numpy" or method.family != "explicit" or events is not None):
+        what = "compile=True" if compile else 'batch="independent"'
+        given = f"method={method.name!r} on {backend}" + (" with events" if events is not None else "")
+        raise ValueError(f"{what} takes torch tensors and explicit methods without events, not {given}.")
+    if compile and independent:
+        raise ValueError('compile=True does not go with batch="independent". Leave one of them out.')
+    times = sample_times(t, y0) if independent else output_times(t)
     positive("rtol", rtol)
     tolerance("atol", atol)
     if step is None and not method.adaptive:
         raise ValueError(f"method={method.name!r} has no error estimate: give it a step size, as in step=0.01.")
     if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
         raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
-    ends = times[0], times[-1]
+    ends = (times.min().item(), times.max().item()) if independent else (times[0], times[-1])
     if step is not None:
         positive("step", step, ends)
         needed = abs(ends[1] - ends[0]) / step
@@ -119,7 +135,6 @@ def solve(
             raise ValueError(f"controller={controller!r} is not known. Choose one of: {', '.join(CONTROLLERS)}.")
         controller = CONTROLLERS[controller]
 
-    backend = "torch" if is_torch(y0) else "numpy"
     state = import_module(f"nodekit.{backend}_backend.state")
     try:
         family = import_module(f"nodekit.{backend}_backend.{method.family}")
@@ -127,8 +142,6 @@ def solve(
         if not str(error.name).startswith("nodekit"):
             raise
         raise ValueError(f"method={method.name!r} takes no {backend} states. Try the other backend.") from error
-    if compile and (backend == "numpy" or method.family != "explicit"):
-        raise ValueError(f"compile=True takes torch tensors and explicit methods, not {method.name!r} on {backend}.")
     loop = import_module("nodekit.torch_backend.compiled") if compile else nodekit.loop
     y0, atol = state.check_state(y0, atol)
 
@@ -137,26 +150,22 @@ def solve(
         stepper.compile = compile
         return stepper
 
+    sizes = {"step": step, "first_step": first_step, "max_step": max_step, "max_steps": max_steps}
+    sizes["controller"] = controller
+
     def run(stepper, y, **keep):
-        return loop.integrate(
-            stepper,
-            y,
-            times,
-            step=step,
-            first_step=first_step,
-            max_step=max_step,
-            max_steps=max_steps,
-            controller=controller,
-            events=events,
-            **keep,
-        )
+        return loop.integrate(stepper, y, times, events=events, **sizes, **keep)
 
     if backend == "numpy":
         solution = run(make(y0), state.flat(y0))
+    elif independent:
+        from nodekit.torch_backend import batch as independent_batch
+
+        solution = independent_batch.solve(f, y0, times, way, params, m=method, rtol=rtol, atol=atol, **sizes)
     else:
         from nodekit.torch_backend import gradient as torch_gradient
 
-        solution = torch_gradient.solve(make, run, f, y0, t, way, params, method, step)
+        solution = torch_gradient.solve(make, run, f, y0, t, way, params, method, step, events)
     if throw and not solution.success:
         raise SolveError(solution)
     return solution

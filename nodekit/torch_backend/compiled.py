@@ -17,6 +17,7 @@ from nodekit import control, loop
 from nodekit.solution import Solution, Stats, Status, Steps, Trajectory
 from nodekit.step import runge_kutta_step
 from nodekit.torch_backend.cache import compiled
+from nodekit.torch_backend.control import factor
 from nodekit.torch_backend.state import rms
 
 ATTEMPTS, RECORDED = 1024, 2**24  # the loop comes back to Python after so many attempts, or bytes of states
@@ -70,28 +71,13 @@ def step_vjp(stepper, t, y, h, a, inside, params):
     number = lambda x: torch.full((), x, dtype=torch.float64, device=y.device)  # noqa: E731
     dy, *parts = vjp(number(t), number(h), y, a, weights.to(y.device), d)
     evaluations = m.stages + len(m.dense_rows) if n else m.stages - m.fsal
-    return dy, parts, 2 * evaluations
+    return dy, parts, evaluations
 
 
 def weighted(y, h, weights, k):
     """`step.advance` as the compiler likes it: one expression, which it fuses."""
     total = sum(w * k_j for w, k_j in zip(weights, k, strict=False) if w)
     return h * total if y is None else y + h * total
-
-
-def factor(c, order, ratio, good, s):
-    """`Controller.accepted` and `.rejected` on 0-d tensors."""
-    power = lambda r, beta: torch.clamp(r, min=1e-10) ** (-beta / order)  # noqa: E731
-    accepted = c.safety * power(ratio, c.beta1)
-    if c.beta2:
-        accepted = accepted * power(s["r1"], c.beta2)
-    if c.beta3:
-        accepted = accepted * power(s["r2"], c.beta3)
-    largest = torch.where(s["rejected"], 1.0, c.max_factor)
-    accepted = torch.clamp(torch.minimum(accepted, largest), min=c.min_factor)
-    rejected = torch.clamp(c.safety * ratio ** (-1 / order), c.min_factor, 1.0)
-    rejected = torch.where(ratio < math.inf, rejected, c.min_factor)
-    return torch.where(good, accepted, rejected)
 
 
 def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
@@ -125,7 +111,7 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
                 low = rms(advance(None, h, b_error_low, k) / scale).to(h.dtype)
                 ratio = torch.where(ratio > 0, ratio**2 / torch.sqrt(ratio**2 + 0.01 * low**2), ratio)
             good = ratio <= 1
-            h1 = h * factor(controller, order, ratio, good, s)
+            h1 = h * factor(controller, order, ratio, good, s["rejected"], s["r1"], s["r2"])
             h1 = torch.sign(h) * torch.minimum(h1.abs(), max_step)
         else:
             ratio = torch.zeros_like(h)
@@ -174,11 +160,9 @@ def integrate(
     """As `loop.integrate`, for an explicit Runge–Kutta stepper, with equal steps up to rounding.
 
     unrolled: attempts between two looks at whether the end is reached; one on a CPU, four on a device that must be
-    waited for. Raises ValueError for what the compiled loop cannot do.
+    waited for. It takes no events: solve() sees to that.
     """
     y = y.detach()  # nothing is recorded here
-    if events:
-        raise ValueError("compile=True takes no events. Use compile=False with them.")
     arguments = {
         "step": step, "first_step": first_step, "max_step": max_step, "max_steps": max_steps, "controller": controller
     }  # fmt: skip

@@ -181,7 +181,7 @@ class ExplicitRungeKutta(Stepper):
 
 
 def step_vjp(f, tableau, t, y, h, a, inside, params):
-    """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations; a vjp counts as one).
+    """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations of f, each with its vjp).
 
     a: dL/dy1 (d,). inside: (theta, dL/dy(t + theta h)) of the outputs within the step. The step is repeated while
     autograd records, and h is held.
@@ -196,7 +196,7 @@ def step_vjp(f, tableau, t, y, h, a, inside, params):
             states += [interpolate(y, h, k, tableau, theta, fused_advance) for theta, _ in inside]
             d += [d_theta for _, d_theta in inside]
         found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
-    return found[0], found[1:], 2 * (f.nfev - before)
+    return found[0], found[1:], f.nfev - before
 
 
 def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):

@@ -10,18 +10,26 @@ import torch
 from nodekit import gradients
 from nodekit.torch_backend.adjoint import adjoint, interpolated
 from nodekit.torch_backend.depends import on_what
+from nodekit.torch_backend.events import differentiate
 from nodekit.torch_backend.state import flat, transformed
 
 
-def solve(make, run, f, y0, t, way, params, method, step):
-    """Run a solve so that gradients flow to y0, to what f depends on, and to the output times t.
+def solve(make, run, f, y0, t, way, params, method, step, events=None):
+    """Run a solve so that gradients flow to y0, to what f depends on, to the output times t, and to event times.
 
     make(y0) -> stepper; run(stepper, y, keep=...) -> Solution. way: a record of gradients.py. params: tensors that f
     depends on; None: they are found. Returns the Solution.
     Raises ValueError for a way that cannot be had of the method.
     """
     y, stepper = flat(y0), make(y0)
-    if transformed() or not torch.is_grad_enabled():
+    if transformed():
+        try:
+            return run(stepper, y)
+        except RuntimeError as error:
+            if "vmap" in str(error) and step is None:
+                raise ValueError("torch.func.vmap needs a fixed step size, as in step=0.01.") from error
+            raise
+    if not torch.is_grad_enabled():
         return run(stepper, y)
     times = t if isinstance(t, torch.Tensor) and t.requires_grad else None
     t0 = float(t[0] if times is None else times[0].detach())
@@ -41,7 +49,7 @@ def solve(make, run, f, y0, t, way, params, method, step):
     else:
         back = Back(way, stepper, params, method, step, run)
         out = Through.apply(back, None, y, *params)
-        solution = back.solution
+        solution, back.solution = back.solution, None  # which will hold `back`: no cycle may keep tensors alive
         n = len(solution.t)
         solution.y = stepper.layout.show(out[:n])
         sizes = [len(ts) for ts in solution.t_events]
@@ -52,6 +60,8 @@ def solve(make, run, f, y0, t, way, params, method, step):
         states = stepper.layout.flatten(solution.y)
         slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(solution.t.tolist(), states, strict=True)]
         solution.y = stepper.layout.show(states + moved[:, None] * torch.stack(slopes))
+    if events is not None:
+        differentiate(solution, stepper, events, slope)
     return solution
 
 
@@ -119,7 +129,7 @@ class Back:
             elif isinstance(self.way, gradients.Checkpoint) and self.way.every == "sqrt":
                 keep = "sqrt"
         self.solution = sol = self.loop(self.stepper, y, keep=keep)
-        self.path = sol._dense
+        self.path, self.stats = sol._dense, sol.stats
         flatten = self.stepper.layout.flatten
         states = [flatten(sol.y), *(flatten(ys) for ys, ts in zip(sol.y_events, sol.t_events, strict=True) if len(ts))]
         marks = sol.t.tolist() + [t for ts in sol.t_events for t in ts.tolist()]
@@ -148,7 +158,7 @@ class Back:
         direction = 1.0 if self.path.times[-1] >= self.path.times[0] else -1.0
         order = sorted(range(len(marks)), key=lambda i: direction * marks[i])
         dy, dparams, nfev = way(self, [marks[i] for i in order], d_states[order] if order else d_states, params)
-        self.solution.stats.nfev_backward += nfev
+        self.stats.nfev_backward += nfev
         return dy, dparams
 
 
@@ -169,7 +179,7 @@ def checkpoint(back, marks, d, params):
         inside = []  # marks within this step: (theta, dL/dy)
         while todo >= 0 and (marks[todo] - t) * h > 0:
             theta = min((marks[todo] - t) / h, 1.0)
-            if theta == 1.0 or marks[todo] == path.times[i + 1]:
+            if theta > 1 - 1e-12:
                 a = a + d[todo]
             else:
                 inside.append((theta, d[todo]))

@@ -1,0 +1,287 @@
+"""Batches whose samples do not share a step size: `solve(..., batch="independent")` (used from lesson 04 on).
+
+Every sample has its own times, direction, step size, acceptance and failure; one evaluation of f serves all that are
+still on their way, and those that have arrived leave the batch. What a sample does is what it would do alone.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+
+from nodekit import loop
+from nodekit.solution import Solution, Stats, Status, Steps, max_steps_reached, not_finite
+from nodekit.solution import step_too_small as too_small_in_words
+from nodekit.step import runge_kutta_step
+from nodekit.torch_backend.control import factor, first_step, smallest
+from nodekit.torch_backend.depends import on_what
+from nodekit.torch_backend.explicit import ends_only
+from nodekit.torch_backend.layout import Layout
+
+
+class Taken(NamedTuple):
+    """The steps that one attempt took: m samples, and the outputs that lie within or at the end of these steps."""
+
+    samples: torch.Tensor  # (m,) numbers of the samples
+    t: torch.Tensor  # (m,)
+    h: torch.Tensor  # (m,)
+    y: torch.Tensor  # (m, d) at their starts
+    outputs: list  # of (which, rows, theta): output `which[i]` of the sample in row rows[i], at theta[i] of its step
+
+
+class Field:
+    """f on (n, d) states at times (n,): t reaches f as a tensor that broadcasts against y, (n, 1, ..., 1)."""
+
+    def __init__(self, f, layout, dtype):
+        self.f, self.layout, self.dtype, self.nfev = f, layout, dtype, 0
+        self.axes = 1 if layout.shape is None else len(layout.shape)
+
+    def __call__(self, t, y):
+        self.nfev += 1
+        state = self.layout.show(y)
+        k = self.f(t.to(self.dtype).reshape(-1, *[1] * self.axes), state)
+        expected = {n: state[n].shape for n in self.layout.names} if self.layout.names else state.shape
+        try:
+            found = {n: k[n].shape for n in self.layout.names} if self.layout.names else k.shape
+        except (AttributeError, KeyError, IndexError, TypeError) as error:
+            raise TypeError(f"f returned {type(k).__name__}, which does not fit y. Return what y is.") from error
+        if found != expected:
+            raise ValueError(f"f returned shape {found}, but y has {expected}: samples first.")
+        return self.layout.flatten(k)
+
+
+def weighted(y, h, weights, k):
+    """y + h Σ_j weights_j k_j for h (n, 1) and slopes (n, d)."""
+    total = None
+    for w, k_j in zip(weights, k, strict=False):
+        if w:
+            total = k_j * w if total is None else torch.add(total, k_j, alpha=w)
+    return h * total if y is None else torch.addcmul(y, h, total)
+
+
+class Independent:
+    """One solve. y0: (n, ...), or a tuple or dict of such; times (m, n) in float64. solve() checked the rest."""
+
+    def __init__(self, f, y0, times, m, rtol, atol, step, first_step, max_step, max_steps, controller):
+        sample = lambda y: {k: v[0] for k, v in y.items()} if isinstance(y, dict) else tuple(v[0] for v in y)  # noqa: E731
+        self.layout = Layout(y0[0] if isinstance(y0, torch.Tensor) else sample(y0))
+        self.y0, self.times, self.m = self.layout.flatten(y0), times.to(self.layout.flatten(y0).device), m
+        self.field = Field(f, self.layout, self.y0.real.dtype)
+        self.rtol, self.atol, self.step, self.first, self.max_step = rtol, atol, step, first_step, max_step
+        self.max_steps, self.controller = max_steps, controller
+        self.k0 = None
+
+    def scale(self, y):
+        return self.atol + self.rtol * y.abs()
+
+    def norm(self, v):
+        return (torch.linalg.vector_norm(v, dim=1) / math.sqrt(v.shape[1])).to(torch.float64)
+
+    def run(self, y):
+        """Solve from y (n, d). Sets what `solution` reports; returns the outputs (m, n, d)."""
+        n, m, order = len(y), self.m, self.m.error_order
+        real = {"dtype": torch.float64, "device": y.device}
+        ends, way = self.times[-1], torch.sign(self.times[-1] - self.times[0])
+        out = torch.full((len(self.times), *y.shape), math.nan, dtype=y.dtype, device=y.device)
+        out[0] = y
+        self.attempts, self.accepted = (torch.zeros(n, dtype=torch.int64, device=y.device) for _ in range(2))
+        self.failures, self.log, self.taken = {}, [], []
+        who, t = torch.arange(n, device=y.device), self.times[0].clone()
+        k0 = self.field(t, y) if self.k0 is None else self.k0
+        if self.step is not None:
+            h = way * self.step
+        elif self.first is not None:
+            h = way * self.first
+        else:
+            norm = lambda v, y: self.norm(v / self.scale(y))  # noqa: E731
+            h = way * first_step(self.field, t, y, k0, ends, order, norm)
+        h = way * torch.clamp(h.abs(), max=self.max_step)
+        r1 = r2 = torch.ones(n, **real)
+        rejected = torch.zeros(n, dtype=torch.bool, device=y.device)
+        refused, todo = torch.zeros_like(who), torch.ones_like(who)
+        while len(who):
+            end = ends[who]
+            last = h.abs() * (1 + 1e-10) >= (end - t).abs()
+            h = torch.where(last, end - t, h)
+            t1 = torch.where(last, end, t + h)
+            h_y = h.to(self.field.dtype)[:, None]
+            y1, k = self.attempt(t, y, h, h_y, end, k0)
+            if self.step is None:
+                ratio = self.ratio(y, y1, h_y, k)
+            else:
+                ratio = torch.where(torch.isfinite(y1).all(1), 0.0, math.nan).to(torch.float64)
+            good = ratio <= 1
+            self.log.append((who, t, h, ratio, good))
+            self.attempts[who] += 1
+            self.accepted[who[good]] += 1
+            todo = self.note(out, who, t, h, h_y, y, y1, t1, k, good, todo)
+            if self.step is None:
+                h = way[who] * (h * factor(self.controller, order, ratio, good, rejected, r1, r2)).abs()
+                h = h.clamp(-self.max_step, self.max_step)
+            r1, r2 = torch.where(good, ratio, r1), torch.where(good, r1, r2)
+            refused = torch.where(ratio < math.inf, 0, refused + 1)
+            rejected = ~good
+            k0 = torch.where(good[:, None], k[-1], k[0]) if m.fsal else None
+            y, t = torch.where(good[:, None], y1, y), torch.where(good, t1, t)
+            gone = self.stopped(who, t, h, y, y1, refused, t == end)
+            if bool(gone.any()):
+                stay = ~gone
+                who, t, h, y, r1, r2, rejected, refused, todo = (
+                    x[stay] for x in (who, t, h, y, r1, r2, rejected, refused, todo)
+                )
+                k0 = k0[stay] if m.fsal else None
+        return out
+
+    def attempt(self, t, y, h, h_y, end, k0):
+        inside = lambda t, y: self.field(torch.sign(h) * torch.minimum(torch.sign(h) * t, torch.sign(h) * end), y)  # noqa: E731
+        return runge_kutta_step(inside, t, y, h, self.m, k0, lambda y, _, w, k: weighted(y, h_y, w, k))
+
+    def ratio(self, y, y1, h, k):
+        """The error ratio of every sample (n,)."""
+        scale = self.atol + self.rtol * torch.maximum(y.abs(), y1.abs())
+        ratio = self.norm((weighted(None, h, self.m.b_error, k) + 0 * y1) / scale)
+        if self.m.b_error_low is not None:
+            low = self.norm(weighted(None, h, self.m.b_error_low, k) / scale)
+            ratio = torch.where(ratio > 0, ratio**2 / torch.sqrt(ratio**2 + 0.01 * low**2), ratio)
+        return ratio
+
+    def note(self, out, who, t, h, h_y, y, y1, t1, k, good, todo):
+        """Record the steps taken, and write the outputs within them. Returns the numbers of the next outputs."""
+        outputs, k = [], list(k)
+        while True:
+            wanted = self.times[todo.clamp(max=len(self.times) - 1), who]
+            here = good & (todo < len(self.times)) & ((wanted - t1) * torch.sign(h) <= 0)
+            rows = here.nonzero()[:, 0]
+            if not len(rows):
+                break
+            theta = ((wanted - t) / h)[rows].clamp(max=1.0)
+            theta[wanted[rows] == t1[rows]] = 1.0
+            which = todo[rows]
+            states = y1[rows]
+            if bool((theta < 1).any()):
+                self.dense_slopes(t, y, h, h_y, k)
+                between = self.between(y[rows], h_y[rows], [k_j[rows] for k_j in k], theta)
+                states = torch.where(theta[:, None] < 1, between, states)
+            out[which, who[rows]] = states
+            outputs.append((which, rows, theta))
+            todo = todo + here
+        place = torch.cumsum(good, 0) - 1  # the rows among those taken
+        outputs = [(which, place[rows], theta) for which, rows, theta in outputs]
+        self.taken.append(Taken(who[good], t[good], h[good], y[good], outputs))
+        return todo
+
+    def dense_slopes(self, t, y, h, h_y, k):
+        for row in self.m.dense_rows[len(k) - self.m.stages :]:
+            k.append(self.field(t + row.c * h, weighted(y, h_y, row.a, k)))
+
+    def between(self, y, h, k, theta):
+        """The states at theta (n,) of the steps from y (n, d) by h (n, 1)."""
+        weights = torch.tensor(self.m.dense_weights, dtype=torch.float64, device=y.device)  # (slopes, powers)
+        powers = theta[:, None] ** torch.arange(1, weights.shape[1] + 1, device=y.device)
+        return y + h * torch.einsum("ns,snd->nd", (powers @ weights.T).to(y.dtype), torch.stack(k))
+
+    def stopped(self, who, t, h, y, y1, refused, arrived):
+        """Which samples leave: those that arrived, and those that failed, whose failure is put into words."""
+        lost = (refused >= loop.MAX_REFUSED) | ((refused > 0) & (self.step is not None))
+        small = ~arrived & (h.abs() < smallest(t)) & ~lost
+        spent = ~arrived & (self.attempts[who] >= self.max_steps) & ~lost & ~small
+        failed = lost | small | spent
+        if bool(failed.any()):
+            for i in failed.nonzero()[:, 0].tolist():
+                t_i, h_i, sample = t[i].item(), h[i].item(), who[i].item()
+                if lost[i]:
+                    j = int((~torch.isfinite(y1[i])).nonzero()[0]) if not bool(torch.isfinite(y1[i]).all()) else 0
+                    where = self.layout.index(j)
+                    why = Status.NOT_FINITE, not_finite("the result of a step", t_i, h_i, where, y1[i, j].item())
+                elif small[i]:
+                    why = Status.STEP_TOO_SMALL, too_small_in_words(t_i, h_i, ())
+                else:
+                    n = int(self.attempts[sample])
+                    words = max_steps_reached(
+                        n, t_i, h_i, self.times[-1, sample].item(), n - int(self.accepted[sample])
+                    )
+                    why = Status.MAX_STEPS, words
+                self.failures[sample] = why
+        return arrived | failed
+
+    def solution(self, out):
+        """What solve() returns, from the outputs (m, n, d)."""
+        names = ("sample", "t", "h", "error_ratio", "accepted")
+        log = {name: torch.cat(x).cpu().numpy() for name, x in zip(names, zip(*self.log, strict=True), strict=True)}
+        accepted, rejected = self.accepted.cpu(), (self.attempts - self.accepted).cpu()
+        stages = self.m.stages - self.m.fsal
+        at_start = 1 + (self.step is None and self.first is None)
+        each = Stats(nfev=self.attempts.cpu() * stages + at_start, n_accepted=accepted, n_rejected=rejected)
+        stats = Stats(
+            nfev=self.field.nfev, n_accepted=int(accepted.sum()), n_rejected=int(rejected.sum()), per_sample=each
+        )
+        status, message = Status.SUCCESS, f"all {len(accepted)} samples reached their ends"
+        if self.failures:
+            sample, (status, message) = min(self.failures.items())
+            message = f"sample {sample} of {len(accepted)} ({len(self.failures)} failed): {message}"
+        t = self.times.cpu()
+        t = t[:, 0] if bool((t == t[:, :1]).all()) else t
+        return Solution(t, self.layout.show(out), stats, Steps(**log), status, message, _dense=self.dense)
+
+    def dense(self, t):
+        raise ValueError(f't={t!r}: batch="independent" keeps no dense output. Give the times to solve(), as t.')
+
+
+class Through(torch.autograd.Function):
+    """The outputs (m, n, d) of an independent solve as a function of y (n, d) and the parameters: checkpointed."""
+
+    @staticmethod
+    def forward(ctx, solve, y, *params):
+        ctx.solve = solve
+        ctx.save_for_backward(*params)
+        return solve.run(y)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, d):
+        solve, params = ctx.solve, ctx.saved_tensors
+        a, total = torch.zeros_like(d[0]), [None] * len(params)
+        for taken in reversed(solve.taken):
+            if len(taken.samples):
+                a[taken.samples], parts = step_vjp(solve, taken, a[taken.samples], d, params)
+                total = [p if x is None else x if p is None else x + p for x, p in zip(total, parts, strict=True)]
+        return None, a + d[0], *total
+
+
+def step_vjp(solve, taken, a, d, params):
+    """(dL/dy (m, d), gradients by params) of the steps taken together; a: dL/dy1 (m, d); d: dL/d outputs."""
+    h = taken.h.to(solve.field.dtype)[:, None]
+    within = any(bool((theta < 1).any()) for _, _, theta in taken.outputs)
+    with torch.enable_grad():
+        y = taken.y.detach().requires_grad_()
+        rk = solve.m if within else ends_only(solve.m)
+        y1, k = runge_kutta_step(solve.field, taken.t, y, taken.h, rk, None, lambda y, _, w, k: weighted(y, h, w, k))
+        states, found = [y1], [a]
+        if within:
+            solve.dense_slopes(taken.t, y, taken.h, h, k)
+        for which, rows, theta in taken.outputs:
+            inside = theta < 1
+            end, d_rows = ~inside, d[which, taken.samples[rows]]
+            states.append(y1[rows[end]])
+            found.append(d_rows[end])
+            if bool(inside.any()):
+                some = rows[inside]
+                states.append(solve.between(y[some], h[some], [k_j[some] for k_j in k], theta[inside]))
+                found.append(d_rows[inside])
+        dy, *parts = torch.autograd.grad(states, [y, *params], found, allow_unused=True)
+    return dy, parts
+
+
+def solve(f, y0, times, way, params, **arguments):
+    """Run an independent solve so that gradients flow to y0 and to what f depends on. Returns the Solution."""
+    one = Independent(f, y0, times, **arguments)
+    y = one.y0
+    if torch.is_grad_enabled():
+        params = list(params) if params is not None else on_what(f, one, times[0].to(y.device), y)
+        params = [p for p in params if p.requires_grad]
+        if params or y.requires_grad:
+            if way.name != "checkpoint" or way.every != 1:
+                raise ValueError(f'batch="independent" takes gradient="checkpoint", not {way!r}.')
+            return one.solution(Through.apply(one, y, *params))
+    with torch.no_grad():
+        return one.solution(one.run(y))

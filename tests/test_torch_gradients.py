@@ -1,0 +1,385 @@
+"""Gradients through the torch engine: four ways, their exactness, their memory, what they cost and what they refuse."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+
+import nodekit
+from nodekit.gradients import Adjoint, Backprop, Checkpoint, Interpolated
+from nodekit.numpy_backend.gradient import solve_and_vjp
+
+F64 = torch.float64
+WAYS = [Checkpoint(), Checkpoint(every="sqrt"), Backprop(), Adjoint(), Adjoint(seminorm=True), Interpolated()]
+EXACT = WAYS[:3]
+IDS = ["checkpoint", "sqrt", "backprop", "adjoint", "seminorm", "interpolated"]
+
+
+class Field(torch.nn.Module):
+    """Non-linear, non-autonomous; 3 components."""
+
+    def __init__(self, seed=0):
+        super().__init__()
+        g = torch.Generator().manual_seed(seed)
+        self.a = torch.nn.Parameter(torch.randn(3, 3, generator=g, dtype=F64) * 0.7)
+        self.b = torch.nn.Parameter(torch.randn(3, generator=g, dtype=F64))
+
+    def forward(self, t, y):
+        return torch.tanh(y @ self.a.T + self.b * torch.sin(2 * t)) - 0.3 * y
+
+
+Y0 = torch.tensor([[0.5, -0.4, 1.0], [1.1, 0.2, -0.7]], dtype=F64)
+TIMES = [0.0, 0.3, 0.35, 1.4, 2.0]
+
+
+def loss(y):
+    """Every output counts, each with a weight of its own."""
+    return sum((i + 1) * (y_i**2).sum() for i, y_i in enumerate(y)) / 10
+
+
+def gradient(way, rtol=1e-9, t=TIMES, method="dopri5", f=None, **arguments):
+    f, y0, t = f or Field(), Y0.clone().requires_grad_(), torch.tensor(t, dtype=F64, requires_grad=True)
+    sol = nodekit.solve(f, y0, t, method=method, rtol=rtol, atol=rtol, gradient=way, **arguments)
+    return torch.autograd.grad(loss(sol.y), [y0, t, *f.parameters()]), sol
+
+
+def reference():
+    """By the NumPy reference, with another method at a far smaller tolerance."""
+    import autograd.numpy as anp
+
+    f = Field()
+    a, b = f.a.detach().numpy(), f.b.detach().numpy()
+    g = lambda t, y, p: anp.tanh(anp.dot(y, p[0].T) + p[1] * anp.sin(2 * t)) - 0.3 * y  # noqa: E731
+    sol, vjp = solve_and_vjp(g, Y0.numpy(), np.array(TIMES), [a, b], method="dop853", rtol=1e-13, atol=1e-13)
+    found = vjp(np.array([(i + 1) / 5 * y for i, y in enumerate(sol.y)]))
+    return [found.y0, found.t, *found.params]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=IDS)
+@pytest.mark.parametrize("method", ["dopri5", "dop853", "bosh3"])
+def test_all_ways_against_numpy(way, method, measured):
+    """By y0, parameters, output times and the start, at rtol = atol = 1e-9: the reference's, to the accuracy of the
+    method (its dense output is of lower order than its steps)."""
+    found, _ = gradient(way, method=method)
+    errors = [float(np.abs(a.numpy() - b).max() / np.abs(b).max()) for a, b in zip(found, reference(), strict=True)]
+    assert max(errors) < (1e-6 if method == "bosh3" else 1e-7)
+    measured(f"gradient {way!r}, {method}: relative error {max(errors):.1e}")
+
+
+@pytest.mark.parametrize("way", EXACT[:2], ids=IDS[:2])
+@pytest.mark.parametrize("method", ["dopri5", "dop853", "rk4"])
+def test_checkpoints_equal_backprop(way, method):
+    """Even at a coarse tolerance: the same gradient of the same steps, to 1e-12."""
+    arguments = {"rtol": 1e-2, "method": method, "step": 0.17 if method == "rk4" else None}
+    for a, b in zip(gradient(way, **arguments)[0], gradient("backprop", **arguments)[0], strict=True):
+        assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=IDS)
+def test_gradcheck(way):
+    """torch.autograd.gradcheck, with the steps held: exact ways to 1e-6, adjoints at a small tolerance and step."""
+    f = Field()
+
+    def solve(y0, a):
+        g = lambda t, y: torch.tanh(y @ a.T + f.b.detach() * torch.sin(2 * t)) - 0.3 * y  # noqa: E731
+        return nodekit.solve(g, y0, TIMES[::2], method="dop853", step=0.05, rtol=1e-10, atol=1e-10, gradient=way).y
+
+    assert torch.autograd.gradcheck(solve, (Y0.clone().requires_grad_(), f.a), atol=1e-7)
+
+
+@pytest.mark.parametrize("way", [Adjoint(), Interpolated()], ids=["adjoint", "interpolated"])
+@pytest.mark.parametrize("weights", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1e6, 1, 0)])
+def test_any_output_alone(way, weights):
+    """The adjoint starts where the loss looks last, and an output that outweighs it all ends a step of its own."""
+
+    def found(way, tol):
+        f, y0 = Field(), Y0.clone().requires_grad_()
+        y = nodekit.solve(f, y0, [0.0, 0.9, 1.3, 2.0], rtol=tol, atol=tol, method="dop853", gradient=way).y
+        return torch.autograd.grad(sum(w * (y_i**2).sum() for w, y_i in zip(weights, y[1:], strict=True)), [y0, f.a])
+
+    for a, b in zip(found(way, 1e-8), found("checkpoint", 1e-12), strict=True):
+        assert (a - b).abs().max() < 1e-6 * b.abs().max()
+
+
+@pytest.mark.parametrize("way", WAYS, ids=IDS)
+def test_cost_does_not_grow_with_the_outputs(way, measured):
+    """Evaluations of the way back for 2, 10, 100, 1000 outputs. Checkpoints repeat the steps, however many outputs
+    they hold; an adjoint repeats each of its steps that holds outputs once more."""
+    counts = []
+    for n in (2, 10, 100, 1000):
+        f, y0 = Field(), Y0.clone().requires_grad_()
+        sol = nodekit.solve(f, y0, np.linspace(0, 5, n + 1), rtol=1e-6, atol=1e-6, gradient=way)
+        loss(sol.y).backward()
+        counts.append(sol.stats.nfev_backward)
+    if not isinstance(way, Backprop):
+        assert 0 < counts[-1] < 5 * counts[0]
+        assert counts[-1] < 1.3 * counts[-2]
+    measured(f"evaluations of the way back for 2, 10, 100, 1000 outputs, {way!r}: {counts}")
+
+
+def saved_bytes(way, steps):
+    """Bytes that a solve of so many steps keeps alive for its backward pass."""
+    f, y0 = Field(), torch.randn(100, 3, dtype=F64).requires_grad_()
+    kept = {}
+
+    def pack(x):
+        kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+        return x
+
+    gc.collect()
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        sol = nodekit.solve(f, y0, [0.0, 0.5, 1.0], method="rk4", step=1 / steps, gradient=way)
+    if way.name != "backprop":  # what the trajectory keeps
+        node = sol.y.grad_fn
+        while not hasattr(node, "back"):
+            node = node.next_functions[0][0]
+        kept |= {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in node.back.path.states.values()}
+    return sum(kept.values())
+
+
+@pytest.mark.parametrize(
+    ("way", "power"),
+    [(Backprop(), 1.0), (Checkpoint(), 1.0), (Checkpoint(every="sqrt"), 0.5), (Adjoint(), 0.0), (Interpolated(), 1.0)],
+    ids=["backprop", "checkpoint", "sqrt", "adjoint", "interpolated"],
+)
+def test_memory_against_steps(way, power, measured):
+    """Bytes kept grow like n (activations), n (states), √n, not at all, n."""
+    n = np.array([64, 128, 256, 512, 1024])
+    kept = np.array([saved_bytes(way, int(k)) for k in n], float)
+    slope = np.polyfit(np.log(n), np.log(kept), 1)[0]
+    assert abs(slope - power) < 0.15
+    measured(f"bytes kept for 64 ... 1024 steps of rk4, {way!r}: {kept.astype(int).tolist()}, growth n^{slope:.2f}")
+
+
+def test_memory_ranking():
+    """At 256 steps: backprop keeps several times the checkpoints' states, these more than √n of them, these more than
+    the adjoint."""
+    a, b, c, d = (saved_bytes(way, 256) for way in (Backprop(), Checkpoint(), Checkpoint(every="sqrt"), Adjoint()))
+    assert a > 4 * b
+    assert b > 4 * c
+    assert c > 4 * d
+
+
+@pytest.mark.parametrize("way", WAYS, ids=IDS)
+def test_memory_is_flat_over_training(way):
+    """100 training steps without the garbage collector leave no tensor behind: there are no reference cycles."""
+    f = Field()
+    optimizer = torch.optim.SGD(f.parameters(), 1e-3)
+
+    def train():
+        optimizer.zero_grad()
+        loss(nodekit.solve(f, Y0, (0.0, 0.5, 1.0), rtol=1e-4, gradient=way).y).backward()
+        torch.nn.utils.clip_grad_norm_(f.parameters(), 1.0)
+        optimizer.step()
+
+    def tensors():
+        return sum(issubclass(type(x), torch.Tensor) for x in gc.get_objects())
+
+    train()
+    gc.collect()
+    gc.disable()
+    try:
+        before = tensors()
+        for _ in range(100):
+            train()
+        assert tensors() <= before
+    finally:
+        gc.enable()
+
+
+def test_parameters_are_found():
+    """In a module, a closure, a bound method, a list, a partial; a computed tensor; one that is used later in time."""
+    import functools
+
+    w = torch.tensor(0.5, dtype=F64, requires_grad=True)
+    half = w * 1.0  # computed: no leaf
+
+    class Owner:
+        def __init__(self):
+            self.parts = [{"w": w}]
+
+        def field(self, t, y):
+            return self.parts[0]["w"] * y
+
+        def late(self, t, y):
+            return self.parts[0]["w"] * y if t > 0.5 else 0 * y
+
+        __call__ = field
+
+    owner, one = Owner(), torch.ones(1, dtype=F64)
+    fields = {
+        "closure": (lambda t, y: w * y, 1.0),
+        "computed": (lambda t, y: half * y, 1.0),
+        "method": (owner.field, 1.0),
+        "callable": (owner, 1.0),
+        "partial": (functools.partial(lambda w, t, y: w * y, w), 1.0),
+        "late": (owner.late, 0.5),
+    }
+    for name, (f, share) in fields.items():
+        y = nodekit.solve(f, one, (0.0, 1.0), rtol=1e-8, max_step=0.1).y[-1]
+        expected = share * np.exp(0.5 * share)
+        found = torch.autograd.grad(y.sum(), w, retain_graph=True)[0].item()
+        assert found == pytest.approx(expected, rel=1e-3 if name == "late" else 1e-6), name
+
+
+def test_parameters_that_are_hidden_can_be_given():
+    """params= names what no search would find."""
+    import weakref
+
+    w = torch.tensor(0.5, dtype=F64, requires_grad=True)
+    hidden = weakref.ref(w)
+    f = lambda t, y: hidden() * y if t > 0.5 else 0 * y  # noqa: E731
+    y = nodekit.solve(f, torch.ones(1, dtype=F64), (0.0, 1.0), params=[w], max_step=0.1).y[-1]
+    assert torch.autograd.grad(y.sum(), w)[0].item() == pytest.approx(0.5 * np.exp(0.25), rel=1e-3)
+
+
+def test_parameters_that_are_not_reached():
+    """They get no gradient, as everywhere in torch; a field without any gives none."""
+    unused = torch.nn.Parameter(torch.ones(1, dtype=F64))
+    f = Field()
+    f.unused = unused
+    loss(nodekit.solve(f, Y0, (0.0, 1.0)).y).backward()
+    assert unused.grad is None
+    assert f.a.grad is not None
+    assert not nodekit.solve(lambda t, y: -y, Y0, (0.0, 1.0)).y.requires_grad
+
+
+def test_changed_parameters_are_noticed():
+    """A parameter changed in place between forward and backward is an error of autograd, not a wrong gradient."""
+    f = Field()
+    y = nodekit.solve(f, Y0, (0.0, 1.0)).y
+    with torch.no_grad():
+        f.a.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss(y).backward()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # its own, on the first use of forward mode
+def test_forward_mode():
+    """A jvp by backprop equals the vjp; the other ways say what to use."""
+    import torch.autograd.forward_ad as fwd
+
+    f = Field()
+    tangent = torch.ones_like(Y0)
+
+    def jvp(way):
+        with fwd.dual_level():
+            y = nodekit.solve(f, fwd.make_dual(Y0, tangent), (0.0, 0.5, 1.0), gradient=way).y
+            return fwd.unpack_dual(y[-1]).tangent
+
+    y0 = Y0.clone().requires_grad_()
+    y = nodekit.solve(f, y0, (0.0, 0.5, 1.0), gradient="backprop").y[-1]
+    by_vjp = torch.autograd.grad(y.sum(), y0)[0].sum()
+    assert jvp("backprop").sum().item() == pytest.approx(by_vjp.item(), rel=1e-10)
+    with pytest.raises(RuntimeError, match=r"forward-mode gradients cannot be had of gradient='checkpoint'"):
+        jvp("checkpoint")
+
+
+def test_vmap_over_parameters():
+    """torch.func.vmap and grad over stacked parameters of fixed-step solves equal a loop over them."""
+    models = [Field(seed) for seed in range(3)]
+    params, _ = torch.func.stack_module_state(models)
+    base = models[0]
+
+    def end(p):
+        f = lambda t, y: torch.func.functional_call(base, p, (t, y))  # noqa: E731
+        return nodekit.solve(f, Y0, (0.0, 1.0, 2.0), method="rk4", step=0.1).y[-1]
+
+    ys = torch.func.vmap(end)(params)
+    slopes = torch.func.vmap(torch.func.grad(lambda p: (end(p) ** 2).sum()))(params)
+    for i, f in enumerate(models):
+        y = nodekit.solve(f, Y0, (0.0, 1.0, 2.0), method="rk4", step=0.1).y[-1]
+        assert torch.allclose(ys[i], y, atol=1e-13)
+        assert torch.allclose(slopes["a"][i], torch.autograd.grad((y**2).sum(), f.a)[0], atol=1e-12)
+    at = lambda p: lambda t, y: torch.func.functional_call(base, p, (t, y))  # noqa: E731
+    adaptive = lambda p: nodekit.solve(at(p), Y0, (0.0, 1.0)).y  # noqa: E731
+    with pytest.raises(ValueError, match=r"torch.func.vmap needs a fixed step size"):
+        torch.func.vmap(adaptive)(params)
+
+
+def test_event_times():
+    """dt*/dv of a ball thrown up from height 1 at speed v, by every way: t* = (v + √(v² + 2g))/g."""
+    g = 9.81
+    f = lambda t, y: torch.stack([y[1], torch.full_like(y[1], -g)])  # noqa: E731
+    hit = nodekit.event(lambda t, y: y[0], terminal=True, direction=-1)
+    for way in WAYS:
+        v = torch.tensor(3.0, dtype=F64, requires_grad=True)
+        y0 = torch.stack([torch.ones_like(v), v])
+        sol = nodekit.solve(f, y0, (0.0, 10.0), events=hit, gradient=way, rtol=1e-9)
+        time, speed = sol.t_events[0][0], sol.y_events[0][0, 1]
+        root = np.sqrt(9 + 2 * g)
+        assert time.item() == pytest.approx((3 + root) / g, rel=1e-8)
+        assert torch.autograd.grad(time, v, retain_graph=True)[0].item() == pytest.approx((1 + 3 / root) / g, rel=1e-6)
+        assert torch.autograd.grad(speed, v)[0].item() == pytest.approx(-3 / root, rel=1e-6)
+
+
+class Counter(torch.utils._python_dispatch.TorchDispatchMode):
+    """Counts ATen calls, and those that wait for the device."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = self.waits = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.calls += 1
+        self.waits += "local_scalar_dense" in str(function)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("shape", [(2,), (16, 2)])
+def test_lean_attempts(shape, measured):
+    """dopri5: at most 45 ATen calls an attempt besides f's own, and exactly one that waits for the device."""
+    y0 = torch.ones(shape)
+    f = lambda t, y: -y  # one call  # noqa: E731
+    with torch.no_grad():
+        counts = []
+        for end in (1.0, 30.0):
+            with Counter() as c:
+                sol = nodekit.solve(f, y0, (0.0, end), rtol=1e-6)
+            counts.append((c.calls - sol.stats.nfev, c.waits, len(sol.steps.t)))
+    (calls, waits, n), (more_calls, more_waits, more_n) = counts
+    per_attempt = (more_calls - calls) / (more_n - n)
+    assert per_attempt <= 45
+    assert more_waits - waits == more_n - n
+    measured(f"dopri5, y of shape {shape}: {per_attempt:.1f} ATen calls and 1 wait for the device an attempt")
+
+
+@pytest.mark.parametrize(
+    ("y0", "f", "error", "message"),
+    [
+        (
+            torch.ones(2),
+            lambda t, y: -y.double(),
+            TypeError,
+            "f returned torch.float64 on cpu, but y0 is torch.float32",
+        ),
+        (torch.ones(2), lambda t, y: y.mul_(-1), ValueError, "f changed y in place"),
+        ((torch.ones(2), torch.ones(1).double()), lambda t, y: y, TypeError, "torch.float32 on cpu and torch.float64"),
+        ((torch.ones(2), np.ones(2)), lambda t, y: y, TypeError, r"y0\[1\] must be a torch tensor, got ndarray"),
+        ((torch.ones(2), torch.ones(1)), lambda t, y: y[0], TypeError, "but y is a tuple of 2 tensors"),
+        ((torch.ones(2), torch.ones(1)), lambda t, y: (y[1], y[1]), ValueError, r"shape \(1,\) for y\[0\]"),
+        ({"q": torch.ones(2)}, lambda t, y: {"p": y["q"]}, TypeError, "but y is a dict of 1 tensors"),
+    ],
+    ids=["dtype", "in place", "dtypes", "array", "form", "part", "names"],
+)
+@pytest.mark.parametrize("recorded", [False, True])
+def test_bad_fields_and_states(y0, f, error, message, recorded):
+    """One sentence names the value and the way out, whether or not gradients are wanted."""
+    if recorded and isinstance(y0, torch.Tensor):
+        y0 = y0.clone().requires_grad_()
+    with pytest.raises(error, match=message):
+        nodekit.solve(f, y0, (0.0, 1.0))
+
+
+def test_tolerances_in_parts():
+    """atol may have y0's form: a loose one for the second component takes fewer steps."""
+    f = lambda t, y: torch.stack([y[1], -y[0]]) * 5  # noqa: E731
+    y0 = torch.tensor([1.0, 0.0], dtype=F64)
+    tight = nodekit.solve(f, y0, (0.0, 2.0), rtol=1e-9, atol=1e-9)
+    parts = nodekit.solve(f, y0, (0.0, 2.0), rtol=1e-9, atol=torch.tensor([1e-9, 1.0]))
+    same = nodekit.solve(f, y0, (0.0, 2.0), rtol=1e-9, atol=np.array([1e-9, 1e-9]))
+    assert parts.stats.n_accepted < tight.stats.n_accepted
+    assert torch.equal(same.y, tight.y)
+    with pytest.raises(ValueError, match=r"atol has shape \(3,\), but y0 has shape \(2,\)"):
+        nodekit.solve(f, y0, (0.0, 2.0), atol=np.ones(3))
