@@ -159,9 +159,9 @@ def solve(
     if backend == "numpy":
         solution = run(make(y0), state.flat(y0))
     elif independent:
-        from nodekit.torch_backend import batch as independent_batch
+        from nodekit.torch_backend import batch_gradient
 
-        solution = independent_batch.solve(f, y0, times, way, params, m=method, rtol=rtol, atol=atol, **sizes)
+        solution = batch_gradient.solve(f, y0, times, way, params, m=method, rtol=rtol, atol=atol, **sizes)
     else:
         from nodekit.torch_backend import gradient as torch_gradient
 

@@ -1,0 +1,68 @@
+"""The gradient through an independent batch: checkpointed, one attempt of all samples at a time (see batch.py)."""
+
+import torch
+
+from nodekit.step import runge_kutta_step
+from nodekit.torch_backend.batch import Independent, weighted
+from nodekit.torch_backend.depends import on_what
+from nodekit.torch_backend.explicit import ends_only
+
+
+def solve(f, y0, times, way, params, **arguments):
+    """Run an independent solve so that gradients flow to y0 and to what f depends on. Returns the Solution."""
+    one = Independent(f, y0, times, **arguments)
+    y = one.y0
+    if torch.is_grad_enabled():
+        params = list(params) if params is not None else on_what(f, one, times[0].to(y.device), y)
+        params = [p for p in params if p.requires_grad]
+        if params or y.requires_grad:
+            if way.name != "checkpoint" or way.every != 1:
+                raise ValueError(f'batch="independent" takes gradient="checkpoint", not {way!r}.')
+            return one.solution(Through.apply(one, y, *params))
+    with torch.no_grad():
+        return one.solution(one.run(y))
+
+
+class Through(torch.autograd.Function):
+    """The outputs (m, n, d) of an independent solve as a function of y (n, d) and the parameters: checkpointed."""
+
+    @staticmethod
+    def forward(ctx, solve, y, *params):
+        ctx.solve = solve
+        ctx.save_for_backward(*params)
+        return solve.run(y)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, d):
+        solve, params = ctx.solve, ctx.saved_tensors
+        a, total = torch.zeros_like(d[0]), [None] * len(params)
+        for taken in reversed(solve.taken):
+            if len(taken.samples):
+                a[taken.samples], parts = step_vjp(solve, taken, a[taken.samples], d, params)
+                total = [p if x is None else x if p is None else x + p for x, p in zip(total, parts, strict=True)]
+        return None, a + d[0], *total
+
+
+def step_vjp(solve, taken, a, d, params):
+    """(dL/dy (m, d), gradients by params) of the steps taken together; a: dL/dy1 (m, d); d: dL/d outputs."""
+    h = taken.h.to(solve.field.dtype)[:, None]
+    within = any(bool((theta < 1).any()) for _, _, theta in taken.outputs)
+    with torch.enable_grad():
+        y = taken.y.detach().requires_grad_()
+        rk = solve.m if within else ends_only(solve.m)
+        y1, k = runge_kutta_step(solve.field, taken.t, y, taken.h, rk, None, lambda y, _, w, k: weighted(y, h, w, k))
+        states, found = [y1], [a]
+        if within:
+            solve.dense_slopes(taken.t, y, taken.h, h, k)
+        for which, rows, theta in taken.outputs:
+            inside = theta < 1
+            end, d_rows = ~inside, d[which, taken.samples[rows]]
+            states.append(y1[rows[end]])
+            found.append(d_rows[end])
+            if bool(inside.any()):
+                some = rows[inside]
+                states.append(solve.between(y[some], h[some], [k_j[some] for k_j in k], theta[inside]))
+                found.append(d_rows[inside])
+        dy, *parts = torch.autograd.grad(states, [y, *params], found, allow_unused=True)
+    return dy, parts
