@@ -14,3 +14,17 @@ from nodekit.solve import solve
 
 __all__ = ["Solution", "SolveError", "event", "solve"]
 __version__ = "0.1.0"
+
+OF_TORCH = ("odeint", "odeint_adjoint", "odeint_event")  # torchdiffeq's interface
+
+
+def __getattr__(name):
+    if name in OF_TORCH:
+        from nodekit.torch_backend import odeint
+
+        return getattr(odeint, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *OF_TORCH]

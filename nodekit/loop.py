@@ -14,27 +14,34 @@ from nodekit.solution import Solution, Stats, Status, Steps, Trajectory, max_ste
 MAX_REFUSED = 20
 
 
-def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, controller, events=None, keep="all"):
+def integrate(
+    stepper, y, times, *, step, first_step, max_step, max_steps, controller, events=None, keep="all",
+    min_step=0.0, stops=(),
+):  # fmt: skip
     """Solve from times[0] to times[-1]; arguments as `nodekit.solve` has checked them.
 
     y: the state as the stepper keeps it. times: floats; two of them mean every accepted step. Returns a Solution,
     also of a solve that failed. keep: which states the trajectory keeps for dense output, see `Trajectory`.
+    min_step: a step no longer than this is taken whatever its error. stops: times in between, in order, that a step
+    must end on; with step=inf they are the grid of a fixed-step method.
     """
     t, t_end = times[0], times[-1]
     direction = math.copysign(1.0, t_end - t)
-    adaptive = step is None
+    adaptive, every_step = step is None, len(times) == 2
+    forced = min_step * (1 + 1e-9)  # rounding stretches a step that is to end on a time
     stats, log = Stats(), []
-    trajectory = Trajectory(t, y, stepper, "all" if len(times) == 2 else keep)
-    outputs, next_output = [y], 1 if len(times) > 2 else None
+    trajectory = Trajectory(t, y, stepper, "all" if every_step else keep)
+    outputs, next_output = [y], None if every_step else 1
     history, rejections, refused = (1.0, 1.0), 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
     watch = Watch(events, stepper)
+    goals = [t_end, *reversed(stops)]  # the last of them is where a step must end next
 
     if not stepper.start(t, y):
         status, message = stepper.trouble(t, 0.0)
     elif adaptive:
         h = first_step or max(stepper.first_step(t, y, t_end), control.smallest(t))
-        h = direction * min(h, max_step)
+        h = direction * min(max(h, min_step), max_step)
     else:
         h = direction * step
     if status is Status.SUCCESS:
@@ -45,9 +52,9 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
             status = Status.MAX_STEPS
             message = max_steps_reached(max_steps, t, h, t_end, stats.n_rejected)
             break
-        h, last = control.end_on(t, h, t_end)
+        h, last = control.end_on(t, h, goals[-1])
         y1, ratio = stepper.attempt(t, y, h)
-        accepted = ratio <= 1  # false for nan
+        accepted = ratio <= 1 or (abs(h) <= forced and ratio < math.inf)  # false for nan
         log.append((t, h, ratio if adaptive else math.nan, accepted))
 
         if not accepted:
@@ -58,13 +65,14 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
                 status, message = stepper.trouble(t, h)
                 break
             h *= stepper.factor(ratio, False) or controller.rejected(ratio, stepper.error_order)
+            h = math.copysign(max(abs(h), min_step), h)
             if control.too_small(t, h) and not refused:
                 status, message = Status.STEP_TOO_SMALL, step_too_small(t, h, stepper.worst())
                 break
             continue
 
         # t0 + n h, and not a sum of n terms: its rounding errors would grow.
-        t1 = t_end if last else t + h if adaptive else times[0] + (stats.n_accepted + 1) * h
+        t1 = goals.pop() if last else t + h if adaptive else times[0] + (stats.n_accepted + 1) * h
         stats.n_accepted += 1
         stop = watch.after(t, h, t1, y1) if watch.events else None
         if stop:
@@ -80,20 +88,22 @@ def integrate(stepper, y, times, *, step, first_step, max_step, max_steps, contr
                 break
             outputs.append(state)
             next_output = next_output + 1 if next_output + 1 < len(times) else None
-        if stop and len(times) > 2 and times[len(outputs) - 1] != t1:
+        if stop and not every_step and times[len(outputs) - 1] != t1:
             outputs.append(y1)  # an ended solve ends with its event
             times = [*times[: len(outputs) - 1], t1]
         stepper.accept()
         if adaptive:
             order = stepper.error_order
             h *= stepper.factor(ratio, True) or controller.accepted(ratio, history, order, rejections > 0)
-            h = math.copysign(min(abs(h), max_step), h)
+            h = math.copysign(min(max(abs(h), min_step), max_step), h)
             history, rejections, refused = (ratio, history[0]), 0, 0
+        else:
+            h = direction * step  # the last one was shortened, perhaps, to end on a stop
         t, y = t1, y1
 
     for name, value in stepper.count().items():
         setattr(stats, name, value)
-    if len(times) == 2:
+    if every_step:
         t_out, outputs = trajectory.times, list(trajectory.states.values())
     else:
         t_out = times[: len(outputs)]

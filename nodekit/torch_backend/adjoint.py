@@ -82,6 +82,8 @@ class Backward(ExplicitRungeKutta):
 
         What a jump within a step adds has the relative error of the step: little, but only beside an a of its size.
         """
+        if self.fixed:
+            return None
         size = torch.linalg.vector_norm(z[self.field.known : self.field.known + self.field.d])
         large = within.to(z.device) & (torch.linalg.vector_norm(self.jumps, dim=1) > size)
         if not bool(large.any()):

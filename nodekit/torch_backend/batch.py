@@ -213,6 +213,7 @@ class Independent:
         stats = Stats(
             nfev=self.field.nfev, n_accepted=int(accepted.sum()), n_rejected=int(rejected.sum()), per_sample=each
         )
+        self.stats = stats
         status, message = Status.SUCCESS, f"all {len(accepted)} samples reached their ends"
         if self.failures:
             sample, (status, message) = min(self.failures.items())

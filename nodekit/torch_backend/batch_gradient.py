@@ -36,11 +36,12 @@ class Through(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, d):
         solve, params = ctx.solve, ctx.saved_tensors
-        a, total = torch.zeros_like(d[0]), [None] * len(params)
+        a, total, before = torch.zeros_like(d[0]), [None] * len(params), solve.field.nfev
         for taken in reversed(solve.taken):
             if len(taken.samples):
                 a[taken.samples], parts = step_vjp(solve, taken, a[taken.samples], d, params)
                 total = [p if x is None else x if p is None else x + p for x, p in zip(total, parts, strict=True)]
+        solve.stats.nfev_backward += solve.field.nfev - before
         return None, a + d[0], *total
 
 

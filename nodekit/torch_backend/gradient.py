@@ -43,7 +43,7 @@ def solve(make, run, f, y0, t, way, params, method, step, events=None):
             with torch.no_grad():
                 return run(stepper, y)
     if times is not None:  # a later start moves the whole solution back by f
-        y = y - slope(stepper, t0, y) * (times[0] - times[0].detach()).to(y.dtype)
+        y = y - slope(stepper, t0, y, record) * (times[0] - times[0].detach()).to(y.dtype)
     if record:
         solution = run(stepper, y)
     else:
@@ -58,17 +58,17 @@ def solve(make, run, f, y0, t, way, params, method, step, events=None):
     if times is not None:  # a later output time moves the output along f
         moved = (times - times.detach()).to(y.dtype)[: len(solution.t)]
         states = stepper.layout.flatten(solution.y)
-        slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(solution.t.tolist(), states, strict=True)]
+        slopes = [slope(stepper, t_i, y_i, record) for t_i, y_i in zip(solution.t.tolist(), states, strict=True)]
         solution.y = stepper.layout.show(states + moved[:, None] * torch.stack(slopes))
     if events is not None:
         differentiate(solution, stepper, events, slope)
     return solution
 
 
-@torch.no_grad()
-def slope(stepper, t, y):
-    """f(t, y) as a value, in the count of dense output."""
-    return stepper.again(t, y)
+def slope(stepper, t, y, recorded=False):
+    """f(t, y), in the count of dense output; as a value, unless second derivatives may be wanted."""
+    with torch.set_grad_enabled(recorded):
+        return stepper.again(t, y)
 
 
 class Through(torch.autograd.Function):

@@ -34,7 +34,7 @@ class Layout:
         if self.names is None:
             return y.reshape((*y.shape[: y.dim() - len(self.shape)], -1))
         lead = y[self.names[0]].shape[: y[self.names[0]].dim() - len(self.shapes[0])]
-        return torch.cat([y[name].reshape(*lead, -1) for name in self.names], -1)
+        return torch.cat([y[name].reshape((*lead, -1)) for name in self.names], -1)
 
     def show(self, v):
         """The state in the caller's form from (..., d); leading axes, if any, are kept."""
@@ -43,7 +43,7 @@ class Layout:
         lead = v.shape[:-1]
         if self.names is None:
             return v.reshape((*lead, *self.shape))
-        parts = [p.reshape(*lead, *s) for p, s in zip(v.split(self.sizes, -1), self.shapes, strict=True)]
+        parts = [p.reshape((*lead, *s)) for p, s in zip(v.split(self.sizes, -1), self.shapes, strict=True)]
         return tuple(parts) if isinstance(self.names, range) else dict(zip(self.names, parts, strict=True))
 
     def index(self, i):

@@ -1,0 +1,5 @@
+"""Models that solve a differential equation inside: one torch.nn.Module a file. They need torch."""
+
+from nodekit.models.neural_ode import NeuralODE
+
+__all__ = ["NeuralODE"]
