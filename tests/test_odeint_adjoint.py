@@ -193,7 +193,7 @@ def test_seminorm(own):
         options = {"norm": lambda e: e.square().mean().sqrt()} if own else None
         y0 = Y0.clone().requires_grad_()
         adjoint_options = {"norm": norm} if norm else {}
-        y = odeint_adjoint(f, y0, T[[0, -1]], options=options, adjoint_options=adjoint_options, rtol=1e-8)
+        y = odeint_adjoint(f, y0, T[[0, -1]], options=options, adjoint_options=adjoint_options, rtol=1e-8, atol=1e-10)
         f.nfe = 0
         y.sum().backward()
         costs.append(f.nfe)

@@ -1,0 +1,233 @@
+"""Wrong answers to the exercises of lesson 04."""
+
+import numpy as np
+
+
+def slopes(f, t, x, h):
+    k1 = f(t, x)
+    return k1, f(t + h, x + h * k1)
+
+
+def pair(x1=None, error=None, second=slopes):
+    """An answer to heun_pair with another new state or another estimate, made from (x, h, k1, k2)."""
+
+    def heun_pair(f, t, x, h):
+        k1, k2 = second(f, t, x, h)
+        new = x + h * (k1 + k2) / 2 if x1 is None else x1(x, h, k1, k2)
+        return new, h * (k2 - k1) / 2 if error is None else error(x, h, k1, k2)
+
+    return heun_pair
+
+
+def pair_in_place(f, t, x, h):
+    k1, k2 = slopes(f, t, x.copy(), h)
+    x += h * (k1 + k2) / 2
+    return x, h * (k2 - k1) / 2
+
+
+def pi(r=-0.6, p=0.2, safety=0.9, divide=lambda q: q, low=0.2, high=10.0):
+    """An answer to pi_factor with its own exponents, safety and limits."""
+
+    def pi_factor(ratio, previous, q):
+        q = divide(q)
+        return max(low, min(safety * ratio ** (r / q) * previous ** (p / q), high))
+
+    return pi_factor
+
+
+def cubic(theta, h, x0, k0, x1, k1):
+    bend = (1 - 2 * theta) * (x1 - x0) + (theta - 1) * h * k0 + theta * h * k1
+    return x0 + theta * (x1 - x0) + theta * (theta - 1) * bend
+
+
+def cubic_in_place(theta, h, x0, k0, x1, k1):
+    value = cubic(theta, h, x0, k0, x1, k1)
+    x1 -= x0
+    return value
+
+
+def first(
+    norm=lambda v, w: np.sqrt(np.mean((v / w) ** 2)),
+    guess=lambda d0, d1: 1e-6 if min(d0, d1) < 1e-5 else 0.01 * d0 / d1,
+    second=lambda d, h0: d / h0,
+    end=lambda h0, d1, d2, q: min(100 * h0, (0.01 / max(d1, d2)) ** (1 / q)),
+    clock=1.0,
+    weight=lambda x, rtol, atol: atol + rtol * np.abs(x),
+):
+    """An answer to first_step with one of its parts replaced."""
+
+    def first_step(f, t, x, q, rtol, atol):
+        w, k0 = weight(x, rtol, atol), f(t, x)
+        d1 = norm(k0, w)
+        with np.errstate(all="ignore"):
+            h0 = guess(norm(x, w), d1)
+            d2 = second(norm(f(t + clock * h0, x + h0 * k0) - k0, w), h0)
+            return end(h0, d1, d2, q)
+
+    return first_step
+
+
+def batch(axis=0, norm=None, keep=np.where, size=None, x1=lambda x, h, k1, k2: x + h * (k1 + k2) / 2, move=None):
+    """An answer to batch_attempt with one of its parts replaced."""
+
+    def batch_attempt(f, t, x, h, rtol, atol):
+        k1, k2 = slopes(f, t, x, h)
+        new, error = x1(x, h, k1, k2), h * (k2 - k1) / 2
+        scaled = error / (atol + rtol * np.maximum(np.abs(x), np.abs(x + h * (k1 + k2) / 2)))
+        ratio = np.sqrt(np.mean(scaled**2, axis=axis)) if norm is None else norm(scaled)
+        ok = ratio <= 1
+        factor = np.clip(0.9 * ratio**-0.5, 0.2, 10.0)
+        new_h = h * factor if size is None else size(h, ratio, ok)
+        moved = t + (h if move is None else h * factor)
+        return keep(ok, moved, t), keep(ok, new, x), new_h + 0 * h
+
+    return batch_attempt
+
+
+def batch_in_place(f, t, x, h, rtol, atol):
+    new_t, new_x, new_h = batch()(f, t, x, h, rtol, atol)
+    h[:] = new_h
+    return new_t, new_x, h
+
+
+def only(part):
+    """An answer to batch_attempt in which t and x do not agree."""
+
+    def batch_attempt(f, t, x, h, rtol, atol):
+        new_t, _, new_h = batch()(f, t, x, h, rtol, atol)
+        k1, k2 = slopes(f, t, x, h)
+        return new_t, {"x moves": x + h * (k1 + k2) / 2, "x stays": x}[part], new_h
+
+    return batch_attempt
+
+
+WRONG = {
+    "heun_pair": {
+        "Euler": (pair(x1=lambda x, h, k1, k2: x + h * k1), "The first result is Euler's step"),
+        "swapped": (lambda f, t, x, h: pair()(f, t, x, h)[::-1], "The two results are swapped"),
+        "second slope at t": (
+            pair(second=lambda f, t, x, h: (f(t, x), f(t, x + h * f(t, x)))),
+            "The second slope is taken at t.",
+        ),
+        "old x": (pair(second=lambda f, t, x, h: (f(t, x), f(t + h, x))), "taken at the old x"),
+        "sum": (pair(x1=lambda x, h, k1, k2: x + h * (k1 + k2)), "You add the two slopes"),
+        "sign": (pair(error=lambda x, h, k1, k2: h * (k1 - k2) / 2), "higher order minus lower"),
+        "without half": (pair(error=lambda x, h, k1, k2: h * (k2 - k1)), "lost its 1/2"),
+        "without h": (pair(error=lambda x, h, k1, k2: (k2 - k1) / 2), "lost its h"),
+        "slopes": (pair(error=lambda x, h, k1, k2: k2 - k1), "difference of slopes"),
+        "absolute": (pair(error=lambda x, h, k1, k2: np.abs(h * (k2 - k1) / 2)), "lost its signs"),
+        "the way": (pair(error=lambda x, h, k1, k2: h * (k1 + k2) / 2), "how far the step goes"),
+        "norm": (pair(error=lambda x, h, k1, k2: np.linalg.norm(h * (k2 - k1) / 2)), "The norm comes later"),
+        "zeros": (lambda f, t, x, h: (np.zeros_like(x), np.zeros_like(x)), "the new x is off"),
+        "no estimate": (pair(error=lambda x, h, k1, k2: 0 * x), "the estimate is off"),
+        "only x": (lambda f, t, x, h: pair()(f, t, x, h)[0], "2 things are returned"),
+        "an array of both": (lambda f, t, x, h: np.array(pair()(f, t, x, h)), "2 things are returned"),
+        "in place": (pair_in_place, "Right value, but your heun_pair changed x itself"),
+    },
+    "pi_factor": {
+        "I": (pi(r=-1.0, p=0.0), "This is the I controller"),
+        "P alone": (pi(p=0.0), "The step before has no part"),
+        "second sign": (pi(p=-0.2), "The second exponent has the wrong sign"),
+        "first sign": (pi(r=0.6), "The first exponent has the wrong sign"),
+        "swapped": (lambda r, p, q: pi()(p, r, q), "The two ratios are swapped"),
+        "no safety": (pi(safety=1.0), "The safety factor 0.9 is missing"),
+        "without q": (pi(divide=lambda q: 1), "must be divided by q"),
+        "q + 1": (pi(divide=lambda q: q + 1), "divided by q + 1"),
+        "no limits": (pi(low=0.0, high=np.inf), "within 0.2 and 10"),
+        "no upper limit": (pi(high=np.inf), "within 0.2 and 10"),
+        "no lower limit": (pi(low=0.0), "within 0.2 and 10"),
+        "limit before safety": (
+            lambda r, p, q: 0.9 * max(0.2, min(r ** (-0.6 / q) * p ** (0.2 / q), 10)),
+            "Limit the whole factor",
+        ),
+        "never grows": (pi(high=1.0), "the factor is off"),
+        "zero": (lambda r, p, q: 0.0, "the factor is off"),
+        "halves": (lambda r, p, q: 0.5 if r > 1 else 2.0, "the factor is off"),
+        "an array": (lambda r, p, q: np.array([pi()(r, p, q)]), "one real number was expected"),
+    },
+    "hermite": {
+        "line": (lambda s, h, x0, k0, x1, k1: x0 + s * (x1 - x0), "the straight line between the ends"),
+        "first slope": (lambda s, h, x0, k0, x1, k1: x0 + s * h * k0, "At theta = 1 the cubic must be x1"),
+        "swapped slopes": (lambda s, h, x0, k0, x1, k1: cubic(s, h, x0, k1, x1, k0), "The two slopes are swapped"),
+        "backward": (lambda s, h, x0, k0, x1, k1: cubic(1 - s, h, x0, k0, x1, k1), "At theta = 0 the cubic must be x0"),
+        "without h": (lambda s, h, x0, k0, x1, k1: cubic(s, 1.0, x0, k0, x1, k1), "each needs a factor h"),
+        "sign": (
+            lambda s, h, x0, k0, x1, k1: 2 * (x0 + s * (x1 - x0)) - cubic(s, h, x0, k0, x1, k1),
+            "The sign of the bend is turned",
+        ),
+        "parabola": (
+            lambda s, h, x0, k0, x1, k1: x0 + s * h * k0 + s**2 * (x1 - x0 - h * k0),
+            "This is a parabola",
+        ),
+        "one component": (lambda s, h, x0, k0, x1, k1: cubic(s, h, x0, k0, x1, k1)[:1], "has shape (1,)"),
+        "zeros": (lambda s, h, x0, k0, x1, k1: 0 * x0, "At theta = 0 the cubic must be x0"),
+        "the end": (lambda s, h, x0, k0, x1, k1: x1, "At theta = 0 the cubic must be x0"),
+        "nearest end": (lambda s, h, x0, k0, x1, k1: x0 if s < 0.5 else x1, "the state is off"),
+        "in place": (cubic_in_place, "Right value, but your hermite changed x1 itself"),
+    },
+    "first_step": {
+        "not divided": (first(second=lambda d, h0: d), "or is not divided by h0"),
+        "q + 1": (first(end=lambda h0, d1, d2, q: min(100 * h0, (0.01 / max(d1, d2)) ** (1 / (q + 1)))), "1/(q + 1)"),
+        "without d2": (first(end=lambda h0, d1, d2, q: min(100 * h0, (0.01 / d1) ** (1 / q))), "d2 has no part in it"),
+        "first guess": (first(end=lambda h0, d1, d2, q: h0), "This is h0, the first guess"),
+        "larger": (
+            first(end=lambda h0, d1, d2, q: max(100 * h0, (0.01 / max(d1, d2)) ** (1 / q))),
+            "Step 4 takes the smaller",
+        ),
+        "smaller of d1 and d2": (
+            first(end=lambda h0, d1, d2, q: min(100 * h0, (0.01 / min(d1, d2)) ** (1 / q))),
+            "Step 3 takes the larger",
+        ),
+        "h0 for 100 h0": (
+            first(end=lambda h0, d1, d2, q: min(h0, (0.01 / max(d1, d2)) ** (1 / q))),
+            "Step 4 allows 100 h0, not h0",
+        ),
+        "no limit": (first(end=lambda h0, d1, d2, q: (0.01 / max(d1, d2)) ** (1 / q)), "Where is 100 h0?"),
+        "clock": (first(clock=0.0), "It belongs to t + h0"),
+        "sum of squares": (first(norm=lambda v, w: np.linalg.norm(v / w)), "the root of the MEAN square"),
+        "no small x": (first(guess=lambda d0, d1: 0.01 * d0 / d1), "At x = 0"),
+        "atol alone": (first(weight=lambda x, rtol, atol: atol + 0 * x), "and 1 was expected"),
+        "unscaled": (first(weight=lambda x, rtol, atol: 1.0 + 0 * x), "and 1 was expected"),
+        "zero": (lambda f, t, x, q, rtol, atol: 0.0, "At x = 0 your first step is 0.0"),
+        "negative": (lambda f, t, x, q, rtol, atol: -first()(f, t, x, q, rtol, atol), "and 1 was expected"),
+        "constant": (lambda f, t, x, q, rtol, atol: 1e-3, "and 1 was expected"),
+    },
+    "batch_attempt": {
+        "joint": (batch(axis=None), "One decision was taken for the whole batch"),
+        "all move": (batch(keep=lambda ok, a, b: a), "Every sample has moved"),
+        "none moves": (batch(keep=lambda ok, a, b: b), "No sample has moved"),
+        "turned": (batch(keep=lambda ok, a, b: np.where(ok, b, a)), "The accepted samples stay"),
+        "sum of squares": (batch(norm=lambda e: np.sqrt(np.sum(e**2, axis=0))), "Your ratio adds the squares"),
+        "largest": (batch(norm=lambda e: np.abs(e).max(axis=0)), "Your ratio is the largest entry"),
+        "new h": (batch(move=True), "by the h that was tried"),
+        "x moves": (only("x moves"), "but x moves"),
+        "x stays": (only("x stays"), "t moves, but x does not"),
+        "Euler": (batch(x1=lambda x, h, k1, k2: x + h * k1), "Go on with Heun's"),
+        "h as it was": (batch(size=lambda h, r, ok: h), "h is as it was"),
+        "accepted keep h": (
+            batch(size=lambda h, r, ok: np.where(ok, h, h * np.clip(0.9 * r**-0.5, 0.2, 10))),
+            "Only the rejected samples get a new h",
+        ),
+        "rejected keep h": (
+            batch(size=lambda h, r, ok: np.where(ok, h * np.clip(0.9 * r**-0.5, 0.2, 10), h)),
+            "Only the accepted samples get a new h",
+        ),
+        "halved": (
+            batch(size=lambda h, r, ok: np.where(ok, h * np.clip(0.9 * r**-0.5, 0.2, 10), h / 2)),
+            "Rejected steps are halved",
+        ),
+        "no limits": (batch(size=lambda h, r, ok: h * 0.9 * r**-0.5), "within 0.2 and 10"),
+        "no safety": (batch(size=lambda h, r, ok: h * np.clip(r**-0.5, 0.2, 10)), "safety factor 0.9"),
+        "sign": (batch(size=lambda h, r, ok: h * np.clip(0.9 * r**0.5, 0.2, 10)), "The sign of the exponent"),
+        "1 / ratio": (batch(size=lambda h, r, ok: h * np.clip(0.9 / r, 0.2, 10)), "The exponent is -1/2: the"),
+        "dopri5's": (batch(size=lambda h, r, ok: h * np.clip(0.9 * r**-0.2, 0.2, 10)), "Is yours dopri5's?"),
+        "factor": (batch(size=lambda h, r, ok: np.clip(0.9 * r**-0.5, 0.2, 10)), "This is the factor alone"),
+        "one factor": (
+            batch(size=lambda h, r, ok: h * np.clip(0.9 * np.sqrt(np.mean(r**2)) ** -0.5, 0.2, 10)),
+            "one ratio for the whole batch",
+        ),
+        "two results": (lambda *a: batch()(*a)[:2], "3 things are returned"),
+        "zeros": (lambda f, t, x, h, rtol, atol: (0 * t, 0 * x, 0 * h), "t is off"),
+        "in place": (batch_in_place, "changed h itself"),
+    },
+}
