@@ -177,3 +177,17 @@ def test_stability_functions_decay_where_they_should():
         R = 1 + -1e9 * b @ np.linalg.solve(np.eye(len(b)) + 1e9 * a, np.ones(len(b)))
         assert abs(R) == pytest.approx(expected, abs=1e-6)
     assert abs(stability_function("rk4", -1e3)) > 1
+
+
+@pytest.mark.parametrize("method", ["sdirk2", "trbdf2", "implicit_midpoint", "kvaerno5", "gl4", "radauIIA5"])
+def test_long_fixed_steps(method):
+    """A fixed step cannot be made shorter: its equations are solved to rounding where Newton's iteration is slow.
+
+    Solved means here: as with another Jacobian and from another starting point of the iteration.
+    """
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        w, b, y0 = rng.normal(size=(6, 6)), rng.normal(size=6), rng.normal(size=6)
+        f = lambda t, y, w=w, b=b: anp.tanh(anp.dot(w, y) + b) * anp.cos(t)  # noqa: E731
+        one, other = (nodekit.solve(f, y0, (0.0, 4.0), method=method, step=0.5, jac=jac) for jac in (None, "autograd"))
+        assert np.allclose(one.y, other.y, rtol=1e-10, atol=1e-10)

@@ -122,7 +122,7 @@ class Slider(widgets.HBox):
 
     def _on_handle(self, change):
         # The front end answers a number between two steps with the nearest step: that is not the hand.
-        if abs(change.new - self._place(self.value)) < 0.5 * self._step:
+        if abs(change.new - self._place(self.value)) <= 0.5 * self._step * (1 + 1e-9):
             return
         self._handle_moved = True
         try:

@@ -16,7 +16,8 @@ from nodekit.numpy_backend.state import Stepper, all_finite, rms
 from nodekit.solution import Status, no_convergence
 from nodekit.step import advance
 
-MAX_ITERATIONS = 8
+MAX_ITERATIONS = 8  # of an adaptive step, which may be made shorter
+MAX_ITERATIONS_FIXED = 60  # of a step that may not: even a slow iteration is to end at rounding
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,8 @@ class ImplicitRungeKutta(Stepper):
         """Solve z = h a F(base + z) for z (m, d) from a first guess. None if the iteration does not converge."""
         times = [t + c * h for c in self.rk.c[block.stages]]
         before = None
-        for m in range(1, MAX_ITERATIONS + 1):
+        most = MAX_ITERATIONS_FIXED if self.fixed else MAX_ITERATIONS
+        for m in range(1, most + 1):
             slopes = np.array([self.field(t_i, y_i) for t_i, y_i in zip(times, base + z, strict=True)])
             w = block.left @ (h * (block.a @ slopes) - z)
             w = np.array([inv @ w_i for inv, w_i in zip(inverses, w, strict=True)])
@@ -173,7 +175,7 @@ class ImplicitRungeKutta(Stepper):
                 self.iterations = max(self.iterations, m)
                 return z
             before = size
-        self.why = f"Newton's iteration did not converge in {MAX_ITERATIONS} steps"
+        self.why = f"Newton's iteration did not converge in {most} steps"
         return None
 
     def error_ratio(self, t, y, y1, h):
