@@ -10,7 +10,8 @@ Names, arguments, options, callbacks, warnings and the types of errors are torch
                         the original ones (Dormand, Prince 1980), and takes more steps for the same tolerance.
                         "rk4" is the 3/8 rule, as there. Every method of `nodekit.solve` can be named too.
     step sizes          The elementary controller, as there, which does not let a step grow after a rejection; safety,
-                        ifactor and dfactor are its limits, but not of implicit methods, which bring their own, nor does min_step bound Newton's failures. The last step ends on t[-1].
+                        ifactor and dfactor are its limits, but not of implicit methods, which bring their own, nor does
+                        min_step bound Newton's failures. The last step ends on t[-1].
     output times        Interpolated at each method's own order where steps are adaptive.
     dtype               Times are float64 whatever this option says.
     max_num_steps       Counts all attempts of a solve, not those between two output times. With event_fn it is 20000

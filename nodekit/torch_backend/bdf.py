@@ -1,0 +1,231 @@
+"""Backward differentiation of orders 1 to 5 with variable steps, on torch tensors (outlined in lesson 15).
+
+Its twin, with the same names, is numpy_backend/bdf.py. The state is a table of backward differences, ∇^j y in row j,
+as if all steps so far had had the present size: rows 0 to k are the polynomial through the last k + 1 points, which
+predicts the next one and is the dense output. A step solves for the correction d = y1 − predicted; the new row k + 1
+is d, and every other row is the sum of the rows below it. d is also the error estimate, and its neighbours tell what
+orders k − 1 and k + 1 would do. An iteration waits for the device once, to read how far it has come.
+
+Source: L. F. Shampine, M. W. Reichelt, The MATLAB ODE suite, SIAM J. Sci. Comput. 18(1), 1997, section 2.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from nodekit import control
+from nodekit.solution import Status, no_convergence
+from nodekit.step import advance
+from nodekit.torch_backend.newton import Jacobian, check_kind, inverse, refuse_recording, same_kind
+from nodekit.torch_backend.state import Stepper, all_finite, flat, rms
+
+MAX_ITERATIONS = 4
+NEWTON_TOL = 0.03  # the error that Newton's iteration may leave, in units of the tolerance
+MIN_FACTOR, MAX_FACTOR = 0.2, 10.0
+WORTHWHILE = 1.2  # a smaller growth of the step is not worth a new table and a new inverse
+INSTEAD = "radau or kvaerno5, whose steps are functions of their starts alone"
+
+
+class Formulas:
+    """What the orders k = 0 ... 5 need, each a list with k as index. tensor: turns an array into a tensor.
+
+    alpha: (1 − κ)γ; psi: γ_1 ... γ_k over alpha, for the known part of the formula; error: the error constant, which
+    times ∇^{k+1} y is the error of a step; sums: the triangle of ones that brings the table to the next point.
+    """
+
+    def __init__(self, kappa, tensor):
+        kappa = np.array([0.0, *kappa])
+        n = len(kappa)
+        gamma = np.cumsum([0.0, *(1 / np.arange(1, n))])
+        alpha = (1 - kappa) * gamma
+        self.highest = n - 1
+        self.alpha = alpha.tolist()
+        self.psi = [tensor(gamma[1 : k + 1] / (alpha[k] or 1)) for k in range(n)]
+        self.error = (kappa * gamma + 1 / np.arange(1, n + 1)).tolist()
+        self.ones = [tensor(np.ones(k + 1)) for k in range(n)]
+        self.sums = [tensor(np.triu(np.ones((k + 2, k + 2)))) for k in range(n)]
+
+
+def rescaling(order, factor):
+    """The matrix (k + 1, k + 1) that turns differences for steps h into those for steps factor·h, same polynomial.
+
+    The polynomial's value at t − s r h, r = 0 ... k, is a sum of differences with the weights binomial(−s r, j)
+    up to sign; s = factor gives the new points from the old table, s = 1, which is its own inverse, the way back.
+    """
+
+    def values(s):
+        i = np.arange(1, order + 1)[:, None]
+        steps = (i - 1 - s * np.arange(order + 1)) / i
+        return np.cumprod(np.vstack([np.ones(order + 1), steps]), axis=0)
+
+    return (values(factor) @ values(1.0)).T
+
+
+class BackwardDifferences(Stepper):
+    """A stepper (see stepper.py) for a `BackwardDifferentiation`. jac: ∂f/∂y as in `Jacobian`.
+
+    The Jacobian is renewed when Newton's iteration fails with an old one, and only then; the inverse of the Newton
+    matrix when the step size or the order changes. Step size and order are held for k + 1 steps after a change, so
+    that the table holds true differences when they are chosen anew. `controller` does not apply.
+    """
+
+    adaptive = True
+    norm = staticmethod(rms)
+
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
+        super().__init__(f, y0, rtol, atol, fixed)
+        self.why, self.order = "", 1
+        if fixed:
+            raise ValueError(f"method={method.name!r} chooses its steps and its order: leave out step=...")
+        y = flat(y0)
+        check_kind(method, y)
+        self.tensor = lambda array: torch.as_tensor(array, dtype=y.dtype, device=y.device)
+        self.method, self.formulas = method, Formulas(method.kappa, self.tensor)
+        self.eye = torch.eye(y.numel(), dtype=y.dtype, device=y.device)
+        self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
+        self.newton_tol = max(10 * torch.finfo(y.dtype).eps / rtol, NEWTON_TOL)
+
+    @property
+    def error_order(self):
+        return self.order + 1
+
+    def start(self, t, y):
+        self.order, self.table, self.h, self.equal_steps = 1, None, None, 0
+        self.matrix, self.fresh, self.c = None, False, None  # the Jacobian, whether it is from this step
+        finite = super().start(t, y)
+        refuse_recording(self.method, INSTEAD, y, self.k0)
+        return finite
+
+    def first_step(self, t, y, t_end):
+        norm = lambda v, y: rms(v / (self.atol + self.rtol * y.abs())).item()  # noqa: E731
+        return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, advance)
+
+    def attempt(self, t, y, h):
+        if self.table is None:
+            self.table = y.new_zeros(self.formulas.highest + 3, y.numel())
+            self.table[0], self.table[1], self.h = y, h * self.k0, h
+        elif h != self.h:
+            k = self.order
+            self.table[: k + 1] = self.tensor(rescaling(k, h / self.h)) @ self.table[: k + 1]
+            self.h, self.equal_steps = h, 0
+        k, formulas = self.order, self.formulas
+        predicted = formulas.ones[k] @ self.table[: k + 1]
+        known = formulas.psi[k] @ self.table[1 : k + 1]
+        c = h / formulas.alpha[k]
+        weight = 1 / (self.atol + self.rtol * predicted.abs())
+
+        d, self.why = None, ""
+        while d is None:
+            if self.matrix is None:
+                self.matrix, self.fresh, self.c, self.eta = self.jacobian(t + h, predicted), True, None, 1.0
+            if c != self.c:
+                self.inverse, self.c = inverse(self.eye - c * self.matrix), c
+                self.nlu += 1
+            d = self.newton(t + h, predicted, known, c, weight)
+            if d is None:
+                if self.fresh and self.inverse is not None:
+                    return y, math.inf
+                self.matrix = None  # it is old, or useless
+                if self.fresh:
+                    return y, math.inf
+
+        y1 = predicted + d
+        self.bad = "the result of a step", y1
+        self.weight = 1 / (self.atol + self.rtol * torch.maximum(y.abs(), y1.abs()))
+        self.error = (formulas.error[k] * d * self.weight).abs()
+        ratio = self.norm(self.error).item()
+        if ratio <= 1:
+            table = self.after = torch.empty_like(self.table)
+            before = self.table[k + 1].clone()
+            self.table[k + 1] = d
+            table[: k + 2] = formulas.sums[k] @ self.table[: k + 2]
+            table[k + 2] = d - before
+            table[0] = y1
+        return y1, ratio
+
+    def newton(self, t, y, known, c, weight):
+        """The correction d (d,) of y that solves known + d = c f(t, y + d), or None if it is not found."""
+        if self.inverse is None:
+            self.refuse("its matrix I − c ∂f/∂y is singular or not finite", self.field(t, y))
+            return None
+        self.eta = max(self.eta, 1e-10) ** 0.8  # rate/(1 − rate) as last seen, trusted less with every step
+        d, before = 0.0, math.inf
+        for m in range(MAX_ITERATIONS):
+            k = same_kind(self.field(t, y), y)
+            refuse_recording(self.method, INSTEAD, k)  # a parameter may enter late
+            change = self.inverse @ (c * k - known - d)
+            size = rms(change * weight).item()
+            if not size < math.inf:
+                self.refuse("Newton's iteration overflows", k)
+                return None
+            if m:
+                rate = size / before
+                if rate >= 1 or rate ** (MAX_ITERATIONS - m) / (1 - rate) * size > self.newton_tol:
+                    self.why = f"Newton's iteration converges too slowly (rate {rate:.2g})"
+                    return None
+                self.eta = rate / (1 - rate)
+            y, d, before = y + change, d + change, size
+            # What a first iteration promises rests on a rate of earlier steps: it may have changed, so ask for more.
+            if self.eta * size <= self.newton_tol * (1 if m else 1e-3):
+                self.iterations = m + 1
+                return d
+        self.why = f"Newton's iteration did not converge in {MAX_ITERATIONS} steps"
+        return None
+
+    def refuse(self, why, k):
+        """Note why the step cannot be taken. It is f's own fault where f, k, is not finite."""
+        self.why, self.bad = why if all_finite(k) else "", ("f", k)
+
+    def accept(self):
+        self.table, self.fresh = self.after, False
+
+    def factor(self, ratio, accepted):
+        """The order k − 1, k or k + 1 that promises the longest step, and how much longer it is."""
+        k, error, table = self.order, self.formulas.error, self.table
+        if not ratio < math.inf:
+            return 0.25
+        if accepted:
+            self.equal_steps += 1
+            if self.equal_steps <= k:
+                return 1.0
+        ratios = {k: ratio}
+        if accepted and k > 1:
+            ratios[k - 1] = error[k - 1] * self.norm(table[k] * self.weight).item()
+        if accepted and k < self.formulas.highest:
+            ratios[k + 1] = error[k + 1] * self.norm(table[k + 2] * self.weight).item()
+        factors = {j: max(r, 1e-10) ** (-1 / (j + 1)) for j, r in ratios.items()}
+        best = max(factors, key=factors.get)
+        # 0.9, less when Newton's iteration was slow
+        factor = 0.9 * (2 * MAX_ITERATIONS + 1) / (2 * MAX_ITERATIONS + self.iterations) * factors[best]
+        if accepted and best == k and factor < WORTHWHILE:
+            return 1.0
+        self.order, self.equal_steps = best, 0
+        return max(MIN_FACTOR, min(factor, MAX_FACTOR))
+
+    def inside(self, theta):
+        return within(self.after[: self.order + 1], theta)
+
+    def keep(self):
+        return self.after[: self.order + 1].clone()
+
+    def restep(self, t, y, h, kept):
+        return lambda theta: within(kept, theta)
+
+    def trouble(self, t, h):
+        return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)
+
+    def count(self):
+        return {"nfev": self.field.nfev, "njev": self.jacobian.njev, "nlu": self.nlu}
+
+
+def within(table, theta):
+    """The polynomial of order k of the differences (k + 1, d), at θ within the step that ended with row 0."""
+    j = np.arange(len(table) - 1)
+    weights = np.cumprod((theta - 1 + j) / (1 + j))
+    return table[0] + torch.as_tensor(weights, dtype=table.dtype, device=table.device) @ table[1:]
+
+
+def stepper(f, y0, method, rtol, atol, fixed, jac=None):
+    """The stepper of a `BackwardDifferentiation`. Raises ValueError for fixed steps, and where a gradient is wanted."""
+    return BackwardDifferences(f, y0, method, rtol, atol, fixed, jac)
