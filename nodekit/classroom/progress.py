@@ -1,0 +1,20 @@
+"""A progress bar for training (used from lesson 02 on): how far, how fast, and the loss and nfev of the moment."""
+
+import sys
+
+from tqdm import tqdm
+
+
+def progress(steps, what="training"):
+    """A tqdm bar over range(steps); it prints on standard output, and clears its line when it is done.
+
+        for k in (bar := progress(400)):
+            ...
+            bar.set_postfix(loss=f"{loss:.1e}", nfev=nfev)
+
+    steps: int, how many steps there will be, or an iterable with a length.
+    what: str, shown in front of the bar.
+    """
+    steps = range(steps) if isinstance(steps, int) else steps
+    # ascii, a fixed width and no redraws within 0.2 s: the bar reads the same in a notebook, a terminal and a log
+    return tqdm(steps, desc=what, file=sys.stdout, leave=False, ncols=90, mininterval=0.2, ascii=True)
