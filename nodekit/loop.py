@@ -73,6 +73,9 @@ def integrate(
 
         # t0 + n h, and not a sum of n terms: its rounding errors would grow.
         t1 = goals.pop() if last else t + h if adaptive else times[0] + (stats.n_accepted + 1) * h
+        if t1 == t:  # the error may accept what rounding has lost
+            status, message = Status.STEP_TOO_SMALL, step_too_small(t, h, stepper.worst())
+            break
         stats.n_accepted += 1
         stop = watch.after(t, h, t1, y1) if watch.events else None
         if stop:

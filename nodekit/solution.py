@@ -188,8 +188,7 @@ class Trajectory:
                 i, inside = j, self.stepper.restep(self.times[j], self.state(j), self.sizes[j], kept)
             states.append(inside((time - self.times[j]) / self.sizes[j]))
         self.repeated = i, inside
-        states = self.stepper.stack(states)
-        return states[0] if t.ndim == 0 else states
+        return self.stepper.show(states[0]) if t.ndim == 0 else self.stepper.stack(states)
 
 
 def in_component(index):

@@ -78,7 +78,8 @@ def solve(
     compile : bool
         On torch, for explicit methods without events: run the loop, and the steps of a backward pass by checkpoints, as
         one graph made by torch.compile. The first call takes seconds; later ones with the same field, shape and method
-        reuse it, whatever the times, step sizes and tolerances. It needs a C++ compiler.
+        reuse it, whatever the times, step sizes and tolerances. It needs torch 2.13 or newer
+        and, on the CPU, a C++ compiler.
     throw : bool
         Whether a failure raises SolveError (with the part that was solved in `.solution`), or is returned with its
         status and message.

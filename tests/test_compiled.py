@@ -6,7 +6,10 @@ import pytest
 import torch
 
 import nodekit
-from nodekit.torch_backend import compiled
+from nodekit.torch_backend import cache, compiled
+
+old = torch.__version__ < (2, 13)
+pytestmark = pytest.mark.skipif(old, reason="compile=True needs torch 2.13")
 
 torch.manual_seed(0)
 NET = torch.nn.Sequential(torch.nn.Linear(3, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3)).double()
@@ -160,3 +163,10 @@ def test_a_field_that_cannot_be_compiled():
 
     with torch.no_grad(), pytest.raises(RuntimeError, match=r"f could not be compiled.*Use compile=False"):
         nodekit.solve(f, torch.ones(2), (0.0, 1.0), compile=True)
+
+
+def test_an_older_torch_is_refused(monkeypatch):
+    """It names both versions and the way out."""
+    monkeypatch.setattr(cache.torch, "__version__", "2.12.1+cpu")
+    with pytest.raises(RuntimeError, match=r"needs torch 2.13 or newer, and this is 2.12.1\+cpu. Use compile=False"):
+        solve(compile=True)

@@ -205,6 +205,16 @@ def test_first_max_and_min_step():
     assert len(f.sizes("accept_step")) == 6  # 2.7 / 0.5, and the shortened last one
 
 
+@pytest.mark.parametrize("method", ["bdf", "radau", "kvaerno5", "rodas5p", "auto"])
+def test_min_step_of_stiff_methods(method):
+    """Steps no longer than min_step are taken, and the solve comes to its end on the stiff van der Pol equation."""
+    f = lambda t, y: torch.stack([y[1], 50 * (1 - y[0] ** 2) * y[1] - y[0]])  # noqa: E731
+    y0, t = torch.tensor([2.0, 0.0], dtype=torch.float64), torch.tensor([0.0, 30.0], dtype=torch.float64)
+    exact = odeint(f, y0, t, rtol=1e-10, atol=1e-10, method="radau")[-1]
+    found = odeint(f, y0, t, rtol=1e-10, atol=1e-10, method=method, options={"min_step": 0.02})[-1]
+    assert torch.allclose(found, exact, rtol=0, atol=1e-3)  # the solution is slow here
+
+
 def test_safety_ifactor_dfactor():
     """safety makes steps shorter, ifactor bounds their growth, dfactor their shrinking."""
     runs = {}

@@ -10,7 +10,7 @@ import torch
 import nodekit
 from nodekit import problems
 from nodekit.arrays import namespace
-from nodekit.control import CONTROLLERS
+from nodekit.control import CONTROLLERS, Controller
 from nodekit.solution import Status
 from nodekit.tableaus import METHODS
 
@@ -214,6 +214,19 @@ def test_controllers(controller, array):
     sol = nodekit.solve(p.f, array(p.y0), p.t_span, rtol=1e-8, atol=1e-8, controller=controller)
     assert np.abs(np.asarray(sol.y[-1]) - p.y1).max() < 1e-6
     assert sol.stats.nfev < 2500
+
+
+def test_a_step_lost_in_rounding_ends_the_solve(array):
+    """An accepted step that does not move t is an error, not a time that comes twice."""
+
+    class Shrinking(Controller):
+        def accepted(self, *given):
+            return 1e-20
+
+    sol = nodekit.solve(decay, array([1.0]), (1.0, 2.0), controller=Shrinking("shrinking", 1.0), throw=False)
+    assert sol.status is Status.STEP_TOO_SMALL
+    assert "fell below rounding" in sol.message
+    assert len(set(sol.t.tolist())) == len(sol.t) == 2
 
 
 def test_controller_formula():

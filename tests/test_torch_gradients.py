@@ -383,3 +383,27 @@ def test_tolerances_in_parts():
     assert torch.equal(same.y, tight.y)
     with pytest.raises(ValueError, match=r"atol has shape \(3,\), but y0 has shape \(2,\)"):
         nodekit.solve(f, y0, (0.0, 2.0), atol=np.ones(3))
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["with gradient", "without"])
+@pytest.mark.parametrize("form", ["tuple", "dict", "0-d", "matrix"])
+def test_dense_output_in_any_form(form, recorded):
+    """At one time the state in the caller's form, at n times with a leading axis n, with and without autograd."""
+    q, p = torch.tensor([[1.0, 2.0]], dtype=torch.float64), torch.tensor(3.0, dtype=torch.float64)
+    y0, f = {
+        "tuple": ((q, p), lambda t, y: (-y[0], -y[1])),
+        "dict": ({"q": q, "p": p}, lambda t, y: {"q": -y["q"], "p": -y["p"]}),
+        "0-d": (p, lambda t, y: -y),
+        "matrix": (q, lambda t, y: -y),
+    }[form]
+    with torch.set_grad_enabled(recorded):
+        sol = nodekit.solve(f, y0, (0.0, 1.0), rtol=1e-10, atol=1e-10)
+        leaves = lambda y: list(y.values()) if isinstance(y, dict) else y if isinstance(y, tuple) else [y]  # noqa: E731
+        for times in (0.0, 0.3, [0.0, 0.3, 1.0], [0.7]):
+            factor = torch.exp(-torch.tensor(times, dtype=torch.float64))
+            found = sol(times)
+            assert type(found) is type(y0)
+            for a, b in zip(leaves(found), leaves(y0), strict=True):
+                exact = factor.reshape(factor.shape + (1,) * b.dim()) * b
+                assert a.shape == exact.shape
+                assert torch.allclose(a, exact, rtol=0, atol=1e-8)

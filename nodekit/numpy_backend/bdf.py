@@ -132,13 +132,14 @@ class BackwardDifferences(Stepper):
         self.weight = 1 / (self.atol + self.rtol * np.maximum(np.abs(y), np.abs(y1)))
         self.error = np.abs(formulas.error[k] * d * self.weight)
         ratio = self.norm(self.error)
-        if ratio <= 1:
+        if ratio < math.inf:  # above 1 too: a step no longer than min_step is taken whatever its error
             table = self.after = np.empty_like(self.table)
             before = self.table[k + 1].copy()
             self.table[k + 1] = d
             table[: k + 2] = formulas.sums[k].dot(self.table[: k + 2])
             table[k + 2] = d - before
             table[0] = y1
+            self.table[k + 1] = before  # the step may yet be refused
         return y1, ratio
 
     def newton(self, t, y, known, c, weight):

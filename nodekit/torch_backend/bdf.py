@@ -135,13 +135,14 @@ class BackwardDifferences(Stepper):
         self.weight = 1 / (self.atol + self.rtol * torch.maximum(y.abs(), y1.abs()))
         self.error = (formulas.error[k] * d * self.weight).abs()
         ratio = self.norm(self.error).item()
-        if ratio <= 1:
+        if ratio < math.inf:  # above 1 too: a step no longer than min_step is taken whatever its error
             table = self.after = torch.empty_like(self.table)
             before = self.table[k + 1].clone()
             self.table[k + 1] = d
             table[: k + 2] = formulas.sums[k] @ self.table[: k + 2]
             table[k + 2] = d - before
             table[0] = y1
+            self.table[k + 1] = before  # the step may yet be refused
         return y1, ratio
 
     def newton(self, t, y, known, c, weight):

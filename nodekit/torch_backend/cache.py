@@ -5,7 +5,9 @@ import warnings
 from collections import OrderedDict
 
 import torch
+from torch.torch_version import TorchVersion
 
+OLDEST = "2.13"  # older ones cannot compile a loop that keeps a record, or one with a vjp in it
 KEPT = 64  # compiled functions; the one that was not used for longest goes first
 
 # The loop in C++ takes half the time of the loop in Python; tanh by an exponential, half that of tanh by a polynomial,
@@ -20,8 +22,13 @@ def compiled(f, key, build):
 
     Two functions with one code and the same objects in their closures are one f: a lambda made anew in every call of
     a training loop is not compiled anew.
-    Raises RuntimeError, when it is called, if there is no compiler or f cannot be compiled.
+    Raises RuntimeError: torch is older than 2.13; when it is called, there is no compiler or f cannot be compiled.
     """
+    if TorchVersion(torch.__version__) < OLDEST:
+        raise RuntimeError(
+            f"compile=True needs torch {OLDEST} or newer, and this is {torch.__version__}. "
+            "Use compile=False, or upgrade torch."
+        )
     whole = (identity(f), key)
     if whole in _made:
         _made.move_to_end(whole)

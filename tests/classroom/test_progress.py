@@ -10,9 +10,12 @@ def test_a_bar_shows_loss_and_nfev_and_clears_its_line(capsys):
         bar.set_postfix(loss=f"{0.5**k:.2f}", nfev=7)
         seen.append(k)
     out, err = capsys.readouterr()
-    assert seen == [0, 1, 2] and err == ""
-    assert "fitting" in out and "loss=0.25" in out and "nfev=7" in out
-    assert out.split("\r")[-2].strip() == "" and "\n" not in out
+    assert seen == [0, 1, 2]
+    assert err == ""
+    for shown in ("fitting", "loss=0.25", "nfev=7"):
+        assert shown in out
+    assert out.split("\r")[-2].strip() == ""
+    assert "\n" not in out
 
 
 def test_a_bar_takes_an_iterable(capsys):
