@@ -1,5 +1,6 @@
 """Models that solve a differential equation inside: one torch.nn.Module a file. They need torch."""
 
+from nodekit.models.augmented import Augmented
 from nodekit.models.neural_ode import NeuralODE
 
-__all__ = ["NeuralODE"]
+__all__ = ["Augmented", "NeuralODE"]
