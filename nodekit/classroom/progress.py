@@ -5,8 +5,15 @@ import sys
 from tqdm import tqdm
 
 
+class Bar(tqdm):
+    """A tqdm bar that what is set beside it does not redraw by itself: a saved notebook would keep every redraw."""
+
+    def set_postfix(self, *given, refresh=False, **shown):
+        super().set_postfix(*given, refresh=refresh, **shown)
+
+
 def progress(steps, what="training"):
-    """A tqdm bar over range(steps); it prints on standard output, and clears its line when it is done.
+    """A bar over range(steps); it prints on standard output, and clears its line when it is done.
 
         for k in (bar := progress(400)):
             ...
@@ -17,4 +24,4 @@ def progress(steps, what="training"):
     """
     steps = range(steps) if isinstance(steps, int) else steps
     # ascii, a fixed width and no redraws within 0.2 s: the bar reads the same in a notebook, a terminal and a log
-    return tqdm(steps, desc=what, file=sys.stdout, leave=False, ncols=90, mininterval=0.2, ascii=True)
+    return Bar(steps, desc=what, file=sys.stdout, leave=False, ncols=90, mininterval=0.2, ascii=True)
