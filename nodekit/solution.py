@@ -23,7 +23,7 @@ class Stats:
     """Counts of one solve.
 
     nfev: evaluations of f. njev, nlu: Jacobians and factorisations (0 for explicit methods).
-    nfev_backward: evaluations of f, each with a vjp, that backward passes through the solve have cost so far, on torch.
+    nfev_backward: evaluations of f in the backward passes through the solve so far, on torch; vjps are not counted.
     n_accepted, n_rejected: steps. switches: (t, method) of every change that method="auto" made.
     per_sample: with batch="independent", a Stats whose counts are tensors (n,), one for every sample.
     """

@@ -118,6 +118,23 @@ def test_cost_does_not_grow_with_the_outputs(way, measured):
     measured(f"evaluations of the way back for 2, 10, 100, 1000 outputs, {way!r}: {counts}")
 
 
+@pytest.mark.parametrize("method", ["dopri5", "bosh3", "kvaerno5", "rodas5p"])
+@pytest.mark.parametrize("way", WAYS, ids=IDS)
+def test_nfev_backward_counts_the_calls_of_f(way, method):
+    """All of them: those that are differentiated, and those that repeat a step for its state alone."""
+    calls, w = [], torch.tensor([[0.3, -1.0], [1.0, -0.2]], dtype=F64, requires_grad=True)
+
+    def f(t, y):
+        calls.append(t)
+        return torch.tanh(y @ w)
+
+    sol = nodekit.solve(f, torch.ones(3, 2, dtype=F64), [0.0, 0.5, 1.0], method, gradient=way, params=[w])
+    calls.clear()
+    sol.y[-1].sum().backward()
+    assert len(calls) == sol.stats.nfev_backward
+    assert calls or isinstance(way, Backprop)
+
+
 def saved_bytes(way, steps):
     """Bytes that a solve of so many steps keeps alive for its backward pass."""
     f, y0 = Field(), torch.randn(100, 3, dtype=F64).requires_grad_()

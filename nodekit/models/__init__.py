@@ -1,6 +1,7 @@
 """Models that solve a differential equation inside: one torch.nn.Module a file. They need torch."""
 
 from nodekit.models.augmented import Augmented
+from nodekit.models.convolutional import ConvField
 from nodekit.models.neural_ode import NeuralODE
 
-__all__ = ["Augmented", "NeuralODE"]
+__all__ = ["Augmented", "ConvField", "NeuralODE"]

@@ -20,7 +20,7 @@ class Symplectic(Geometric):
             super().check_separable(t, y)
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
-        """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations; a vjp counts as one).
+        """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations).
 
         a: dL/dy1 (d,). inside: (theta, dL/dy(theta)) of the outputs within the step. h is held.
         """
@@ -34,7 +34,7 @@ class Symplectic(Geometric):
                 states += [within(theta) for theta, _ in inside]
                 d += [d_theta for _, d_theta in inside]
             found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
-        return found[0], found[1:], 2 * (self.back.nfev - before)
+        return found[0], found[1:], self.back.nfev - before
 
     def again_end(self, t, y, h):
         """The end of an accepted step, from its start."""

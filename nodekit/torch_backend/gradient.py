@@ -157,8 +157,9 @@ class Back:
         way = {"checkpoint": checkpoint, "adjoint": adjoint, "interpolated": interpolated}[self.way.name]
         direction = 1.0 if self.path.times[-1] >= self.path.times[0] else -1.0
         order = sorted(range(len(marks)), key=lambda i: direction * marks[i])
+        repeated = self.stepper.again.nfev  # by steps that are repeated for their states alone
         dy, dparams, nfev = way(self, [marks[i] for i in order], d_states[order] if order else d_states, params)
-        self.stats.nfev_backward += nfev
+        self.stats.nfev_backward += nfev + self.stepper.again.nfev - repeated
         return dy, dparams
 
 

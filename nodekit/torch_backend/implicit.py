@@ -277,7 +277,7 @@ class ImplicitRungeKutta(Stepper):
 
 
 def step_vjp(f, method, t, y, h, k, a, inside, params):
-    """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations; a vjp counts as one).
+    """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations).
 
     method: an `ImplicitRungeKutta`. k (s, d): the slopes of the step. a: dL/dy1 (d,). inside: (theta, dL/dy(theta)).
     The adjoints κ_i = dL/dk_i solve κ_i = h (b_i a + Σ b_i(θ) g_θ) + h Σ_j a_ji J_jᵀ κ_j, block after block, the last
@@ -305,7 +305,7 @@ def step_vjp(f, method, t, y, h, k, a, inside, params):
     used = [j for j in range(s) if slopes[j].requires_grad]  # none, where f is constant
     found = torch.autograd.grad([slopes[j] for j in used], [*Y, *params], [kappa[j] for j in used], allow_unused=True)
     dL_dy = dL_dy + sum(g for g in found[:s] if g is not None)
-    return dL_dy, found[s:], 2 * (f.nfev - before) + d * (s - first)
+    return dL_dy, found[s:], f.nfev - before
 
 
 def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):

@@ -117,7 +117,7 @@ class Rosenbrock(Stepper):
         return lambda theta: within(y, y1, p, theta)
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
-        """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations; a vjp counts as one).
+        """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations).
 
         a: dL/dy1 (d,). inside: (theta, dL/dy(theta)). The step is repeated while autograd records, with J and ∂f/∂t as
         functions of y and the parameters: f is differentiated twice. h is held.
@@ -142,7 +142,7 @@ class Rosenbrock(Stepper):
             y1, p = y + self.b @ u, self.dense @ u
             states = [y1, *(within(y, y1, p, theta) for theta, _ in inside)]
             found = torch.autograd.grad(states, [y, *params], [a, *(g for _, g in inside)], allow_unused=True)
-        return found[0], found[1:], 2 * (f.nfev - before) + y.numel()
+        return found[0], found[1:], f.nfev - before
 
     def trouble(self, t, h):
         return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)
