@@ -119,7 +119,7 @@ def test_cost_does_not_grow_with_the_outputs(way, measured):
 
 
 @pytest.mark.parametrize("method", ["dopri5", "bosh3", "kvaerno5", "rodas5p"])
-@pytest.mark.parametrize("way", WAYS, ids=IDS)
+@pytest.mark.parametrize("way", [way for way in WAYS if not isinstance(way, Backprop)], ids=str)
 def test_nfev_backward_counts_the_calls_of_f(way, method):
     """All of them: those that are differentiated, and those that repeat a step for its state alone."""
     calls, w = [], torch.tensor([[0.3, -1.0], [1.0, -0.2]], dtype=F64, requires_grad=True)
@@ -132,7 +132,7 @@ def test_nfev_backward_counts_the_calls_of_f(way, method):
     calls.clear()
     sol.y[-1].sum().backward()
     assert len(calls) == sol.stats.nfev_backward
-    assert calls or isinstance(way, Backprop)
+    assert calls
 
 
 def saved_bytes(way, steps):
