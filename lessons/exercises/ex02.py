@@ -73,6 +73,7 @@ def check_reversed_field(reversed_field):
             "The old time is T - s, positive; yours is s - T.": -f(s - T, x),
             "The old time is T - s: at s = 0 the way back begins at T, not at 0.": -f(-s, x),
             "This is the old field.": f(s, x),
+            "The sign is missing, and the old time is T - s, not s - T.": f(s - T, x),
         }
         same_values(g(s, x), -f(T - s, x), what="your field", mistakes=mistakes)
         there = many_steps(rk4, f, x0, T, 200)
@@ -121,6 +122,12 @@ def check_lipschitz_bound(lipschitz_bound):
             "That takes one layer only. Every layer stretches.": max(norms),
             "That is the smallest singular value of each: the least that it stretches.": math.prod(
                 np.linalg.norm(W, -2) for W in matrices
+            ),
+            "That is the largest eigenvalue of WᵀW, the square of the norm: take the root.": math.prod(
+                n**2 for n in norms
+            ),
+            "That is the norm with ord=np.inf, the largest row sum. Here lengths are Euclidean: ord=2.": math.prod(
+                np.linalg.norm(W, np.inf) for W in matrices
             ),
             "That is the norm with ord=1, the largest column sum. Here lengths are Euclidean: ord=2.": math.prod(
                 np.linalg.norm(W, 1) for W in matrices
@@ -198,6 +205,9 @@ def check_piece_by_piece(piece_by_piece):
         ),
         "You stop at the jumps, but the solver still sees the field jump: at the end of a piece it is the next "
         "one's. Give it fields[k] alone.": chain_of(flow, jumping, x, [own(k) for k in range(K)]),
+        "The pieces end at k / K, wherever T is. They are the K-th parts of [0, T].": chain(
+            lambda k: k, lambda k: (k / K, (k + 1) / K)
+        ),
         "The last piece is missing.": flow(fields[2], flow(fields[1], flow(fields[0], x, *own(0)), *own(1)), *own(2)),
         "The input comes back as it was: is the result of flow kept?": x,
     }

@@ -70,15 +70,14 @@ def tanh_field(seed, d=3, m=4):
 
 
 def several(value, names):
-    """The returned tuple, one entry for each name; Wrong if it is none."""
-    if not (isinstance(value, tuple) and len(value) == len(names)):
+    """The returned tuple or list, one entry for each name; Wrong if it is none."""
+    if not (isinstance(value, tuple | list) and len(value) == len(names)):
         raise Wrong(f"{len(names)} things are returned: return {', '.join(names)}.")
     return value
 
 
-def compare(got, expected, mistakes):
+def compare(got, expected, mistakes, names=("dL/dx0", "dL/dtheta")):
     """got, expected and each mistake: (dL/dx0, dL/dtheta). Raise Wrong with the words of the mistake that fits."""
-    names = ["dL/dx0", "dL/dtheta"]
     arrays = [as_array(value, name) for value, name in zip(several(got, names), names, strict=True)]
     for words, wrong in mistakes.items():
         differs = any(not np.allclose(w, e, rtol=1e-6, atol=1e-9) for w, e in zip(wrong, expected, strict=True))
@@ -176,18 +175,19 @@ def backward(vjp, times, states, dL_dx):
     return a, grad
 
 
-def back_wrongly(vjp, times, states, dL_dx, *, add=True, at=0, early=True, identity=True, h_theta=True, only_end=False,
-                 equal=False, jump_first=False, last_jump=True):  # fmt: skip
+def back_wrongly(vjp, times, states, dL_dx, *, add=True, at=0, early=True, identity=True, h_theta=True,
+                 only_end=False, equal=False, jump_first=False, last_jump=True, clock=0, h_x=True, sign=1, row=0,
+                 h_row=False):  # fmt: skip
     """`backward` with one mistake."""
     a, grad = dL_dx[-1], 0.0
     for k in reversed(range(len(times) - 1)):
         h = times[1] - times[0] if equal else times[k + 1] - times[k]
         if jump_first:
             a = a + dL_dx[k]
-        a_x, a_theta = vjp(times[k + at], states[k + at], a)
-        new = (a if identity else 0.0) + h * a_x
+        a_x, a_theta = vjp(times[k + at + clock], states[k + at], a)
+        new = (a if identity else 0.0) + sign * (h if h_x else 1.0) * a_x
         if not (only_end or jump_first) and (k > 0 or last_jump):
-            new = new + dL_dx[k]
+            new = new + (h if h_row else 1.0) * dL_dx[k + row]
         if not early:
             a_theta = vjp(times[k], states[k], new)[1]
         grad = (grad if add else 0.0) + (h if h_theta else 1.0) * a_theta
@@ -215,6 +215,11 @@ BACK_MISTAKES = {
         "jump_first": True
     },
     "dL_dx[0] is missing: the loss looks at the start too.": {"last_jump": False},
+    "The vjp is taken at times[k + 1]. Euler evaluated f at times[k].": {"clock": 1},
+    "a has no h: a step moves the state by h f, so a_k = a_{k+1} + h (∂f/∂x)ᵀ a_{k+1} + ...": {"h_x": False},
+    "a has the wrong sign: the step adds h f, so the way back adds h (∂f/∂x)ᵀ a_{k+1}.": {"sign": -1},
+    "Behind step k the adjoint is that of states[k], so it is dL_dx[k] that is added, not dL_dx[k + 1].": {"row": 1},
+    "dL_dx[k] has no factor h: the loss looks at the state itself.": {"h_row": True},
 }
 
 
@@ -293,6 +298,9 @@ def check_heun_back(heun_back):
         full, g_full = vjp(t + h, x + h * k1, theta, h * a)
         full1, g_full1 = vjp(t, x, theta, h * a + h * full)
         no_h, g_no_h = vjp(t, x, theta, half + v2)
+        weak, g_weak = vjp(t, x, theta, half + h / 2 * v2)
+        ahead, g_ahead = vjp(t + h, x + h / 2 * (k1 + f(t + h, x + h * k1, theta)), theta, half)
+        ahead1, g_ahead1 = vjp(t, x, theta, half + h * ahead)
         euler, g_euler = vjp(t, x, theta, h * a)
         wrong = {
             "k1 acts twice: in the average, and in the place where k2 is taken. Its second way is missing: h v2.": (
@@ -312,13 +320,21 @@ def check_heun_back(heun_back):
             ),
             "Each slope has the weight h/2, not h.": (a + full1 + full, g_full1 + g_full),
             "What the second stage hands to k1 has a factor h: its place is x + h k1.": (a + no_h + v2, g_no_h + g2),
+            "What the second stage hands to k1 has the factor h, not h/2: its place is x + h k1.": (
+                a + weak + v2,
+                g_weak + g2,
+            ),
+            "The second stage is differentiated at the step's end, x1. It was taken at x + h k1.": (
+                a + ahead1 + ahead,
+                g_ahead1 + g_ahead,
+            ),
             "dL/dθ holds the second stage's share only. θ acts in both: add.": (a + v1 + v2, g2),
             "dL/dθ holds the first stage's share only. θ acts in both: add.": (a + v1 + v2, g1),
             "This is Euler's way back. Heun's step has two stages.": (a + euler, g_euler),
         }
         got = heun_back(lambda t, x, f=f, theta=theta: f(t, x, theta),
                         lambda t, x, a, vjp=vjp, theta=theta: vjp(t, x, theta, a), t, x, h, a)  # fmt: skip
-        compare(got, (a + v1 + v2, g1 + g2), wrong)
+        compare(got, (a + v1 + v2, g1 + g2), wrong, ("dL/dx", "dL/dtheta"))
 
         def loss(x, theta, f=f, t=t, h=h, a=a):
             k1 = f(t, x, theta)

@@ -79,8 +79,8 @@ def integrate(field, z, t0, t1, n=60):
 
 
 def several(value, names):
-    """The returned tuple, one entry for each name; Wrong if it is none."""
-    if not (isinstance(value, tuple) and len(value) == len(names)):
+    """The returned tuple or list, one entry for each name; Wrong if it is none."""
+    if not (isinstance(value, tuple | list) and len(value) == len(names)):
         raise Wrong(f"{len(names)} things are returned: return {', '.join(names)}.")
     return [as_array(part, name) for part, name in zip(value, names, strict=True)]
 
@@ -155,6 +155,12 @@ def check_step_back(step_back):
             - h * (k1 - jac(t - h).T @ (a + h * k1)) / 2,
             "The two slopes are added: Heun follows their average.": a - h * (k1 + k2),
             "This is the average slope only. The step goes from a.": (k1 + k2) / 2,
+            "Your second slope uses a itself. It is taken at Euler's point, a - h k1.": a
+            - h * (k1 - jac(t - h).T @ a) / 2,
+            "The second Jacobian lacks its transpose.": a - h * (k1 - jac(t - h) @ (a - h * k1)) / 2,
+            "This is the midpoint method. Heun averages the slope at t with one at t - h.": a
+            + h * jac(t - h / 2).T @ (a - h / 2 * k1),
+            "Both slopes use J(t - h). The first is taken at t.": heun_back(lambda s, t=t, h=h: jac(t - h), t, a, h),
         }
         same_values(got, expected, 1e-12, "the adjoint at t - h", swapped)
         cases.append((jac, a))
@@ -213,6 +219,8 @@ AUGMENTED_MISTAKES = {
     "The running cost has the wrong sign. Walking backward, a collects +∂c/∂x, so a' holds -∂c/∂x.": {"c": 1},
     "a' has the wrong sign in both parts: a' = -(∂f/∂x)ᵀ a - ∂c/∂x.": {"a": 1, "c": 1},
     "a' and g' both have the wrong sign.": {"a": 1, "g": 1},
+    "g' has the wrong sign, and so has the running cost in a'.": {"g": 1, "c": 1},
+    "The signs of (∂f/∂x)ᵀ a and of g' are right, but x' is -f and the cost has the wrong sign.": {"x": -1, "c": 1},
     "a' and g' have the wrong sign, all of it.": {"a": 1, "g": 1, "c": 1},
     "x' is f, not -f. z' is the derivative by t; that the solver walks backward is the solver's affair.": {"x": -1},
     "All signs are turned. z' is the derivative by t; that the solver walks backward is the solver's affair.": {
@@ -321,6 +329,10 @@ def check_gradient_of_times(gradient_of_times):
                 -aT @ f(t0, x0, theta), late
             ),
             "dL/dT takes the adjoint at T, not that at t0.": (-early, a0 @ f(T, xT, theta)),
+            "The two adjoints are exchanged: a0 belongs to dL/dt0, aT to dL/dT.": (
+                -aT @ f(t0, x0, theta), a0 @ f(T, xT, theta)
+            ),
+            "dL/dT is not the opposite of dL/dt0 here, as f depends on t.": (-early, early),
             "dL/dt0 takes f at the start, f(t0, x0).": (-a0 @ f(T, xT, theta), late),
             "dL/dT takes f at the end, f(T, xT).": (-early, aT @ f(t0, x0, theta)),
             "f depends on t: in dL/dT it is taken at T.": (-early, aT @ f(t0, xT, theta)),
@@ -400,6 +412,9 @@ OBSERVED_MISTAKES = {
 }
 
 
+LEG = 100  # steps of RK4 for one leg: so many that longer legs, or x carried on, come to the same to 1e-5
+
+
 def check_observed(observed):
     worst = 0.0
     for seed in range(4):
@@ -413,11 +428,16 @@ def check_observed(observed):
         def forward(x, theta, f=f, times=times):
             states, t = [x], 0.0
             for end in times:
-                states.append(integrate(lambda t, x: f(t, x, theta), states[-1], t, end, 40))
+                states.append(integrate(lambda t, x: f(t, x, theta), states[-1], t, end, LEG))
                 t = end
             return np.array(states[1:])
 
         def back(t1, t0, x, a, g, vjp=vjp, theta=theta, d=d):
+            if t1 == t0 == 0:
+                raise Wrong(
+                    "back was called from 0 to 0. It goes from the later to the earlier; an observation at time 0 "
+                    "needs no walk, only its jump."
+                )
             if not t1 > t0:
                 raise Wrong(
                     f"back was called from t1 = {t1:.3g} to t0 = {t0:.3g}. It goes from the later to the earlier."
@@ -427,7 +447,7 @@ def check_observed(observed):
                 slopes = vjp(t, z[:d], theta, z[d : 2 * d])
                 return np.concatenate([slopes[0], -slopes[1], -slopes[2]])
 
-            z = integrate(field, np.concatenate([x, a, g]), t1, t0, 40)
+            z = integrate(field, np.concatenate([x, a, g]), t1, t0, LEG)
             return z[:d], z[d : 2 * d], z[2 * d :]
 
         states = forward(x0, theta)
@@ -437,6 +457,11 @@ def check_observed(observed):
         wrong = {w: observed_wrongly(back, times, states, dL_dx, p, **how) for w, how in OBSERVED_MISTAKES.items()}
         at_once = back(times[-1], 0.0, states[-1], dL_dx.sum(axis=0), np.zeros(p))[1:]
         wrong["All rows of dL_dx are added at the last observation. Each belongs to its own time."] = at_once
+        for words, order in {
+            "A leg back from times[i] starts at states[i], the state there. Yours starts at another row.": [0, 0, 0],
+            "A leg back from times[i] starts at states[i]. Yours starts at states[i - 1].": [-1, 0, 1],
+        }.items():
+            wrong[words] = observed_wrongly(back, times, states[order], dL_dx, p)
         named_mistake(got, expected, wrong, 1e-5)
         for value, right, name in zip(got, expected, ["dL/dx0", "dL/dθ"], strict=True):
             opposite = {f"{name} has the opposite sign. g already carries its minus on the way back.": -right}

@@ -74,6 +74,19 @@ def jump_early(vjp, times, states, dL_dx):
     return a, grad
 
 
+def later_clock(vjp, times, states, dL_dx):
+    a, grad = dL_dx[-1], 0.0
+    for k in reversed(range(len(times) - 1)):
+        h = times[k + 1] - times[k]
+        a_x, a_theta = vjp(times[k + 1], states[k], a)
+        grad, a = grad + h * a_theta, a + h * a_x + dL_dx[k]
+    return a, grad
+
+
+def next_row(vjp, times, states, dL_dx):
+    return back()(vjp, times, states, np.concatenate([dL_dx[1:], dL_dx[-1:]]))
+
+
 def no_jump_at_start(vjp, times, states, dL_dx):
     jumps = dL_dx.copy()
     jumps[0] = 0.0
@@ -98,6 +111,13 @@ def heun(first=lambda h, a, v2: h / 2 * a + h * v2, weight=0.5, place=(1.0, 1.0)
 def euler_back(f, vjp, t, x, h, a):
     a_x, a_theta = vjp(t, x, h * a)
     return a + a_x, a_theta
+
+
+def heun_at_the_end(f, vjp, t, x, h, a):
+    k1 = f(t, x)
+    v2, grad2 = vjp(t + h, x + h / 2 * (k1 + f(t + h, x + h * k1)), h / 2 * a)
+    v1, grad1 = vjp(t, x, h / 2 * a + h * v2)
+    return a + v1 + v2, grad1 + grad2
 
 
 def heun_in_place(f, vjp, t, x, h, a):
@@ -259,7 +279,7 @@ WRONG = {
         "a before": (late_gradient, "It is a_{k+1}"),
         "a lost": (back(pull=lambda a, h, a_x, jump: h * a_x + jump), "a lost itself"),
         "h forgotten": (back(share=lambda grad, h, a_theta: grad + a_theta), "dL/dθ has no h"),
-        "h forgotten in a": (back(pull=lambda a, h, a_x, jump: a + a_x + jump), "dL/dx0 is off"),
+        "h forgotten in a": (back(pull=lambda a, h, a_x, jump: a + a_x + jump), "a has no h"),
         "only the end": (back(pull=lambda a, h, a_x, jump: a + h * a_x), "Only the last row"),
         "equal steps": (back(size=lambda times, k: times[1] - times[0]), "not of equal size"),
         "mean step": (back(size=lambda times, k: (times[-1] - times[0]) / (len(times) - 1)), "dL/dx0 is off"),
@@ -269,7 +289,10 @@ WRONG = {
         "one step too few": (back(order=lambda n: reversed(range(1, n))), "dL/dx0 is off"),
         "sum of the rows": (back(first=lambda dL_dx: dL_dx.sum(axis=0)), "dL/dx0 is off"),
         "minus": (back(share=lambda grad, h, a_theta: grad - h * a_theta), "dL/dtheta has the opposite sign"),
-        "a minus": (back(pull=lambda a, h, a_x, jump: a - h * a_x + jump), "dL/dx0 is off"),
+        "a minus": (back(pull=lambda a, h, a_x, jump: a - h * a_x + jump), "a has the wrong sign"),
+        "later clock": (later_clock, "The vjp is taken at times[k + 1]"),
+        "row k + 1": (next_row, "not dL_dx[k + 1]"),
+        "h times the row": (back(pull=lambda a, h, a_x, jump: a + h * (a_x + jump)), "has no factor h"),
         "zeros": (lambda vjp, times, states, dL_dx: (0 * states[0], 0 * vjp(0.0, *states[:2])[1]), "dL/dx0 is off"),
         "swapped": (lambda *all_: back()(*all_)[::-1], "dL/dx0 has shape"),
         "x alone": (lambda *all_: back()(*all_)[0], "2 things are returned"),
@@ -288,10 +311,12 @@ WRONG = {
         "share of 1": (heun(share=lambda grad1, grad2: grad1), "first stage's share only"),
         "half of the share": (heun(share=lambda grad1, grad2: (grad1 + grad2) / 2), "dL/dtheta is off"),
         "Euler": (euler_back, "Euler's way back"),
-        "midpoint": (heun(place=(0.5, 0.5)), "dL/dx0 is off"),
-        "minus": (heun(end=lambda a, v1, v2: a - v1 - v2), "dL/dx0 is off"),
-        "zeros": (heun(end=lambda a, v1, v2: 0 * a, share=lambda grad1, grad2: 0 * grad1), "dL/dx0 is off"),
+        "midpoint": (heun(place=(0.5, 0.5)), "dL/dx is off"),
+        "minus": (heun(end=lambda a, v1, v2: a - v1 - v2), "dL/dx is off"),
+        "zeros": (heun(end=lambda a, v1, v2: 0 * a, share=lambda grad1, grad2: 0 * grad1), "dL/dx is off"),
         "a alone": (lambda f, vjp, t, x, h, a: a, "2 things are returned"),
+        "half of v2": (heun(first=lambda h, a, v2: h / 2 * a + h / 2 * v2), "the factor h, not h/2"),
+        "at the end": (heun_at_the_end, "differentiated at the step's end"),
         "in place": (heun_in_place, "changed a itself"),
     },
     "checkpointed": {

@@ -41,6 +41,12 @@ def cost_at_a(vjp, dc_dx, d, t, z):
     return np.concatenate([f, -a_x - dc_dx(z[d : 2 * d]), -a_theta])
 
 
+def cost_in_vjp(vjp, dc_dx, d, t, z):
+    x, a = z[:d], z[d : 2 * d]
+    f, a_x, _ = vjp(t, x, a)
+    return np.concatenate([f, -a_x - dc_dx(x), -vjp(t, x, a + dc_dx(x))[2]])
+
+
 def without_g(vjp, dc_dx, d, t, z):
     return augmented_wrongly(vjp, dc_dx, d, t, z)[: 2 * d]
 
@@ -72,6 +78,22 @@ def always_back(back, times, states, dL_dx, p):
     a, g = np.zeros_like(states[-1]), np.zeros(p)
     for i in reversed(range(len(times))):
         _, a, g = back(times[i], times[i - 1] if i > 0 else 0.0, states[i], a + dL_dx[i], g)
+    return a, g
+
+
+def from_row(row):
+    """An answer to observed whose legs start at the wrong row of states."""
+    return lambda back, times, states, dL_dx, p: observed_wrongly(
+        back, times, np.array([states[row(i)] for i in range(len(times))]), dL_dx, p
+    )
+
+
+def to_0_each_time(back, times, states, dL_dx, p):
+    a, g = np.zeros_like(states[-1]), np.zeros(p)
+    for i in reversed(range(len(times))):
+        a = a + dL_dx[i]
+        if times[i] > 0:
+            _, a, g = back(times[i], 0.0, states[i], a, g)
     return a, g
 
 
@@ -111,6 +133,26 @@ WRONG = {
             step_with(lambda jac, t, a, h, k1: (k1 - jac(t - h).T @ (a - h * k1)) / 2),
             "This is the average slope only",
         ),
+        "a twice": (
+            step_with(lambda jac, t, a, h, k1: a - h * (k1 - jac(t - h).T @ a) / 2),
+            "Your second slope uses a itself",
+        ),
+        "second transpose": (
+            step_with(lambda jac, t, a, h, k1: a - h * (k1 - jac(t - h) @ (a - h * k1)) / 2),
+            "The second Jacobian lacks its transpose",
+        ),
+        "midpoint": (
+            step_with(lambda jac, t, a, h, k1: a + h * jac(t - h / 2).T @ (a - h / 2 * k1)),
+            "This is the midpoint method",
+        ),
+        "J(t - h) twice": (
+            lambda jac, t, a, h: heun_back(lambda s: jac(t - h), t, a, h),
+            "Both slopes use J(t - h)",
+        ),
+        "implicit": (
+            lambda jac, t, a, h: np.linalg.solve(np.eye(3) - h / 2 * jac(t - h).T, a + h / 2 * jac(t).T @ a),
+            "the adjoint at t - h is off",
+        ),
         "zeros": (lambda jac, t, a, h: np.zeros_like(a), "the adjoint at t - h is off"),
         "unchanged": (lambda jac, t, a, h: a, "the adjoint at t - h is off"),
         "a matrix": (lambda jac, t, a, h: np.eye(len(a)) + h * jac(t).T, "the adjoint at t - h has shape (3, 3)"),
@@ -124,7 +166,10 @@ WRONG = {
         "both parts of a'": (augmented(a=1, c=1), "a' has the wrong sign in both parts"),
         "a' and g'": (augmented(a=1, g=1), "a' and g' both have the wrong sign"),
         "a', g', cost": (augmented(a=1, g=1, c=1), "a' and g' have the wrong sign, all of it"),
+        "g' and cost": (augmented(g=1, c=1), "and so has the running cost"),
         "-f": (augmented(x=-1), "x' is f, not -f"),
+        "-f and cost": (augmented(x=-1, c=1), "but x' is -f"),
+        "cost in g'": (cost_in_vjp, "dz/dt is off"),
         "time reversed": (augmented(x=-1, a=1, g=1, c=1), "All signs are turned"),
         "a' first": (augmented(order=(1, 0, 2)), "yours returns a' first"),
         "g' second": (augmented(order=(0, 2, 1)), "another order"),
@@ -152,7 +197,10 @@ WRONG = {
         "swapped": (after(lambda a, g: (g, a)), "dL/dx0 has shape"),
         "only a": (after(lambda a, g: a), "2 things are returned"),
         "zeros": (after(lambda a, g: (0 * a, 0 * g)), "dL/dx0 is off"),
-        "always back": (always_back, "It goes from the later to the earlier"),
+        "always back": (always_back, "an observation at time 0 needs no walk"),
+        "states[0]": (from_row(lambda i: 0), "Yours starts at another row"),
+        "states[i - 1]": (from_row(lambda i: i - 1), "Yours starts at states[i - 1]"),
+        "to 0 each time": (to_0_each_time, "dL/dx0 is off"),
         "forward in time": (forward_in_time, "It goes from the later to the earlier"),
         "in place": (rows_in_place, "changed dL_dx itself"),
     },
@@ -169,6 +217,11 @@ WRONG = {
         "f at the end": (lambda f, t0, T, x0, xT, a0, aT: (-a0 @ f(T, xT), aT @ f(T, xT)), "takes f at the start"),
         "f at the start": (lambda f, t0, T, x0, xT, a0, aT: (-a0 @ f(t0, x0), aT @ f(t0, x0)), "takes f at the end"),
         "clock": (lambda f, t0, T, x0, xT, a0, aT: (-a0 @ f(t0, x0), aT @ f(t0, xT)), "f depends on t"),
+        "exchanged": (lambda f, t0, T, x0, xT, a0, aT: (-aT @ f(t0, x0), a0 @ f(T, xT)), "adjoints are exchanged"),
+        "opposites of the start": (
+            lambda f, t0, T, x0, xT, a0, aT: (-a0 @ f(t0, x0), a0 @ f(t0, x0)),
+            "not the opposite of dL/dt0",
+        ),
         "opposites": (lambda f, t0, T, x0, xT, a0, aT: (-aT @ f(T, xT), aT @ f(T, xT)), "not the opposite of dL/dT"),
         "vectors": (lambda f, t0, T, x0, xT, a0, aT: (-a0 * f(t0, x0), aT * f(T, xT)), "dL/dt0 has shape (3,)"),
         "one number": (lambda f, t0, T, x0, xT, a0, aT: aT @ f(T, xT), "2 things are returned"),
