@@ -7,6 +7,8 @@ at most 1. Everything here is in plain floats, so that both backends take the sa
 import math
 from dataclasses import dataclass
 
+__all__ = ["CONTROLLERS", "Controller", "first_step"]
+
 
 @dataclass(frozen=True)
 class Controller:

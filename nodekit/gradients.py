@@ -2,9 +2,15 @@
 
 Lesson 05 builds backprop and checkpoints, 06 derives the adjoint, 07 measures all four. torch_backend/gradient.py
 takes them; numpy_backend/gradient.py has the same four to read.
+
+Sources: A. Griewank, Achieving logarithmic growth of temporal and spatial complexity in reverse automatic
+differentiation, 1992 (checkpoints); R. T. Q. Chen et al., Neural ordinary differential equations, 2018 (the adjoint
+of a network's field; in optimal control, L. S. Pontryagin et al., 1962).
 """
 
 from dataclasses import dataclass
+
+__all__ = ["Adjoint", "Backprop", "Checkpoint", "Interpolated", "get"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Checkpoint:
     """The accepted steps are kept as (t, h, y), and the way back repeats and differentiates one at a time: exact.
 
     every: 1 keeps each state, O(steps · state) memory. "sqrt" keeps about √steps of them, and repeats the steps
-    between two of them once more on the way back: O(√steps · state).
+    between two of them once more on the way back: O(√steps · state). Raises ValueError for anything else.
     """
 
     every: int | str = 1

@@ -11,6 +11,8 @@ from autograd.tracer import trace_stack
 
 from nodekit.arrays import is_torch, namespace
 
+__all__ = ["Problem"]
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -12,6 +12,8 @@ from nodekit.problem import Problem, linear, over_time, vector
 from nodekit.problems_detest import DETEST
 from nodekit.problems_stiff import STIFF as _STIFF
 
+__all__ = ["NONSTIFF", "PROBLEMS", "STIFF", "get"]
+
 
 def _polynomial_trigonometric(t):
     """Exact solution of "non-autonomous"."""

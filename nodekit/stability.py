@@ -2,6 +2,8 @@
 
 On y' = λy a step multiplies y by R(hλ). The method is stable there when |R(z)| <= 1, z = hλ.
 Where a solve is held back by that, and not by accuracy, is found in stiffness.py.
+
+Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 1996, chapter IV.
 """
 
 from itertools import pairwise
@@ -12,6 +14,17 @@ from nodekit import methods
 from nodekit.numpy_backend.newton import Jacobian
 from nodekit.numpy_backend.state import Field
 from nodekit.solve import solve
+
+__all__ = [
+    "imaginary_limit",
+    "is_a_stable",
+    "is_l_stable",
+    "lyapunov_exponents",
+    "real_limit",
+    "stability_function",
+    "stability_polynomials",
+    "stiffness_ratio",
+]
 
 
 def stability_function(tableau, z):

@@ -2,13 +2,17 @@
 
 The same lines run on NumPy arrays, on autograd's boxes and on torch tensors, and can be differentiated by
 either library. `advance` is the one piece that a backend replaces by a faster one of equal value.
+
+Source: W. Kutta, Beitrag zur näherungsweisen Integration totaler Differentialgleichungen, 1901.
 """
+
+__all__ = ["advance", "dense_slopes", "interpolate", "runge_kutta_step"]
 
 
 def advance(y, h, weights, k):
     """y + h Σ_j weights_j k_j over the leading slopes; h Σ_j weights_j k_j when y is None.
 
-    y and every k_j have one shape; `weights` has at most as many entries as `k`.
+    y and every k_j have one shape, any shape; `weights` has at most as many entries as `k`.
     """
     increment = h * sum(w * k_j for w, k_j in zip(weights, k, strict=False) if w)
     return increment if y is None else y + increment
@@ -51,6 +55,7 @@ def dense_slopes(f, t, y, h, k, tableau, advance=advance):
     """Append to `k` the stages that only dense output needs, once; returns `k`.
 
     The first of them is f(t + h, y1) where the method is not FSAL: the slope with which the next step begins.
+    y and the slopes in `k`: any shape, one for all. tableau: a Tableau with dense rows.
     """
     for c_i, a_i in tableau.dense_rows[len(k) - tableau.stages :]:
         k.append(f(t + c_i * h, advance(y, h, a_i, k)))
@@ -60,6 +65,7 @@ def dense_slopes(f, t, y, h, k, tableau, advance=advance):
 def interpolate(y, h, k, tableau, theta, advance=advance):
     """The state at t + θh, θ in [0, 1], from the slopes that `dense_slopes` completed. Exact at θ = 0.
 
+    y and the slopes in `k`: any shape, one for all. Returns that shape.
     Source: b_i(θ) as in L. F. Shampine, "Some practical Runge–Kutta formulas", 1986. Built in lesson 04.
     """
     return advance(y, h, tableau.weights_at(theta), k)

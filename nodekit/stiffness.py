@@ -1,4 +1,7 @@
-"""Where a problem is stiff, and how much, seen on the steps of an explicit method (built in lesson 15)."""
+"""Where a problem is stiff, and how much, seen on the steps of an explicit method (used in lesson 14, built in 15).
+
+Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2.
+"""
 
 from dataclasses import dataclass
 
@@ -8,6 +11,8 @@ from nodekit import methods
 from nodekit.solve import solve
 from nodekit.stability import real_limit
 from nodekit.step import runge_kutta_step
+
+__all__ = ["Stiffness", "detect_stiffness"]
 
 # A step is limited by stability when |hλ| is beyond this part of the real limit: a smooth controller settles within it.
 LIMITED = 0.75

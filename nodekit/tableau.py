@@ -10,6 +10,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
+__all__ = ["Tableau"]
+
 
 class Row(NamedTuple):
     """One extra stage that only dense output needs: f(t + c h, y + h sum_j a_j k_j)."""

@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -72,22 +74,52 @@ def test_readme_links_and_pictures_exist():
             assert words.strip() or not bang
 
 
-def test_readme_homework_example_runs(tmp_path):
-    """The ten lines of Python in the README run as they stand."""
+def run(*command, cwd=None):
+    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def example():
+    """The Python in the README: ten lines or so."""
     (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     assert len(code.strip().split("\n")) <= 12
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )
-    assert result.returncode == 0, result.stderr
+    return code
 
 
-def test_wheel_holds_the_package_alone(tmp_path):
-    """The built wheel contains nodekit and nothing of the lessons or the tests."""
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """nodekit's wheel, built from this checkout."""
     pytest.importorskip("pip", reason="builds the wheel with pip, which uv's environments do not have")
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-q", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True, timeout=300)
-    (wheel,) = tmp_path.glob("*.whl")
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-q", "-w", str(folder), str(ROOT))
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_readme_homework_example_runs(example, tmp_path):
+    """The README's example runs as it stands."""
+    run(sys.executable, "-W", "error", "-c", example, cwd=tmp_path)
+
+
+def test_wheel_works_without_the_course(wheel, example, tmp_path):
+    """Installed into a new environment, where the checkout is not, the wheel runs the README's example."""
+    venv.create(tmp_path / "new", with_pip=False)
+    python = tmp_path / "new" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    run(sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "-q", str(wheel))
+    # What nodekit needs comes from this environment. Its .pth files are not read there, so the checkout is not on the
+    # path of the new one, though it be installed here as editable.
+    (site,) = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").split()
+    needs = "\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+    Path(site, "needs.pth").write_text(needs, encoding="utf-8")
+    where = "\nprint(nodekit.__file__)"
+    found = run(python, "-W", "error", "-c", example + where, cwd=tmp_path).split("\n")[-2]
+    assert Path(found).is_relative_to(site)
+
+
+def test_wheel_holds_the_package_alone(wheel):
+    """The built wheel contains nodekit and nothing of the lessons or the tests."""
     names = zipfile.ZipFile(wheel).namelist()
     assert "nodekit/solve.py" in names
     assert {n.split("/")[0] for n in names} == {"nodekit", f"nodekit-{PROJECT['version']}.dist-info"}

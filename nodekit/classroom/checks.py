@@ -3,7 +3,7 @@
 `Exercise` holds a reference solution, a check and three hints; a lesson's exercises are assigned in
 lessons/exercises/exNN.py. The helpers below it measure properties (values, order of convergence, gradients,
 conservation) on seeded random inputs and raise `Wrong` with a message for the student. How a function is run
-safely is in watch.py, predictions and quizzes in quiz.py.
+safely is in watch.py, predictions and quizzes in quiz.py. Every lesson from 00 on has exercises.
 """
 
 import inspect
@@ -14,6 +14,8 @@ from functools import lru_cache
 import numpy as np
 
 from nodekit.classroom.watch import NotAttempted, TimeUp, Watched, Wrong, is_stub, time_limit
+
+__all__ = ["Exercise", "as_array", "conserves", "gradient_matches", "order_slope", "same_values"]
 
 
 class Named:
@@ -55,6 +57,9 @@ class Exercise(Named):
                 sentence, or raises `Wrong` (the helpers in this file do)
     hints       three, rising from "where to look" to "almost the line itself"
     seconds     limit on the whole check
+
+    `check` prints one message, and raises nothing because of what the function does: Wrong stays inside. `hint` raises
+    ValueError for a number other than 1, 2 or 3.
     """
 
     def __init__(self, reference, check, hints, seconds=10.0):

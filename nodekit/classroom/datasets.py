@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+__all__ = ["Split", "cifar10", "digits", "mnist"]
+
 
 @dataclass(frozen=True)
 class Split:
@@ -44,6 +46,8 @@ class Split:
 def digits(seed, validation=150, test=450):
     """scikit-learn's digits: 1797 images (1, 8, 8) of ten handwritten digits, shuffled by the seed and split.
 
+    Returns a Split of float32 images (n, 1, 8, 8) and labels (n,). Raises ValueError for parts that are no numbers of
+    images, or leave nothing to train on.
     Source: E. Alpaydin, C. Kaynak, Optical recognition of handwritten digits, UCI machine learning repository, 1998
     (its test part, as scikit-learn ships it).
     """

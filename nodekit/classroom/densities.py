@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+__all__ = ["DENSITIES", "Density"]
+
 
 @dataclass(frozen=True)
 class Density:

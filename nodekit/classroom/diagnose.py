@@ -18,6 +18,8 @@ from nodekit import gradients, methods
 from nodekit.arrays import is_torch
 from nodekit.stiffness import detect_stiffness
 
+__all__ = ["Diagnosis", "diagnose"]
+
 # The non-stiff problems of nodekit.problems stay below 0.22 of all attempts, and 2 in a row.
 MANY_REJECTED, REJECTED_IN_A_ROW = 1 / 3, 4
 TOLERANCES_OFF = 1000  # an error at the end above so many tolerances is worth a word
@@ -134,8 +136,8 @@ class Case:
 def diagnose(f, y0, t, *, params=None, seed=0, **settings):
     """Go through the checklist of a field and return a `Diagnosis`, which prints as a table.
 
-    f, y0, t: as for `nodekit.solve`; of t the two ends count. y0 is an array or one torch tensor, which adds the checks
-        of gradients and memory.
+    f, y0, t: as for `nodekit.solve`; of t the two ends count. y0, of any shape, is an array or one torch
+        tensor, which adds the checks of gradients and memory.
     params: the tensors whose gradient is checked; by default those that are found in f.
     seed: of the random directions of the gradient check.
     settings: any other argument of `nodekit.solve`, such as method, rtol, atol, step.

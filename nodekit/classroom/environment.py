@@ -9,6 +9,8 @@ import importlib.metadata
 import re
 import sys
 
+__all__ = ["check"]
+
 NEEDED = ["numpy", "autograd", "matplotlib", "ipywidgets", "jupyterlab"]
 NOT_INSTALLED = "nodekit itself is not installed. In the folder of the course type: python -m pip install -e ."
 

@@ -1,7 +1,7 @@
 """The figures of the lessons: one style, one way to show a figure, and the plots that recur.
 
 `use_style()` once at the top of a lesson; then `fig, ax = figure()`, draw, `show(fig, alt="...")`. Each named
-plot takes the Axes it draws on first and returns what it drew. Nothing here needs a display.
+plot takes the Axes it draws on first and returns what it drew. Nothing here needs a display. Used from lesson 00 on.
 """
 
 import base64
@@ -14,6 +14,17 @@ from cycler import cycler
 from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+__all__ = [
+    "convergence",
+    "figure",
+    "phase_portrait",
+    "show",
+    "stability_region",
+    "steps_taken",
+    "trajectories",
+    "use_style",
+]
 
 # The palette of Okabe and Ito (2008), which readers with any colour vision can tell apart: blue, vermillion,
 # green, orange, purple, sky, black. Their yellow is left out, because a line of it on white cannot be seen.
@@ -52,7 +63,7 @@ def figure(columns=1, rows=1, size=None):
     """A new figure with `rows` × `columns` panels: (fig, axes).
 
     axes is one Axes, or an array of them of shape (columns,), (rows,) or (rows, columns). `size` is
-    (width, height) in inches; without it a panel is about 4.5 wide and 3.4 high.
+    (width, height) in inches; without it a panel is about 4.5 wide and 3.4 high. Raises ValueError without a panel.
     """
     if columns < 1 or rows < 1:
         raise ValueError(f"a figure needs at least one panel, got columns={columns}, rows={rows}")
@@ -82,7 +93,7 @@ def trajectories(ax, t, ys, labels=None):
     """Draw curves y(t). Returns the list of lines.
 
     t (n,). ys (n,): one curve; (n, d): one curve for each component; or a list of arrays (n,). `labels` names
-    the curves (a string for one curve, a list for more) and adds a legend.
+    the curves (a string for one curve, a list for more) and adds a legend. Raises ValueError where lengths differ.
     """
     t = np.asarray(t)
     curves = [np.asarray(y) for y in ys] if isinstance(ys, list | tuple) else np.asarray(ys)
@@ -105,6 +116,7 @@ def phase_portrait(ax, f, xlim, ylim, t=0.0, arrows=19):
     """Draw the directions of a planar field f(t, y), y (2,), as arrows of equal length; darker is faster.
 
     `xlim`, `ylim` are the limits of the panel, and `arrows` is their number on a side. Returns the arrows.
+    Raises ValueError if f returns another shape than (2,).
     """
     x, y = np.meshgrid(np.linspace(*xlim, arrows), np.linspace(*ylim, arrows))
     # One point at a time: a lesson's field takes one state, and need not know about grids of them.
@@ -148,7 +160,7 @@ def stability_region(ax, R, xlim=(-5, 2), ylim=(-4, 4), points=201):
 def convergence(ax, h, errors, label, order=None):
     """Draw errors against step sizes on logarithmic axes, and a dotted line of slope `order` beside them.
 
-    h (n,) and errors (n,), positive. Call once for each method. Returns the list of lines.
+    h (n,) and errors (n,), positive, else ValueError. Call once for each method. Returns the list of lines.
     """
     h, errors = np.asarray(h, dtype=float), np.asarray(errors, dtype=float)
     if h.shape != errors.shape or not (np.all(h > 0) and np.all(errors > 0)):

@@ -4,6 +4,8 @@ import sys
 
 from tqdm import tqdm
 
+__all__ = ["progress"]
+
 
 class Bar(tqdm):
     """A tqdm bar that what is set beside it does not redraw by itself: a saved notebook would keep every redraw."""

@@ -1,4 +1,4 @@
-"""Questions with options: a prediction to commit to before running, and the quiz at a lesson's end."""
+"""Questions with options: a prediction to commit to before running, and the quiz at a lesson's end (lesson 00 on)."""
 
 from dataclasses import dataclass
 from html import escape
@@ -6,10 +6,15 @@ from textwrap import fill
 
 from nodekit.classroom.checks import Named
 
+__all__ = ["Prediction", "Question", "Quiz"]
+
 
 @dataclass(frozen=True)
 class Question:
-    """One question. options and explain have the same letters; explain says why each is right or wrong."""
+    """One question. options and explain have the same letters; explain says why each is right or wrong.
+
+    Raises ValueError where the letters, or the answer's, do not agree, and for an answer that is no option.
+    """
 
     text: str
     options: dict[str, str]
@@ -80,7 +85,10 @@ class Prediction(Named):
 
 
 class Quiz(Named):
-    """A few questions: radio buttons where a kernel runs, the same as text where none does."""
+    """A few questions: radio buttons where a kernel runs, the same as text where none does.
+
+    Raises ValueError for a question or an option that there is none of.
+    """
 
     def __init__(self, *questions):
         super().__init__()

@@ -1,7 +1,7 @@
 """Figures with sliders: `explore(draw, setup, h=log_slider(...))` is drawn again each time a control moves.
 
 `draw(axes, **values)` adds what changes to the axes; `setup(axes)` runs before it and adds what stays, with the
-limits and labels. How a redraw keeps up with the hand is in picture.py.
+limits and labels. How a redraw keeps up with the hand is in picture.py. Used from lesson 00 on.
 """
 
 import base64
@@ -17,6 +17,8 @@ import ipywidgets as widgets
 import traitlets
 
 from nodekit.classroom.picture import Picture
+
+__all__ = ["choice", "explore", "linear_slider", "log_slider"]
 
 # Every figure with sliders that is alive, in the order in which they were made: the tests move all controls.
 explorers = weakref.WeakValueDictionary()
@@ -39,7 +41,10 @@ def explore(draw, setup=None, *, columns=1, rows=1, size=None, alt, **controls):
 
 
 def log_slider(low, high, value, label):
-    """A slider over [low, high] in equal ratios, 100 to the whole: for step sizes, tolerances, stiffness."""
+    """A slider over [low, high] in equal ratios, 100 to the whole: for step sizes, tolerances, stiffness.
+
+    Raises ValueError unless 0 < low < high.
+    """
     if not 0 < low < high < math.inf:
         raise ValueError(f"log_slider {label!r} needs 0 < low < high, got low={low}, high={high}")
     low, high, value = float(low), float(high), float(value)
@@ -51,7 +56,8 @@ def log_slider(low, high, value, label):
 def linear_slider(low, high, value, label, step=None):
     """A slider over [low, high], in steps of `step` (a hundredth of the whole by default).
 
-    With low, high, value and step all of type int, its values are int too.
+    With low, high, value and step all of type int, its values are int too. Raises ValueError unless low < high
+    and 0 < step <= high - low.
     """
     if not -math.inf < low < high < math.inf:
         raise ValueError(f"linear_slider {label!r} needs low < high, got low={low}, high={high}")
@@ -69,7 +75,10 @@ def linear_slider(low, high, value, label, step=None):
 
 
 def choice(options, value, label):
-    """A drop-down list of `options`: strings or numbers."""
+    """A drop-down list of `options`: strings or numbers.
+
+    Raises ValueError for fewer than two, or a value that is none of them.
+    """
     options = list(options)
     if len(set(options)) < 2:
         raise ValueError(f"choice {label!r} needs at least two different options, got {options}")

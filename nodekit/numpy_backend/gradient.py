@@ -22,6 +22,8 @@ from nodekit import loop, methods
 from nodekit.control import CONTROLLERS
 from nodekit.numpy_backend.explicit import ExplicitRungeKutta
 
+__all__ = ["Gradients", "solve_and_vjp"]
+
 
 class Gradients(NamedTuple):
     """dL/dy0 of y0's shape, dL/dparams in the nesting of params, dL/dt (n,) one for every output time.
