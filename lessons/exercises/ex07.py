@@ -1,0 +1,410 @@
+"""Lesson 07, The adjoint in practice: two predictions, four exercises and the quiz.
+
+An adjoint a is a column, kept as an array (d,). vjp(t, x, a) returns two arrays, (∂f/∂x)ᵀ a (d,) and (∂f/∂θ)ᵀ a (p,),
+both taken at (t, x).
+"""
+
+from math import comb
+
+import numpy as np
+
+from nodekit.classroom.checks import Exercise, Wrong, as_array, rk4, same_values
+from nodekit.classroom.quiz import Prediction, Question, Quiz
+
+first_guess = Prediction(
+    "z' = -20 z from z(0) = 1 to T = 1, solved with rtol 1e-6 and atol 1e-9. From the z(1) that comes out we solve "
+    "back to t = 0, with the same tolerances. How far from 1 is the z(0) that we get?",
+    {
+        "a": "About 1e-6: the tolerance.",
+        "b": "About 2e-5: the tolerance times λ.",
+        "c": "About 1e-2.",
+        "d": "About 1e8: nothing is left of it.",
+    },
+    answer="c",
+    explain={
+        "a": "That is the error of a step. What becomes of it on the way back?",
+        "b": "Errors do not grow in proportion to λ, but like exp(λ t).",
+        "c": "z(1) is off by about 1e-11, which is very little, and exp(20) is 5e8.",
+        "d": "exp(20) is 5e8; but the error at the end is far below 1, and far below the tolerance.",
+    },
+)
+
+second_guess = Prediction(
+    "A network, dopri5, the same tolerance both ways. The forward solve evaluates f a hundred times. How often does "
+    "the continuous adjoint evaluate its right-hand side (f and a vjp) on the way back?",
+    {
+        "a": "About 50 times: backward costs half.",
+        "b": "Exactly 100 times: it takes the same steps.",
+        "c": "More than 100 times.",
+        "d": "About 10 times: the adjoint's equation is linear.",
+    },
+    answer="c",
+    explain={
+        "a": "That was seen in one experiment of 2018, with another method. It is no law.",
+        "b": "It chooses its own steps, for a larger system.",
+        "c": "It solves for x again, and for a and g besides: the hardest of the three sets the step.",
+        "d": "Linear in a, but with coefficients that move as x does. And x is solved for, too.",
+    },
+)
+
+
+# ---- 1 -------------------------------------------------------------------------------------------------
+
+
+def guarded(by_adjoint, by_checkpoint, x0, tol):
+    """The adjoint's gradient where its state came home; where not, that of the checkpoints.
+
+    by_adjoint: function () -> two arrays: the gradient (p,), and the recomputed x(0) (d,), which may hold nan or inf.
+    by_checkpoint: function () -> the gradient (p,); it is dear, so it is called only if it is needed.
+    x0: (d,), the start. tol: float; home is, in every component, |x(0) - x0| <= tol (1 + |x0|).
+    Returns the gradient: (p,).
+    """
+    gradient, x = by_adjoint()
+    home = np.all(np.abs(x - x0) <= tol * (1 + np.abs(x0)))
+    return gradient if home else by_checkpoint()
+
+
+def check_guarded(guarded):
+    cases = {
+        "home": [0.5e-3, -0.5e-3, 0.5e-3],
+        "one component astray": [0.0, 0.0, 0.9],
+        "astray below": [0.0, -0.9, 0.0],
+        "opposite errors": [0.4, -0.4, 0.0],
+        "nan": [np.nan, 0.0, 0.0],
+        "all nan": [np.nan, np.nan, np.nan],
+        "inf": [np.inf, 0.0, 0.0],
+        "a large component": [0.0, 0.0, 0.05],
+    }
+    mistakes = {
+        "home": "Here x(0) came home within tol, and the adjoint's gradient is good. Yours gives another.",
+        "one component astray": "One component of x(0) is off by 0.9, and the adjoint's gradient was returned.",
+        "astray below": "x(0) is below x0 by 0.9, and the adjoint's gradient was returned. Is |x(0) - x0| an absolute "
+        "value?",
+        "opposite errors": "Two components are off, in opposite directions, and the adjoint's gradient was returned. "
+        "Look at each component.",
+        "nan": "x(0) holds nan, and the adjoint's gradient was returned. Every comparison with nan is False: ask "
+        "whether x came home, not whether it is astray.",
+        "all nan": "x(0) holds nan, and the adjoint's gradient was returned. Every comparison with nan is False: ask "
+        "whether x came home, not whether it is astray.",
+        "inf": "x(0) is infinite, and the adjoint's gradient was returned.",
+        "a large component": "x0 is about 100 there, and an error of 0.05 is within tol (1 + |x0|). Yours gives the "
+        "checkpoints' gradient.",
+    }
+    for seed in range(3):
+        rng = np.random.default_rng(700 + seed)
+        x0 = np.append(rng.normal(size=2), 100.0)
+        one, other = rng.normal(size=(2, 4))
+        for name, off in cases.items():
+            calls = {"adjoint": 0, "checkpoint": 0}
+            off = np.array(off) * (1 + np.abs(x0) if name == "opposite errors" else 1)
+
+            def by_adjoint(x0=x0, off=off, one=one, calls=calls):
+                calls["adjoint"] += 1
+                return one.copy(), x0 + off
+
+            def by_checkpoint(other=other, calls=calls):
+                calls["checkpoint"] += 1
+                return other.copy()
+
+            expected = one if name in ("home", "a large component") else other
+            got = guarded(by_adjoint, by_checkpoint, x0, 1e-3)
+            same_values(got, expected, 1e-12, "the gradient", {mistakes[name]: one if expected is other else other})
+            if expected is one and calls["checkpoint"]:
+                raise Wrong("Right value, but by_checkpoint was called although x(0) came home: it is dear.")
+            if calls["adjoint"] > 1:
+                raise Wrong(f"Right value, but by_adjoint was called {calls['adjoint']} times: each is a solve.")
+    return "The right one in 8 situations on 3 seeds, nan and infinity among them; no call too many."
+
+
+guarded = Exercise(
+    guarded,
+    check_guarded,
+    hints=(
+        "by_adjoint() gives the gradient and x. Is every component of x near that of x0?",
+        "home = np.all(np.abs(x - x0) <= tol * (1 + np.abs(x0))). With nan in x this is False, as it should be.",
+        "return gradient if home else by_checkpoint()",
+    ),
+)
+
+
+# ---- 2 -------------------------------------------------------------------------------------------------
+
+
+def reachable(s, r):
+    """How many steps can be reversed with room for s states (x_0 is one), if none is taken more than r times.
+
+    s: int, at least 0; with s = 0 one step can be reversed, from the state at hand. r: int, at least 0; with r = 0
+    nothing may be taken. Taking a step again to record and differentiate it does not count. Returns int.
+    """
+
+    def count(s, r):
+        return 1 if s == 0 or r == 0 else count(s, r - 1) + count(s - 1, r)
+
+    return count(s, r)
+
+
+def check_reachable(reachable):
+    for s, r in [(0, 3), (3, 0), (5, 4), (1, 1), (1, 5), (2, 2), (3, 2), (2, 3), (4, 4), (5, 3), (3, 6)]:
+        got, right = as_array(reachable(s, r), "the number of steps"), comb(s + r, s)
+        if got.shape != ():
+            raise Wrong(f"The number of steps is one number; yours has shape {got.shape}.")
+        if got == right:
+            continue
+        where = f"s = {s}, r = {r}: yours says {got}, and it is {right}."
+        if got == 0:
+            raise Wrong(
+                f"{where} From a state at hand one step can always be reversed: the recursion ends at 1, not 0."
+            )
+        if s == 0 or r == 0:
+            raise Wrong(f"{where} Without room, or without taking a step, one step is all.")
+        if got == s * (r + 1) or got == s * r or got == (s + 1) * (r + 1):
+            raise Wrong(f"{where} The counts do not multiply: each part is cut again, with what room and takes it has.")
+        if got in (2**r, 2**s, 2 ** min(s, r)):
+            raise Wrong(
+                f"{where} The two parts have different rights: the left has one take less, the right one place."
+            )
+        if got == comb(s + r + 1, s + 1):
+            raise Wrong(f"{where} That is with one place more: x_0 is one of the s.")
+        if got == comb(s + r - 1, s - 1) or got == comb(s + r - 1, s):
+            raise Wrong(f"{where} That is one of the two parts. Add the other.")
+        if got == right + 1 or got == right - 1:
+            raise Wrong(f"{where} Off by one: does the recursion end at 1?")
+        raise Wrong(f"{where} The left part: s places, one take is spent. The right part: one place is spent, r takes.")
+    return "Right for 11 pairs: the binomial coefficients, C(s + r, s)."
+
+
+reachable = Exercise(
+    reachable,
+    check_reachable,
+    hints=(
+        "Cut the steps in two. To reach the right part, each step of the left one is taken once. x_0 stays held.",
+        "Left part: s places, r - 1 takes. Right part: s - 1 places, as x_0 holds one, and r takes. Add the two.",
+        "if s == 0 or r == 0: return 1, and then: return reachable(s, r - 1) + reachable(s - 1, r).",
+    ),
+)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
+def seminorm(error, z, d, rtol, atol):
+    """The size of a step's error on the way back, in tolerances, as the seminorm sees it.
+
+    error: (2 d + p,), the estimated error of the step, for x, a, g in this order. z: (2 d + p,), the state.
+    d: int. rtol, atol: float; a component's tolerance is atol + rtol |z|.
+    Returns float: the root mean square over the components of x and a alone.
+    """
+    ratio = error[: 2 * d] / (atol + rtol * np.abs(z[: 2 * d]))
+    return np.sqrt(np.mean(ratio**2))
+
+
+def check_seminorm(seminorm):
+    for seed in range(5):
+        rng = np.random.default_rng(720 + seed)
+        d, p, rtol, atol = 2 + seed % 2, 6, 10 ** rng.uniform(-5, -2), 10 ** rng.uniform(-5, -2)
+        z, error = rng.normal(size=2 * d + p), 1e-3 * rng.normal(size=2 * d + p)
+        error[2 * d :] *= 50
+
+        def rms(part, plain=False, mean=True, z=z, error=error, rtol=rtol, atol=atol):
+            ratio = error[part] / (atol + rtol * (z[part] if plain else np.abs(z[part])))
+            return np.sqrt(np.mean(ratio**2) if mean else np.sum(ratio**2))
+
+        front = slice(0, 2 * d)
+        ratio = error / (atol + rtol * np.abs(z))
+        mistakes = {
+            "g is still in it. The seminorm looks at the first 2 d components alone.": rms(slice(None)),
+            "This looks at x alone. a belongs to it: the gradients are made of a.": rms(slice(0, d)),
+            "This looks at a alone. x belongs to it: the derivatives are taken along x.": rms(slice(d, 2 * d)),
+            "This looks at g alone: it is g that is left out.": rms(slice(2 * d, None)),
+            "The sum of squares is divided by the wrong number: take the mean over 2 d components.": np.sqrt(
+                np.sum(ratio[front] ** 2) / len(z)
+            ),
+            "The tolerance takes |z|: without the absolute value it may become negative.": rms(front, plain=True),
+            "A sum where the mean belongs: the norm would grow with d.": rms(front, mean=False),
+            "The root is missing.": rms(front) ** 2,
+            "The error is not measured in tolerances: divide by atol + rtol |z| first.": np.sqrt(
+                np.mean(error[front] ** 2)
+            ),
+            "This is the largest component; the root mean square was asked for.": np.abs(ratio[front]).max(),
+            "This is the mean of the absolute values; the root mean square was asked for.": np.abs(ratio[front]).mean(),
+        }
+        same_values(seminorm(error, z, d, rtol, atol), rms(front), 1e-10, "the error", mistakes)
+    return "Right on 5 random steps; an error in g, however large, is not seen."
+
+
+seminorm = Exercise(
+    seminorm,
+    check_seminorm,
+    hints=(
+        "x and a are the first 2 d components. Divide each error by its tolerance.",
+        "ratio = error[:2*d] / (atol + rtol * np.abs(z[:2*d])).",
+        "return np.sqrt(np.mean(ratio**2))",
+    ),
+)
+
+
+# ---- 4 -------------------------------------------------------------------------------------------------
+
+
+def interpolated_field(vjp, path, d, t, z):
+    """The right-hand side z' of the interpolated adjoint: x is not solved for, but known.
+
+    vjp: function (t, x, a) -> two arrays, (∂f/∂x)ᵀ a (d,) and (∂f/∂θ)ᵀ a (p,). path: function t -> x (d,), the dense
+    output of the forward solve. d: int. t: float. z: (d + p,), holds a, g. Returns dz/dt: (d + p,).
+    """
+    a_x, a_theta = vjp(t, path(t), z[:d])
+    return np.concatenate([-a_x, -a_theta])
+
+
+def half_square(W, x, n):
+    """|x(1)|² / 2 for x' = tanh(W x + sin t), by n steps of RK4."""
+    for k in range(n):
+        x = rk4(lambda t, x: np.tanh(W @ x + np.sin(t)), k / n, x, 1 / n)
+    return np.sum(x**2) / 2
+
+
+def check_interpolated_field(interpolated_field):
+    d, worst = 3, 0.0
+    for seed in range(4):
+        rng = np.random.default_rng(740 + seed)
+        W, p = rng.normal(size=(d, d)), d * d
+
+        def vjp(t, x, a, W=W):
+            g = (1 - np.tanh(W @ x + np.sin(t)) ** 2) * a
+            return W.T @ g, np.outer(g, x).ravel()
+
+        n, x0 = 40, rng.normal(size=d)
+        states = [x0]
+        for k in range(n):
+            states.append(rk4(lambda t, x, W=W: np.tanh(W @ x + np.sin(t)), k / n, states[-1], 1 / n))
+
+        def path(t, states=states, n=n):
+            return states[min(max(round(t * n), 0), n)]
+
+        z, t = rng.normal(size=d + p), rng.integers(5, 35) / n
+        a_x, a_theta = vjp(t, path(t), z[:d])
+        expected = np.concatenate([-a_x, -a_theta])
+        off = {
+            "Both signs are turned: a' = -(∂f/∂x)ᵀ a and g' = -(∂f/∂θ)ᵀ a.": -expected,
+            "a' has the wrong sign: a' = -(∂f/∂x)ᵀ a.": np.concatenate([a_x, -a_theta]),
+            "g' has the wrong sign: g grows from 0 on the way back, so g' = -(∂f/∂θ)ᵀ a.": np.concatenate(
+                [-a_x, a_theta]
+            ),
+            "z holds a, then g: yours returns g' first.": np.concatenate([-a_theta, -a_x]),
+            "The vjp is taken at a, or at another part of z. x is not in z: it is path(t).": np.concatenate(
+                [-part for part in vjp(t, z[:d], z[:d])]
+            ),
+            "The state is taken at another time. At time t it is path(t).": np.concatenate(
+                [-part for part in vjp(t, path(0.0), z[:d])]
+            ),
+            "The state is taken at the end. At time t it is path(t).": np.concatenate(
+                [-part for part in vjp(t, path(1.0), z[:d])]
+            ),
+            "The times are mirrored. The solver walks backward, and t is the time itself: path(t).": np.concatenate(
+                [-part for part in vjp(t, path(1 - t), z[:d])]
+            ),
+        }
+        same_values(interpolated_field(vjp, path, d, t, z), expected, 1e-12, "dz/dt", off)
+
+        z = np.concatenate([states[-1], np.zeros(p)])
+        for k in reversed(range(n // 2)):  # steps of 2 / n: their middle lies on a stored state
+            z = rk4(lambda t, z, v=vjp, q=path: interpolated_field(v, q, d, t, z), 2 * (k + 1) / n, z, -2 / n)
+        index = np.unravel_index(int(np.argmax(np.abs(z[d:]))), (d, d))
+        E = np.zeros((d, d))
+        E[index] = 1e-5
+        numeric = (half_square(W + E, x0, n) - half_square(W - E, x0, n)) / 2e-5
+        worst = max(worst, same_values(z[d:].reshape(d, d)[index], numeric, 1e-3, "dL/dθ"))
+    return f"Solved backward along the stored states, it gives dL/dθ on 4 random fields, to {worst:.0e}."
+
+
+interpolated_field = Exercise(
+    interpolated_field,
+    check_interpolated_field,
+    hints=(
+        "The augmented system of lesson 06 without its first part. Where does x come from?",
+        "a_x, a_theta = vjp(t, path(t), z[:d]): a is the first d numbers of z.",
+        "return np.concatenate([-a_x, -a_theta])",
+    ),
+)
+
+
+# ---- the quiz ------------------------------------------------------------------------------------------
+
+quiz = Quiz(
+    Question(
+        "A flow shrinks nudges by exp(-30) on its way. The state is recomputed backward at a tolerance of 1e-9. What "
+        "is to be expected?",
+        {
+            "a": "An error near 1e-9: the solver controls it.",
+            "b": "An error that may be larger than the state itself.",
+            "c": "The solver notices, and fails.",
+            "d": "A wrong x, but a right gradient: a is stable backward.",
+        },
+        answer="b",
+        explain={
+            "a": "It controls what a step adds. What becomes of it later is up to the equation.",
+            "b": "exp(30) is 1e13. Even an error of 1e-12 becomes 10.",
+            "c": "Each step is fine by its own measure. It fails only if the solution itself runs away.",
+            "d": "a is stable, but its equation and the integral of g are evaluated along the wrong x.",
+        },
+    ),
+    Question(
+        "The gradient by checkpoints, at rtol 1e-3, differs from the exact gradient by 1e-3. Is it wrong?",
+        {
+            "a": "Yes: checkpoints approximate.",
+            "b": "Yes: more checkpoints would make it exact.",
+            "c": "No: the difference is rounding.",
+            "d": "No: it is the gradient of the steps that were taken, to rounding. The steps are off by so much.",
+        },
+        answer="d",
+        explain={
+            "a": "They repeat the same steps. Nothing is approximated on the way back.",
+            "b": "Their number changes what is computed twice, not what is computed.",
+            "c": "1e-3 is far above rounding. It is the error of the solve.",
+            "d": "It is exact for the loss that is computed. That loss is itself an approximation.",
+        },
+    ),
+    Question(
+        "What does the seminorm leave out, and why may it?",
+        {
+            "a": "x, since x is known from the way forward",
+            "b": "g, since it must end at 0",
+            "c": "g, since no other component depends on it",
+            "d": "a, since its equation is linear",
+        },
+        answer="c",
+        explain={
+            "a": "x stays: an error in x spoils all that follows.",
+            "b": "It begins at 0, at T. Where it ends is what we want.",
+            "c": "An error in g is not carried on, and does not grow. But nobody watches it any more, either.",
+            "d": "a stays: g is made of it.",
+        },
+    ),
+    Question(
+        "There is room for 4 states, and no step shall be taken more than 4 times. How many steps can be reversed?",
+        {"a": "16", "b": "20", "c": "70", "d": "256"},
+        answer="c",
+        explain={
+            "a": "The counts do not multiply.",
+            "b": "Cut in two, and each part again: it grows faster.",
+            "c": "C(s + r, s) with s = r = 4: C(8, 4) = 70.",
+            "d": "Not every part has all of the room and all of the takes.",
+        },
+    ),
+    Question(
+        "Which gradient does a library compute if you say nothing?",
+        {
+            "a": "All of them: the continuous adjoint",
+            "b": "nodekit and diffrax: checkpoints; torchdiffeq's odeint: backprop",
+            "c": "torchdiffeq's odeint: the continuous adjoint; the others: backprop",
+            "d": "The cheapest for the problem at hand",
+        },
+        answer="b",
+        explain={
+            "a": "It is the one that the paper of 2018 made known. It is not the default of these three.",
+            "b": "And torchdiffeq's odeint_adjoint is the continuous adjoint: another function.",
+            "c": "That one has its own name there: odeint_adjoint.",
+            "d": "None of them looks at the problem first.",
+        },
+    ),
+)
