@@ -1,0 +1,484 @@
+"""The exercises of lesson 14, Stiffness."""
+
+import numpy as np
+
+from nodekit.classroom.checks import Exercise, as_array, same_values
+from nodekit.classroom.quiz import Prediction, Question, Quiz
+from nodekit.classroom.watch import Wrong
+from nodekit.stability import stability_function
+from nodekit.stiffness import rate_of_step
+from nodekit.tableaus import METHODS
+from nodekit.tableaus_implicit import METHODS as IMPLICIT
+
+first_guess = Prediction(
+    "Two rates, -1 and -1000, and dopri5 from t = 0 to 2. With the tolerance 1e-8 it takes 4028 evaluations. An error "
+    "of order 5 would let the steps be 25 times as long at 1e-1. How many evaluations does it take with 1e-1?",
+    {
+        "a": "About 160: 25 times fewer.",
+        "b": "About 1300: the fast component costs the same as before, the slow one less.",
+        "c": "About 3700: hardly fewer.",
+        "d": "None that helps: at such a tolerance the steps are too long, and the solve blows up.",
+    },
+    answer="c",
+    explain={
+        "a": "So it would be if accuracy set the steps. After the first hundredth it no longer does.",
+        "b": "The fast component is dead almost from the start. It costs nothing any more, and still it rules.",
+        "c": "Stability sets the steps: h = 3.306/1000 at any tolerance. Only the very start has become cheaper.",
+        "d": "A fixed step of that size would. The controller sees the growth in its estimate and shortens the step.",
+    },
+)
+
+second_guess = Prediction(
+    "A fast component, λ = -1000, is switched on, and the trapezoidal rule steps over its transient with h = 0.05. The "
+    "method is A-stable and of order 2. What do its points do after the first step?",
+    {
+        "a": "They follow the solution, more closely than those of backward Euler, whose order is 1.",
+        "b": "They jump from one side of the solution to the other, for long.",
+        "c": "They blow up: h times λ is -50, far too large.",
+        "d": "They approach the solution slowly from one side.",
+    },
+    answer="b",
+    explain={
+        "a": "Order is about small hλ. Here hλ = -50, and what was not resolved does not go away by order.",
+        "b": "R(-50) = -24/26 = -0.92: the sign turns in each step, and 8% is lost. A-stable, and not L-stable.",
+        "c": "A-stable means that no h is too long for |R| <= 1. The points stay bounded. That is all.",
+        "d": "The size shrinks slowly, indeed, by 8% a step. But R(-50) is negative.",
+    },
+)
+
+
+def clue(got, mistakes):
+    """Raise Wrong with the message of the first mistake whose value `got` equals."""
+    for text, value in mistakes.items():
+        if np.shape(value) == np.shape(got) and np.allclose(got, value, rtol=1e-7, atol=1e-10):
+            raise Wrong(text)
+
+
+# ---- 1 -------------------------------------------------------------------------------------------------
+
+
+def frozen_newton(G, M, u, tol):
+    """Solve G(u) = 0 by Newton's iteration with one matrix M for all iterations.
+
+    G: function (d,) -> (d,). M: (d, d), about the Jacobian of G. u: (d,), the first guess. tol: float.
+    Stops when the largest entry of a change is at most tol. Returns u after that change (d,), and the number of
+    changes made (int).
+    """
+    changes = 0
+    while True:
+        change = np.linalg.solve(M, -G(u))
+        u = u + change
+        changes += 1
+        if np.abs(change).max() <= tol:
+            return u, changes
+
+
+def frozen_path(G, M, u, tol, most=500):
+    """All iterates of the simplified iteration, the first guess included."""
+    path = [u]
+    while len(path) < 2 or (np.abs(path[-1] - path[-2]).max() > tol and len(path) < most):
+        path.append(path[-1] - np.linalg.solve(M, G(path[-1])))
+    return path
+
+
+def check_frozen_newton(frozen_newton):
+    rng, used = np.random.default_rng(140), []
+    for tol in (1e-3, 1e-6, 1e-10, 1e-8):
+        A = 2 * np.eye(3) + 0.3 * rng.normal(size=(3, 3))
+        b, u = rng.normal(size=(2, 3))
+        calls = []
+
+        def plain(u, A=A, b=b):
+            return A @ u + 0.5 * np.sin(u) - b
+
+        def G(u, plain=plain, calls=calls):
+            calls.append(0)
+            if len(calls) > 500:
+                raise Wrong(
+                    "500 evaluations of G, and the changes are still larger than tol. Solve M change = -G(u), mind the "
+                    "sign, and add the change to u."
+                )
+            return plain(u)
+
+        M = A + 0.5 * np.diag(np.cos(u))
+        path, longer = frozen_path(plain, M, u, tol), frozen_path(plain, M, u, 1e-15, 60)
+        result = frozen_newton(G, M, u, tol)
+        asked = len(calls)
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise Wrong("Two things are returned: return u, changes.")
+        got, changes = as_array(result[0], "u"), result[1]
+        if got.shape == () and np.shape(changes) == (3,):
+            raise Wrong("Two things are returned, in the other order: return u, changes.")
+        if got.shape == (3,) and not np.abs(got - path[-1]).max() <= 1e-12:
+            near = [i for i, u_i in enumerate(longer) if np.abs(got - u_i).max() <= 1e-13]
+            if not near:
+                raise Wrong(
+                    "This u is none that the iteration passes. Solve M change = -G(u) for the change, with the whole "
+                    "matrix M, and add the change to u."
+                )
+            if near[0] == 0:
+                raise Wrong("This is the first guess, unchanged.")
+            raise Wrong(
+                f"This is u after {near[0]} change{'s' * (near[0] > 1)}. Number {len(path) - 1} is the first whose "
+                f"largest entry is at most tol = {tol:g}. Measure the change itself, np.abs(change).max(), and apply "
+                "the last one too."
+            )
+        same_values(got, path[-1], 1e-12, "u")
+        if isinstance(changes, bool) or not isinstance(changes, int | np.integer):
+            raise Wrong(f"The number of changes is an int; yours is a {type(changes).__name__}.")
+        if changes != len(path) - 1:
+            raise Wrong(
+                f"The right u after {len(path) - 1} changes, and you say {changes}. "
+                "The last one, which was small, counts."
+            )
+        if asked > len(path):
+            raise Wrong(f"The right u, but you evaluated G {asked} times for {changes} changes. One for each will do.")
+        used.append(changes)
+    return f"The right roots, after {', '.join(map(str, used))} changes for tol = 1e-3, 1e-6, 1e-10, 1e-8."
+
+
+frozen_newton = Exercise(
+    frozen_newton,
+    check_frozen_newton,
+    hints=(
+        "A loop: compute the change, apply it, count it, and stop if it was small. The matrix stays.",
+        "The change solves M change = -G(u): np.linalg.solve(M, -G(u)). Its size is np.abs(change).max().",
+        "while True: change = np.linalg.solve(M, -G(u)); u = u + change; changes += 1; if np.abs(change).max() <= tol, "
+        "return u, changes. (u += change would alter the caller's array.)",
+    ),
+)
+
+
+# ---- 2 -------------------------------------------------------------------------------------------------
+
+
+def limit_at_infinity(a, b):
+    """R(z) as z goes to infinity, for an implicit Runge–Kutta method.
+
+    a: (s, s), invertible. b: (s,). Returns float.
+    """
+    return float(1 - b @ np.linalg.solve(a, np.ones(len(b))))
+
+
+def check_limit_at_infinity(limit_at_infinity):
+    rng, one = np.random.default_rng(141), np.ones
+    named = {
+        n: (np.array(IMPLICIT[n].a), np.array(IMPLICIT[n].b)) for n in ("implicit_euler", "gl4", "gl6", "radauIIA5")
+    }
+    cases = list(named.values())
+    cases += [(np.eye(s) + 0.4 * rng.normal(size=(s, s)), rng.normal(size=s)) for s in (1, 2, 3, 4)]
+    for a, b in reversed(cases):
+        s, inverse = len(b), np.linalg.inv(a)
+        right = 1 - b @ inverse @ one(s)
+        mistakes = {
+            "The sign: (I - z a)⁻¹ tends to -a⁻¹ / z.": 1 + b @ inverse @ one(s),
+            "The 1 of R(z) = 1 + ... is missing, and the sign is that of +a⁻¹.": b @ inverse @ one(s),
+            "The 1 of R(z) = 1 + ... is missing.": -b @ inverse @ one(s),
+            "You multiply by a. For large z the inverse of I - z a is about -a⁻¹ / z.": 1 - b @ a @ one(s),
+            "You multiply by a. For large z it is a⁻¹ that is left.": 1 + b @ a @ one(s),
+            "a is transposed: it is b from the left, the ones from the right.": 1 - b @ inverse.T @ one(s),
+            "This is 1 - Σ b: a has been lost.": 1 - b.sum(),
+            "These are reciprocals of single entries of a, or its diagonal. The whole inverse is wanted.": 1
+            - (b / np.diag(a)).sum(),
+            "You solve a x = b. It is a x = (1, ..., 1), and then b · x.": 1 - inverse @ b @ b,
+            "This is R at a large z, not its limit. Take the limit on paper first.": 1
+            + 1e6 * b @ np.linalg.solve(np.eye(s) - 1e6 * a, one(s)),
+            "This is R at a large negative z, not its limit. Take the limit on paper first.": 1
+            - 1e6 * b @ np.linalg.solve(np.eye(s) + 1e6 * a, one(s)),
+        }
+        got = limit_at_infinity(a, b)
+        if np.shape(got) != ():
+            raise Wrong(f"One number is wanted; yours has shape {np.shape(got)}.")
+        value = float(as_array(got, "your limit"))
+        if not abs(value - right) <= 1e-9 * max(1, abs(right)):
+            for text, wrong in mistakes.items():
+                if abs(value - wrong) <= 1e-9 * max(1, abs(wrong)):
+                    raise Wrong(text)
+            if abs(value - right) <= 1e-3 * max(1, abs(right)):
+                raise Wrong("This is R at a large z, not its limit. Take the limit on paper first.")
+        same_values(value, np.float64(right), 1e-9, "your limit")
+    for name, (a, b) in named.items():
+        far = stability_function(name, -1e9).real
+        if abs(float(limit_at_infinity(a, b)) - far) > 1e-6:
+            raise Wrong(f"{name} has R(-1e9) = {far:.3f}.")
+    return "Backward Euler 0, Radau IIA 0, Gauss with two stages +1, with three -1; and four random methods."
+
+
+limit_at_infinity = Exercise(
+    limit_at_infinity,
+    check_limit_at_infinity,
+    hints=(
+        "Lesson 03, section 6: R(z) = 1 + z bᵀ (I - z a)⁻¹ 1, for any a. What is left of z (I - z a)⁻¹ for large z?",
+        "z (I - z a)⁻¹ = (I/z - a)⁻¹, and that tends to -a⁻¹.",
+        "1 - b @ np.linalg.solve(a, np.ones(len(b)))",
+    ),
+)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
+def trapezoid_step(f, jac, t, x, h):
+    """One step of the trapezoidal rule from (t, x), its equation solved to 1e-10.
+
+    f: function (t, x) -> (d,). jac: function (t, x) -> (d, d), the Jacobian of f. t: float. x: (d,). h: float.
+    Returns x at t + h: (d,).
+    """
+    base, u = x + h / 2 * f(t, x), x
+    for _ in range(20):
+        residual = u - base - h / 2 * f(t + h, u)
+        change = np.linalg.solve(np.eye(len(x)) - h / 2 * jac(t + h, u), -residual)
+        u = u + change
+        if np.abs(change).max() <= 1e-12 * (1 + np.abs(u).max()):
+            break
+    return u
+
+
+def theta_step(f, jac, t, x, h, theta, early=0.0, iterations=30):
+    """x + h (1 - theta) f(t, x) + h theta f(t + h - early, x1), by Newton's iteration from x."""
+    base, u, t1 = x + h * (1 - theta) * f(t, x), x, t + h - early
+    for _ in range(iterations):
+        u = u - np.linalg.solve(np.eye(len(x)) - h * theta * jac(t1, u), u - base - h * theta * f(t1, u))
+    return u
+
+
+def pushed(seed, speed):
+    """A nonlinear field pulled back at up to `speed`, with its Jacobian and a start: depends on time."""
+    rng = np.random.default_rng(seed)
+    B, c, x = rng.normal(size=(2, 2)), rng.normal(size=2), rng.normal(size=2)
+    rates = np.array([1.0, speed])
+
+    def f(t, x):
+        return -rates * (x + 0.2 * x**3 - c * np.sin(3 * t)) + np.tanh(B @ x)
+
+    def jac(t, x):
+        return np.diag(-rates * (1 + 0.6 * x**2)) + B / np.cosh(B @ x)[:, None] ** 2
+
+    return f, jac, x
+
+
+def check_trapezoid_step(trapezoid_step):
+    for seed, speed, h in ((0, 1.0, 0.3), (1, 2.0, 0.4), (2, 5.0, 0.2), (3, 300.0, 0.1), (4, 1e4, 0.5)):
+        (f, jac, x), t = pushed(142 + seed, speed), 0.3
+        right = theta_step(f, jac, t, x, h, 0.5)
+        with np.errstate(all="ignore"):
+            heun = x + h / 2 * (f(t, x) + f(t + h, x + h * f(t, x)))
+        mistakes = {
+            "This is backward Euler: the slope at the start has its half as well.": theta_step(f, jac, t, x, h, 1.0),
+            "This is half a step of backward Euler: the slope at the start is missing.": x
+            + h / 2 * f(t + h, theta_step(f, jac, t, x, h / 2, 1.0, early=-h / 2)),
+            "The slope at the end is taken at t. Its time is t + h.": theta_step(f, jac, t, x, h, 0.5, early=h),
+            "This is Newton's iteration stopped after one change: go on until the changes are small.": theta_step(
+                f, jac, t, x, h, 0.5, iterations=1
+            ),
+            "This is Heun's step: the slope at the end is taken at Euler's guess, not at x₁ itself.": heun,
+            "This is Euler's step.": x + h * f(t, x),
+            "The slope at the end is missing: this is half a step of Euler.": x + h / 2 * f(t, x),
+            "The slope at the start is taken at x₁ as well. It belongs to the old x.": newton_on_both(f, jac, t, x, h),
+            "Both slopes count in full: the two together are to count once.": trapezoid_like(f, jac, t, x, 2 * h, h),
+            "This is the implicit midpoint rule: it averages the states. The trapezoidal rule averages slopes.": x
+            + 2 * (theta_step(f, jac, t, x, h / 2, 1.0) - x),
+            "The two weights come out as they should, but h has the wrong sign.": theta_step(f, jac, t, x, -h, 0.5),
+        }
+        try:
+            got = as_array(trapezoid_step(f, jac, t, x, h), "the new x")
+        except Wrong as wrong:
+            raise Wrong(f"At h|λ| of about {h * speed:.3g}: {wrong}") from None
+        if got.shape == right.shape and not np.abs(got - right).max() <= 1e-9:
+            clue(got, mistakes)
+            residual = got - x - h / 2 * (f(t, x) + f(t + h, got)) if np.isfinite(got).all() else np.array([np.inf])
+            if speed > 100 or not np.isfinite(residual).all():
+                raise Wrong(
+                    f"The equation of the step is not solved where h|λ| is about {h * speed:.3g}: there a plain "
+                    "iteration x₁ ← x + ... explodes. Use Newton's, with the matrix I - h/2 J."
+                )
+            raise Wrong(
+                f"Your x₁ leaves {np.abs(residual).max():.1e} in the equation of the step, where h|λ| is about "
+                f"{h * speed:.3g}. Is each sign right, and does the iteration go on until changes are small?"
+            )
+        same_values(got, right, 1e-9, "the new x", mistakes)
+    return "Equal to the solution of the equation on 5 random fields, h|λ| from 0.3 to 5000."
+
+
+def trapezoid_like(f, jac, t, x, weight, h):
+    """x + weight (f(t, x) + f(t + h, x1)) / 2, by Newton's iteration from x."""
+    base, u = x + weight / 2 * f(t, x), x
+    for _ in range(30):
+        u = u - np.linalg.solve(np.eye(len(x)) - weight / 2 * jac(t + h, u), u - base - weight / 2 * f(t + h, u))
+    return u
+
+
+def newton_on_both(f, jac, t, x, h):
+    """x + h/2 (f(t, x1) + f(t + h, x1)), by Newton's iteration from x."""
+    u = x
+    for _ in range(30):
+        J = (jac(t, u) + jac(t + h, u)) / 2
+        u = u - np.linalg.solve(np.eye(len(x)) - h * J, u - x - h / 2 * (f(t, u) + f(t + h, u)))
+    return u
+
+
+trapezoid_step = Exercise(
+    trapezoid_step,
+    check_trapezoid_step,
+    hints=(
+        "The slope at the start is known: put it into a base, x + h/2 f(t, x). What is left is like backward Euler.",
+        "G(u) = u - base - h/2 f(t + h, u), and its Jacobian is I - h/2 jac(t + h, u). Iterate from u = x, 20 times.",
+        "for _ in range(20): u = u - np.linalg.solve(np.eye(len(x)) - h/2 * jac(t + h, u), "
+        "u - base - h/2 * f(t + h, u))",
+    ),
+)
+
+
+# ---- 4 -------------------------------------------------------------------------------------------------
+
+
+def estimated_rate(a, k, h):
+    """|λ| from the last two stages of a step, which lie at the same time: how much the slope differs / the state.
+
+    a: list of 7 rows, row i of length i, the tableau's. k: (7, d), the slopes of the step. h: float, its size.
+    Stage i is at x + h Σ_j a_ij k_j. Returns float.
+    """
+    last = sum(a_j * k_j for a_j, k_j in zip(a[6], k, strict=False))
+    before = sum(a_j * k_j for a_j, k_j in zip(a[5], k, strict=False))
+    return float(np.linalg.norm(k[6] - k[5]) / (h * np.linalg.norm(last - before)))
+
+
+def check_estimated_rate(estimated_rate):
+    pair, rng, norm = METHODS["dopri5"], np.random.default_rng(144), np.linalg.norm
+    a = [list(row) for row in pair.a]
+    for h in (0.1, 0.02, 0.5, 1.7):
+        k = rng.normal(size=(7, 4))
+        last, before = (np.array(row) @ k[: len(row)] for row in (a[6], a[5]))
+        right, slopes = rate_of_step(k, h), norm(k[6] - k[5])
+        mistakes = {
+            "h is missing: the states differ by h times the sums of slopes.": right * h,
+            "You divide the state's difference by the slope's. It is the other way round.": 1 / right,
+            "h stands in the numerator. It belongs to the states, and so below.": right * h * h,
+            "h is in the denominator twice.": right / h,
+            "These are squares: take the norms, not their squares.": right**2,
+            "This takes the first and the last stage; these lie at different times. Take the last two.": norm(
+                k[6] - k[0]
+            )
+            / (h * norm(last)),
+            "The slopes are those of stages 6 and 7, k[5] and k[6].": norm(k[5] - k[4]) / (h * norm(last - before)),
+            "The state of the last stage is compared with x, not with that of the stage before.": slopes
+            / (h * norm(last)),
+            "Norms of each state were subtracted. Subtract the states first, then take the norm.": slopes
+            / (h * abs(norm(last) - norm(before))),
+            "Norms of each slope were subtracted. Subtract the slopes first, then take the norm.": abs(
+                norm(k[6]) - norm(k[5])
+            )
+            / (h * norm(last - before)),
+            "This is the largest quotient of single components. Take norms, then divide.": np.abs(
+                (k[6] - k[5]) / (h * (last - before))
+            ).max(),
+        }
+        got = estimated_rate(a, k, h)
+        if np.shape(got) != ():
+            raise Wrong(f"One number is wanted, for the whole step; yours has shape {np.shape(got)}. Take norms.")
+        value = float(as_array(got, "your rate"))
+        if abs(value - right) > 1e-9 * right:
+            for text, wrong in mistakes.items():
+                if abs(value - wrong) <= 1e-9 * abs(wrong):
+                    raise Wrong(text)
+            if abs(value + right) <= 1e-9 * right:
+                raise Wrong("|λ| is a size: it is not negative.")
+        same_values(value, np.float64(right), 1e-9, "your rate")
+    return "Equal to nodekit's estimate on 4 random steps."
+
+
+estimated_rate = Exercise(
+    estimated_rate,
+    check_estimated_rate,
+    hints=(
+        "Two stages at the same time t + h, numbers 6 and 7: in Python rows 5 and 6. Where are they? What is f there?",
+        "x drops out of the difference of their states, but h does not: h (Σ a[6][j] k[j] - Σ a[5][j] k[j]).",
+        "last = sum(a_j * k_j for a_j, k_j in zip(a[6], k)), before the same with a[5]; then "
+        "np.linalg.norm(k[6] - k[5]) / (h * np.linalg.norm(last - before)).",
+    ),
+)
+
+
+quiz = Quiz(
+    Question(
+        "A solve with dopri5 takes 40,000 evaluations at the tolerance 1e-8 and 39,000 at 1e-3. What do you suspect?",
+        {
+            "a": "A very smooth solution, for which tolerances do not matter",
+            "b": "Stability sets the steps: the problem is stiff at 1e-3",
+            "c": "A bug in the controller, since a fifth-order method should take ten times fewer",
+            "d": "A discontinuity in f, at which the steps become tiny",
+        },
+        answer="b",
+        explain={
+            "a": "On a smooth solution the steps could grow, and the count would fall with the tolerance.",
+            "b": "Look at h|λ|: if it stands near 3.3, an implicit method is worth trying.",
+            "c": "It takes ten times fewer where accuracy sets the steps. Here something else does.",
+            "d": "A jump costs some dozens of steps where it is. It does not set them all the way.",
+        },
+    ),
+    Question(
+        "Which of these is stiff, for an explicit method at the tolerance 1e-4?",
+        {
+            "a": "x' = -1000 x, from 1, until t = 0.003",
+            "b": "a turning with the eigenvalues 1000i and -1000i, until t = 1",
+            "c": "two components with the rates -0.001 and -1, until t = 5",
+            "d": "x' = -10000 (x - cos t) - sin t, from 1, until t = 10",
+        },
+        answer="d",
+        explain={
+            "a": "Until then the fast component is what happens. Accuracy wants the short steps.",
+            "b": "Large eigenvalues, but alive: each round has to be followed, by any method.",
+            "c": "A ratio of 1000. But until t = 5 the rate -1 is the fast one, and a step of 3 would be stable.",
+            "d": "The solution is cos t, one slow wave; a single equation, and a pull of 10000 beside it.",
+        },
+    ),
+    Question(
+        "Backward Euler is used on x' = 3x with h = 1. The true solution grows 20 times in that time. Its steps",
+        {
+            "a": "grow by a factor of 20, since the method is A-stable",
+            "b": "blow up, since 3 is outside of its stability region",
+            "c": "shrink, with alternating sign",
+            "d": "cannot be computed: I - hJ is singular",
+        },
+        answer="c",
+        explain={
+            "a": "A-stability is about the left half-plane. On the right nothing is promised.",
+            "b": "Its region holds all but the disk of radius 1 around 1. The point 3 is inside the region.",
+            "c": "R(3) = 1/(1 - 3) = -1/2. A stable method can hide an instability of the problem.",
+            "d": "1 - 3 = -2. It would be singular at hλ = 1.",
+        },
+    ),
+    Question(
+        "The matrix I - hJ is kept for all Newton iterations of a step. What changes?",
+        {
+            "a": "The steps become explicit, so the limit of stability is back",
+            "b": "The iteration converges linearly, to the same solution, and each iteration is cheaper",
+            "c": "The result of the step is less accurate, by the error of the Jacobian",
+            "d": "Nothing: the Jacobian is constant within a step",
+        },
+        answer="b",
+        explain={
+            "a": "The equation that is solved is the same. Only the way to its solution differs.",
+            "b": "More iterations, each one f and one multiplication, in place of a Jacobian and a factorisation.",
+            "c": "Where the iteration ends, G(u) = 0 holds whatever the matrix was.",
+            "d": "It changes with x, unless f is linear. That is why the convergence is only linear.",
+        },
+    ),
+    Question(
+        "A Neural ODE with 256 components, not stiff, is solved by dopri5 with 26 evaluations. Radau needs about as "
+        "many in its iterations. Why does it cost ten times as much?",
+        {
+            "a": "It is of the same order, but its steps are shorter",
+            "b": "Its Newton iteration diverges on networks",
+            "c": "It rejects most of its steps when nothing is stiff",
+            "d": "A single Jacobian by differences takes 256 evaluations more",
+        },
+        answer="d",
+        explain={
+            "a": "Its steps are about as long. They are not what costs.",
+            "b": "It converges in a few iterations: the field is smooth.",
+            "c": "It rejects hardly any here.",
+            "d": "And a factorisation of a 256 × 256 matrix besides. For two components all that is nothing.",
+        },
+    ),
+)
