@@ -6,6 +6,8 @@ import pytest
 from autograd import grad
 
 import nodekit
+from nodekit import problems
+from nodekit.numpy_backend.implicit import ImplicitRungeKutta
 from nodekit.solution import Status
 from nodekit.stability import stability_function
 from nodekit.tableaus_implicit import METHODS
@@ -191,3 +193,17 @@ def test_long_fixed_steps(method):
         f = lambda t, y, w=w, b=b: anp.tanh(anp.dot(w, y) + b) * anp.cos(t)  # noqa: E731
         one, other = (nodekit.solve(f, y0, (0.0, 4.0), method=method, step=0.5, jac=jac) for jac in (None, "autograd"))
         assert np.allclose(one.y, other.y, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("tol", [1e-6, 1e-8])
+def test_a_size_at_which_newton_failed_is_remembered(monkeypatch, tol):
+    """On Robertson's problem, where accuracy allows kvaerno5 longer steps than Newton's iteration, that saves a tenth."""
+    p = problems.get("Robertson 40")
+
+    def nfev():
+        return nodekit.solve(p.f, p.y0, p.t_span, method="kvaerno5", rtol=tol, atol=tol).stats.nfev
+
+    remembering = nfev()
+    forgetful = property(lambda self: np.inf, lambda self, size: None)
+    monkeypatch.setattr(ImplicitRungeKutta, "limit", forgetful, raising=False)
+    assert remembering < 0.9 * nfev()

@@ -71,7 +71,7 @@ class ImplicitRungeKutta(Stepper):
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
         self.why = ""  # why the last attempt could not be taken
         self.J = self.size = self.previous = self.k_last = self.before = None
-        self.eta, self.rate, self.rejected = 1.0, 0.0, False
+        self.eta, self.rate, self.rejected, self.limit = 1.0, 0.0, False, math.inf
         self.newton_tol = 1.0 if fixed else max(10 * np.finfo(float).eps / rtol, min(0.03, math.sqrt(rtol)))
 
     def start(self, t, y):
@@ -204,9 +204,12 @@ class ImplicitRungeKutta(Stepper):
         self.rejected = True
 
     def factor(self, ratio, accepted):
-        if self.fixed or not ratio < math.inf:
-            return 0.25
         q, h = self.error_order, self.step[2]
+        if self.fixed:
+            return 0.25
+        if not ratio < math.inf:
+            self.limit = 0.7 * abs(h)
+            return 0.5
         safety = 0.9 * (2 * MAX_ITERATIONS + 1) / (2 * MAX_ITERATIONS + self.iterations)
         ratio = max(ratio, 1e-8)
         factor = safety * ratio ** (-1 / q)
@@ -215,6 +218,9 @@ class ImplicitRungeKutta(Stepper):
                 h_before, before = self.previous
                 factor = min(factor, factor * abs(h / h_before) * (before / ratio) ** (1 / q))
             self.previous = h, max(ratio, 1e-2)
+            # Where Newton's iteration failed it may fail again: grow back to that size slowly, unless it is quick now.
+            self.limit *= 2.0 if self.iterations <= 3 else 1.2
+            factor = min(factor, max(1.0, self.limit / abs(h)))
             if factor < 1.2 and self.J is not None:
                 return 1.0  # a change is not worth new inverses; a step too long is refused all the same
         return min(max(factor, 0.2), 8.0)
