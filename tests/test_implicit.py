@@ -197,7 +197,7 @@ def test_long_fixed_steps(method):
 
 @pytest.mark.parametrize("tol", [1e-6, 1e-8])
 def test_a_size_at_which_newton_failed_is_remembered(monkeypatch, tol):
-    """On Robertson's problem, where accuracy allows kvaerno5 longer steps than Newton's iteration, that saves a tenth."""
+    """On Robertson's problem, where accuracy allows kvaerno5 longer steps than Newton's iteration, it saves a tenth."""
     p = problems.get("Robertson 40")
 
     def nfev():
