@@ -119,6 +119,18 @@ def hermite(y, y1, k, k1, h, theta):
     return r * r * (1 + 2 * theta) * y + theta * theta * (3 - 2 * theta) * y1 + theta * r * h * (r * k - theta * k1)
 
 
+def check_halves(method, y0):
+    """Raise ValueError unless y0 falls into q and p: by an even first axis, or as a tuple or dict of two alike."""
+    if isinstance(y0, tuple | dict):
+        shapes = [tuple(part.shape) for part in (y0.values() if isinstance(y0, dict) else y0)]
+        if len(shapes) != 2 or shapes[0] != shapes[1]:
+            raise ValueError(f"method={method.name!r} needs a state (q, p) of two equal shapes, got {shapes}.")
+    elif y0.ndim == 0 or y0.shape[0] % 2:
+        raise ValueError(
+            f"method={method.name!r} needs a state (q, p) with an even first axis, got shape {tuple(y0.shape)}."
+        )
+
+
 def geometric_stepper(base, all_finite):
     """The stepper class of a backend, on its `state.Stepper`, for both records of this file."""
 
@@ -128,10 +140,8 @@ def geometric_stepper(base, all_finite):
         def __init__(self, f, y0, method, rtol, atol, fixed):
             super().__init__(f, y0, rtol, atol, fixed)
             self.method, self.splits = method, isinstance(method, Splitting)
-            if self.splits and (y0.ndim == 0 or y0.shape[0] % 2):
-                raise ValueError(
-                    f"method={method.name!r} needs a state (q, p) with an even first axis, got shape {tuple(y0.shape)}."
-                )
+            if self.splits:
+                check_halves(method, y0)
 
         def start(self, t, y):
             finite = super().start(t, y)

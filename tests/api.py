@@ -25,6 +25,7 @@ MODULES = [
     "nodekit.classroom.densities",
     "nodekit.classroom.diagnose",
     "nodekit.classroom.environment",
+    "nodekit.classroom.mechanics",
     "nodekit.classroom.plotting",
     "nodekit.classroom.progress",
     "nodekit.classroom.quiz",

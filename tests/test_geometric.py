@@ -132,3 +132,25 @@ def test_what_is_no_hamiltonian_is_refused(array):
         nodekit.solve(pendulum, array([1.0, 0.0]), (0.0, 1.0), method="leapfrog")
     with pytest.raises(ValueError, match=r"splitting 'mine': kicks sum to 0\.5, not 1"):
         Splitting("mine", 1, (0.5,), (1.0,), "here, 2026")
+
+
+@pytest.mark.parametrize("method", ["symplectic_euler", "leapfrog", "yoshida4"])
+@pytest.mark.parametrize("form", [tuple, lambda pair: dict(zip(("q", "p"), pair, strict=True))])
+def test_a_pair_of_tensors_is_q_and_p(method, form):
+    """On torch, positions and momenta in a tuple or a dict: the same steps as one above the other in one tensor."""
+    torch = pytest.importorskip("torch")
+    q, p = torch.tensor([[2.0], [1.0]], dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64)
+
+    def pair(t, y):
+        q, p = y.values() if isinstance(y, dict) else y
+        return form((2 * p, -3 * torch.sin(q)))
+
+    def stacked(t, y):
+        return torch.cat([2 * y[2:], -3 * torch.sin(y[:2])])
+
+    options = {"method": method, "step": 0.1}
+    found = nodekit.solve(pair, form((q, p)), (0.0, 1.0), **options).y
+    found = found.values() if isinstance(found, dict) else found
+    assert torch.equal(torch.cat(list(found), 1), nodekit.solve(stacked, torch.cat([q, p]), (0.0, 1.0), **options).y)
+    with pytest.raises(ValueError, match=r"needs a state \(q, p\) of two equal shapes, got \[\(2, 1\), \(1, 1\)\]"):
+        nodekit.solve(pair, form((q, p[:1])), (0.0, 1.0), **options)
