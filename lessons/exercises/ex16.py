@@ -1,0 +1,413 @@
+"""Lesson 16, Hamiltonian networks: two predictions, four exercises and the quiz."""
+
+import numpy as np
+
+import nodekit
+from nodekit.classroom.checks import Exercise, Wrong, as_array, rk4, same_values, slope
+from nodekit.classroom.quiz import Prediction, Question, Quiz
+
+first_guess = Prediction(
+    "Two networks learn a spring from the same noisy recordings, until their errors on new recordings are equal. One "
+    "gives the slopes (q', p') directly. The other gives one number H, and its slopes are (∂H/∂p, −∂H/∂q). Both are "
+    "then followed for 20 time units, about six turns. What will the two energies do?",
+    {
+        "a": "The same in both: the errors of the slopes are equal, so the errors of the paths are.",
+        "b": "The first wanders off, up or down; the second stays nearly constant.",
+        "c": "Both lose energy: noise acts like friction.",
+        "d": "The first wanders off; the second is constant to rounding.",
+    },
+    answer="b",
+    explain={
+        "a": "Errors of the same size can point in different directions. Across the path they add up turn by turn; "
+        "along it they only make it faster or slower.",
+        "b": "A change of about 10 to 75% against a few percent. The ratio of the squares is about 100 in the median.",
+        "c": "Of the five plain networks some lose energy and some gain it. Nothing decides the sign but chance.",
+        "d": "What is constant along its flow is the energy that it learned. That is not the spring's.",
+    },
+)
+
+second_guess = Prediction(
+    "The pendulum gets friction: p' = −3 sin q − 0.3 p. A plain network and a Hamiltonian one, both wide enough, are "
+    "trained on exact slopes, without any noise. Where do their losses end?",
+    {
+        "a": "Both near 0: a network that is wide enough fits anything.",
+        "b": "The plain one near 0, the Hamiltonian one at a floor that can be computed beforehand.",
+        "c": "Both at a floor: friction makes the problem harder.",
+    },
+    answer="b",
+    explain={
+        "a": "Any energy H is within reach. But friction is not the field of any energy.",
+        "b": "The floor is γ²⟨r²⟩/8, whatever the network, and training ends within a few percent of it.",
+        "c": "A plain field has no more trouble with friction than without.",
+    },
+)
+
+
+# ---- 1 -------------------------------------------------------------------------------------------------
+
+
+def symplectic_gradient(g):
+    """J g, the slope (q', p') where H has the gradient g = (∂H/∂q, ∂H/∂p). g: (2d,) or (..., 2d). Returns its shape."""
+    d = g.shape[-1] // 2
+    return np.concatenate([g[..., d:], -g[..., :d]], axis=-1)
+
+
+def check_symplectic_gradient(symplectic_gradient):
+    rng, shapes = np.random.default_rng(160), ((2,), (6,), (5, 4), (3, 2, 8), (4, 2))
+    for shape in shapes:
+        g = rng.normal(size=shape)
+        d = shape[-1] // 2
+        dq, dp = g[..., :d], g[..., d:]
+        join = lambda a, b, axis=-1: np.concatenate([a, b], axis=axis)  # noqa: E731
+        pairs = np.stack([g[..., 1::2], -g[..., ::2]], -1).reshape(shape)
+        mistakes = {
+            "The signs are exchanged: q' = +∂H/∂p and p' = −∂H/∂q.": join(-dp, dq),
+            "A minus sign is missing: p' = −∂H/∂q. Without it the energy is not conserved.": join(dp, dq),
+            "The halves are not exchanged: q' comes from ∂H/∂p, and p' from ∂H/∂q.": join(dq, -dp),
+            "This is the gradient itself: along it the energy grows as fast as it can.": g,
+            "This is minus the gradient: a descent. The energy falls along it.": -g,
+            "Both halves have a minus sign. Only p' has one.": join(-dp, -dq),
+            "The state is (q₁, …, q_d, p₁, …, p_d), all positions first; yours takes pairs (q₁, p₁, q₂, p₂, …).": pairs,
+            "Only the first and the last number are exchanged; d may be more than 1.": join(g[..., -1:], -g[..., :1]),
+        }
+        if len(shape) > 1:
+            h = shape[0] // 2
+            mistakes["The halves are those of the last axis, not of the first."] = join(g[h:], -g[:h], 0)
+        same_values(symplectic_gradient(g), symplectic_of(g), 1e-14, "J g", mistakes)
+    return f"Right for {len(shapes)} shapes; orthogonal to the gradient at every point."
+
+
+symplectic_of = symplectic_gradient
+
+symplectic_gradient = Exercise(
+    symplectic_gradient,
+    check_symplectic_gradient,
+    hints=(
+        "The first half of the answer is q' = ∂H/∂p. In which half of g does ∂H/∂p stand?",
+        "d = g.shape[-1] // 2. Then ∂H/∂q is g[..., :d] and ∂H/∂p is g[..., d:]. np.concatenate joins along axis=-1.",
+        "return np.concatenate([g[..., d:], -g[..., :d]], axis=-1)",
+    ),
+)
+
+
+# ---- 2 -------------------------------------------------------------------------------------------------
+
+
+def energy_drift(t, E):
+    """The energy's drift per unit of time: the slope of the straight line that is nearest to E over t in the mean
+    square. t: (n,), increasing, not always evenly spaced. E: (n,). Returns a float.
+    """
+    s = t - t.mean()
+    return float(np.sum(s * E) / np.sum(s**2))
+
+
+def check_energy_drift(energy_drift):
+    rng = np.random.default_rng(161)
+    t = np.sort(rng.uniform(3, 40, size=300))
+    cases = {
+        "an energy that oscillates and drifts": 2 + 0.3 * np.sin(2 * t + 1) + 0.02 * t,
+        "an energy that oscillates and does not drift": 5 + np.sin(3 * t),
+        "an energy that is constant": 2.0 + 0 * t,
+        "an energy on a line": 1.0 + 0.05 * t,
+        "a noisy one": -1 + 0.1 * rng.normal(size=300) - 0.01 * t,
+    }
+    for what, E in cases.items():
+        s = t - t.mean()
+        expected = np.sum(s * E) / np.sum(s**2)
+        k = np.arange(len(t)) - (len(t) - 1) / 2
+        mistakes = {
+            "The two ends alone depend on where in its oscillation the energy stands. Take all points.": (
+                (E[-1] - E[0]) / (t[-1] - t[0])
+            ),
+            "This is the drift over the whole time; divide by it for the drift per unit of time.": E[-1] - E[0],
+            "This is the drift of the whole time, not per unit of it.": expected * (t[-1] - t[0]),
+            "This is the drift per sample. The times are not evenly spaced: use t.": np.sum(k * E) / np.sum(k**2),
+            "This is a mean of slopes between neighbours. Short intervals count too much in it.": (
+                np.mean(np.diff(E) / np.diff(t))
+            ),
+            "This is how far the energy gets from its first value. A bounded oscillation does not drift.": (
+                np.abs(E - E[0]).max()
+            ),
+            "This is a standard deviation: an oscillation has one too, and it has lost the sign.": E.std(),
+            "The sign is lost: energy that is lost is a negative drift.": abs(expected),
+            "The sign is turned: energy that is gained is a positive drift.": -expected,
+            "np.polyfit gives the slope first, and then the intercept.": np.polyfit(t, E, 1)[1],
+            "A line needs an intercept: take the mean off t (and E).": np.sum(t * E) / np.sum(t**2),
+            "The times of the line are t, all of it, not t − t[0] without an intercept.": (
+                np.sum((t - t[0]) * (E - E[0])) / np.sum((t - t[0]) ** 2)
+            ),
+        }
+        if abs(expected) < 1e-12:
+            mistakes = {text: value for text, value in mistakes.items() if abs(value) > 1e-9}
+        same_values(float_of(energy_drift(t, E)), expected, 1e-9, f"the drift of {what}", mistakes)
+    return f"Right for {len(cases)} energies."
+
+
+def float_of(value):
+    value = as_array(value, "the drift")
+    if value.shape != ():
+        raise Wrong(f"the drift has shape {value.shape}; one number was expected.")
+    return value
+
+
+energy_drift = Exercise(
+    energy_drift,
+    check_energy_drift,
+    hints=(
+        "Least squares through all points: the oscillation averages out, the trend stays.",
+        "With s = t − mean(t), the slope is Σ s E / Σ s².",
+        "s = t - t.mean(); return float(np.sum(s * E) / np.sum(s**2))",
+    ),
+)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
+def leapfrog_step(dT, dV, q, p, h):
+    """One leapfrog step for H = T(p) + V(q): half a kick, a drift, half a kick. dT: p -> ∂T/∂p, dV: q -> ∂V/∂q, both
+    (d,) -> (d,). q, p: (d,). Returns (q, p) after the time h.
+    """
+    p = p - h / 2 * dV(q)
+    q = q + h * dT(p)
+    p = p - h / 2 * dV(q)
+    return q, p
+
+
+def check_leapfrog_step(leapfrog_step):
+    rng, worst = np.random.default_rng(162), 0.0
+
+    def step(dT, dV, q, p, h):
+        got = leapfrog_step(dT, dV, q, p, h)
+        if not isinstance(got, tuple | list) or len(got) != 2:
+            raise Wrong("Return two arrays: q, p.")
+        got = [as_array(x, name) for x, name in zip(got, "qp", strict=True)]
+        for x, name in zip(got, "qp", strict=True):
+            if x.shape != q.shape:
+                raise Wrong(f"{name} has shape {x.shape}; {q.shape} was expected.")
+        return np.concatenate(got)
+
+    for d in (1, 2, 3, 1):
+        A, B = rng.normal(size=(2, d, d))
+        dT, dV = (lambda p, A=A: A.T @ np.sinh(A @ p / 2)), (lambda q, B=B: B.T @ np.sin(B @ q))
+        (q, p), h = rng.normal(size=(2, d)) / 2, 0.3
+        half = p - h / 2 * dV(q)
+        q1 = q + h * dT(half)
+        right = np.concatenate([q1, half - h / 2 * dV(q1)])
+        kick, drift = p - h * dV(q), q + h / 2 * dT(p)
+        mistakes = {
+            "The force is −∂V/∂q: your kicks have the wrong sign.": made(q, p, -h, h, dT, dV),
+            "The second half kick takes the force at the NEW position: ∂V/∂q has to be computed again.": (
+                np.concatenate([q1, half - h / 2 * dV(q)])
+            ),
+            "One whole kick, then a drift, is symplectic Euler, of order 1. Leapfrog halves the kick.": (
+                np.concatenate([q + h * dT(kick), kick])
+            ),
+            "A drift and then a whole kick is symplectic Euler, of order 1. Leapfrog begins with half a kick.": (
+                np.concatenate([q + h * dT(p), p - h * dV(q + h * dT(p))])
+            ),
+            "All slopes are taken at the start: this is Euler's method.": np.concatenate([q + h * dT(p), kick]),
+            "The second half kick is missing.": np.concatenate([q1, half]),
+            "Both kicks are whole. Each is half a step long.": made(q, p, 2 * h, h, dT, dV),
+            "The drift is half as long as it should be.": made(q, p, h, h / 2, dT, dV),
+            "The drift uses the old p. It moves with the momentum after the half kick.": (
+                np.concatenate([q + h * dT(p), half - h / 2 * dV(q + h * dT(p))])
+            ),
+            "This is drift–kick–drift. It is a leapfrog too, of order 2; here the kicks go first and last.": (
+                np.concatenate(
+                    [drift + h / 2 * dT(p - h * dV(drift)), p - h * dV(drift)],
+                )
+            ),
+            "The drift is by ∂T/∂p, not by p itself: the mass need not be 1.": (
+                np.concatenate([q + h * half, half - h / 2 * dV(q + h * half)])
+            ),
+            "The momentum comes before the position: return q, p.": np.concatenate([right[d:], right[:d]]),
+        }
+        worst = max(worst, same_values(step(dT, dV, q, p, h), right, 1e-12, "(q, p)", mistakes))
+        back = step(dT, dV, *np.split(right, 2), -h)
+        if not np.allclose(back, np.concatenate([q, p]), atol=1e-10):
+            raise Wrong("A step by −h does not undo a step by h.")
+    sizes, errors = np.array([0.1, 0.05, 0.025]), []
+    start = np.array([0.7, 0.2])
+    field = lambda t, x: np.array([2 * x[1], -3 * np.sin(x[0])])  # noqa: E731
+    exact = start
+    for _ in range(800):
+        exact = rk4(field, 0.0, exact, 1 / 800)
+    for h in sizes:
+        x = start
+        for _ in range(round(1 / h)):
+            x = step(lambda p: 2 * p, lambda q: 3 * np.sin(q), x[:1], x[1:], h)
+        errors.append(np.abs(x - exact).max())
+    sol = nodekit.solve(field, start, (0.0, 1.0), method="leapfrog", step=float(sizes[-1]))
+    same_values(x, sol.y[-1], 1e-12, "the state after 40 steps")
+    order = slope(sizes, errors)
+    return f"Order {order:.2f} on the pendulum, reversible, and equal to nodekit's leapfrog."
+
+
+def made(q, p, kick, drift, dT, dV):
+    p = p - kick / 2 * dV(q)
+    q = q + drift * dT(p)
+    return np.concatenate([q, p - kick / 2 * dV(q)])
+
+
+leapfrog_step = Exercise(
+    leapfrog_step,
+    check_leapfrog_step,
+    hints=(
+        "Three lines: p by half a step, q by a whole step, p by half a step. Each uses the newest values.",
+        "A kick is p − (h/2) ∂V/∂q at the present q. A drift is q + h ∂T/∂p at the present p. "
+        "Make new arrays: p = p - ..., not p -= ....",
+        "p = p - h / 2 * dV(q); q = q + h * dT(p); p = p - h / 2 * dV(q); return q, p",
+    ),
+)
+
+
+# ---- 4 -------------------------------------------------------------------------------------------------
+
+
+def two_body_field(x, m1, m2):
+    """Hamilton's equations of two bodies in the plane that attract each other, H = |p₁|²/(2 m1) + |p₂|²/(2 m2)
+    − m1 m2/|q₁ − q₂|. x = (q₁, q₂, p₁, p₂): (8,). m1, m2: float, the masses. Returns x': (8,).
+    """
+    q1, q2, p1, p2 = np.split(x, 4)
+    apart = q1 - q2
+    pull = m1 * m2 * apart / np.linalg.norm(apart) ** 3
+    return np.concatenate([p1 / m1, p2 / m2, -pull, pull])
+
+
+def two_body_energy(x, m1, m2):
+    q1, q2, p1, p2 = np.split(x, 4)
+    return p1 @ p1 / (2 * m1) + p2 @ p2 / (2 * m2) - m1 * m2 / np.linalg.norm(q1 - q2)
+
+
+def check_two_body_field(two_body_field):
+    rng = np.random.default_rng(163)
+    for m1, m2 in ((1.0, 1.0), (2.0, 0.5), (0.7, 3.0)):
+        x = rng.normal(size=8)
+        q1, q2, p1, p2 = np.split(x, 4)
+        apart = q1 - q2
+        r = np.linalg.norm(apart)
+        pull = m1 * m2 * apart / r**3
+        join = lambda *parts: np.concatenate(parts)  # noqa: E731
+        mistakes = {
+            "They repel each other: the force on body 1 points from q₁ towards q₂.": join(
+                p1 / m1, p2 / m2, pull, -pull
+            ),
+            "Both forces point the same way. What body 1 gets, body 2 gets with the opposite sign.": join(
+                p1 / m1, p2 / m2, -pull, -pull
+            ),
+            "The force falls as 1/r²: the vector q₁ − q₂ has the length r, so divide it by r³.": join(
+                p1 / m1, p2 / m2, -pull * r, pull * r
+            ),
+            "The force is off by a power of r: ∂(1/r)/∂q₁ = −(q₁ − q₂)/r³.": join(
+                p1 / m1, p2 / m2, -pull * r**2, pull * r**2
+            ),
+            "q' = p/m: a momentum is no velocity when the mass is not 1.": join(p1, p2, -pull, pull),
+            "q' = p/m, not p m.": join(p1 * m1, p2 * m2, -pull, pull),
+            "The masses are missing in the force: p' = m1 m2 (...)/r³.": join(
+                p1 / m1, p2 / m2, -apart / r**3, apart / r**3
+            ),
+            "These are accelerations. p' is the force itself, not divided by the mass.": join(
+                p1 / m1, p2 / m2, -pull / m1, pull / m2
+            ),
+            "The order is (q₁', q₂', p₁', p₂').": join(p1 / m1, -pull, p2 / m2, pull),
+        }
+        numeric = np.array(
+            [(two_body_energy(x + e, m1, m2) - two_body_energy(x - e, m1, m2)) / 2e-5 for e in 1e-5 * np.eye(8)]
+        )
+        got = as_array(two_body_field(x, m1, m2), "x'")
+        if got.shape == (8,) and abs(r - 1) > 1e-3 and np.all(np.isfinite(got)):
+            same_values(got, join(p1 / m1, p2 / m2, -pull, pull), 1e-12, "x'", mistakes)
+            if not np.allclose(got, symplectic_of(numeric), atol=1e-5 * max(1, np.abs(got).max())):
+                raise Wrong("x' is not J ∇H, with ∇H by differences.")
+        else:
+            same_values(got, join(p1 / m1, p2 / m2, -pull, pull), 1e-12, "x'", mistakes)
+    return "Equal to J ∇H by differences, for three pairs of masses."
+
+
+two_body_field = Exercise(
+    two_body_field,
+    check_two_body_field,
+    hints=(
+        "q₁' = ∂H/∂p₁ and p₁' = −∂H/∂q₁. The first is easy. For the second: ∇(1/r) = −(q₁ − q₂)/r³ with respect to q₁.",
+        "q1, q2, p1, p2 = np.split(x, 4). The force on body 1 is −m1 m2 (q₁ − q₂)/r³, that on body 2 the opposite.",
+        "pull = m1 * m2 * (q1 - q2) / np.linalg.norm(q1 - q2) ** 3; "
+        "return np.concatenate([p1 / m1, p2 / m2, -pull, pull])",
+    ),
+)
+
+
+quiz = Quiz(
+    Question(
+        "Why is H constant along the flow of J∇H?",
+        {
+            "a": "Because J is orthogonal, and orthogonal maps keep lengths.",
+            "b": "Because ∇H·J∇H = 0: J is antisymmetric.",
+            "c": "Because training makes dH/dt small on the data, and the network is smooth in between.",
+        },
+        "b",
+        {
+            "a": "J is orthogonal, but that is not used. It is the antisymmetry that makes g·Jg = 0.",
+            "b": "dH/dt = ∇H·x' = ∇H·J∇H, and g·Jg = 0 for every g.",
+            "c": "It holds for random weights, before any training. It is the structure, not the data.",
+        },
+    ),
+    Question(
+        "The two networks have equal test losses. Why does the test loss not tell them apart?",
+        {
+            "a": "The test set is too small.",
+            "b": "Both have overfitted the training set.",
+            "c": "Nearly all of it is the noise of the inputs, which no field can take away.",
+        },
+        "c",
+        {
+            "a": "It has 12,000 samples. With more of them the two stay at the same floor.",
+            "b": "Training and test losses agree to a few percent.",
+            "c": "Floor 0.0369, both near 0.037. The true field has even more: 0.040.",
+        },
+    ),
+    Question(
+        "A plain network gave an energy error that is only a tenth of another's, with the same loss. Why?",
+        {
+            "a": "Its mean radial speed along that orbit happens to be near 0.",
+            "b": "It has learned the law of conservation from more epochs of training on the same data.",
+            "c": "Its learning rate was better.",
+        },
+        "a",
+        {
+            "a": "The drift of the energy is the field's flux through the orbit; chance makes it small at one radius.",
+            "b": "All had equal data and equal steps. From another starting radius it may drift like the others.",
+            "c": "All seeds had the same learning rate.",
+        },
+    ),
+    Question(
+        "RK4 with long steps on a learned Hamiltonian: what happens to the energy?",
+        {
+            "a": "It is conserved: the field is Hamiltonian.",
+            "b": "It oscillates within a bound.",
+            "c": "It grows without bound, as for Euler's method.",
+            "d": "It is lost, a little in every step.",
+        },
+        "d",
+        {
+            "a": "The flow of the field conserves it. RK4 is not the flow.",
+            "b": "That is leapfrog. RK4's map is not symplectic, and its error accumulates.",
+            "c": "Euler's method gains energy. RK4 with such steps damps the oscillation.",
+            "d": "Nearly all of it in the 500 steps of section 9; leapfrog at the same cost stays within 5%.",
+        },
+    ),
+    Question(
+        "Which of these should NOT be given to a Hamiltonian network in (q, p)?",
+        {
+            "a": "A planet around a star.",
+            "b": "A pendulum that starts high up.",
+            "c": "A pendulum with friction.",
+        },
+        "c",
+        {
+            "a": "Gravity has an energy; the two-body problem is the classical example.",
+            "b": "It stays on its own level of the energy, whatever its height.",
+            "c": "Friction shrinks volumes, and no J∇H does. The loss cannot get below γ²⟨r²⟩/8.",
+        },
+    ),
+)
