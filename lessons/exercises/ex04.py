@@ -220,6 +220,8 @@ def check_hermite(hermite):
             "The slopes are per unit of time: theta runs over a length h, so each needs a factor h.": formula(
                 theta, x0, k0, x1, k1, 1.0
             ),
+            "Its slope is 0 at both ends. The slopes k0 and k1 have no part in it.": x0
+            + theta**2 * (3 - 2 * theta) * (x1 - x0),
             "The sign of the bend is turned: check the slope at theta = 0.": 2 * (x0 + theta * (x1 - x0))
             - formula(theta, x0, k0, x1, k1, h),
             "This is a parabola through x0, x1 with the slope k0: the slope at the end is missing.": x0
@@ -282,7 +284,10 @@ def check_first_step(first_step):
         q, rtol, speed = [2, 3, 5, 8][seed % 4], 10.0 ** -int(rng.integers(2, 9)), 10.0 ** int(rng.integers(-1, 4))
         x, atol, t = x * (seed < 7), 0.1 * rtol, 0.4  # the last one starts at 0
 
-        def f(t, x, field=field, speed=speed):
+        calls = []
+
+        def f(t, x, field=field, speed=speed, calls=calls):
+            calls.append(t)
             return speed * field(t, x)
 
         weight = atol + rtol * np.abs(x)
@@ -290,7 +295,7 @@ def check_first_step(first_step):
         def size(v, weight=weight):
             return np.sqrt(np.mean((v / weight) ** 2))
 
-        h = number(first_step(f, t, x, q, rtol, atol), "the first step")
+        h, used = number(first_step(f, t, x, q, rtol, atol), "the first step"), len(calls)
         if seed == 7 and (h == 0 or not np.isfinite(h)):
             raise Wrong(f"At x = 0 your first step is {h}: where d0 or d1 is below 1e-5, step 1 takes 1e-6.")
         got.append(h)
@@ -313,11 +318,22 @@ def check_first_step(first_step):
             "Where is 100 h0? Step 4 takes min(100 h0, h1).": (0.01 / max(d1, d2)) ** (1 / q),
             "The second slope is taken at t. It belongs to t + h0.": rest(max(d1, stale / h0)),
             "The norm is the root of the MEAN square; yours adds the squares.": rest(root * max(d1, d2)),
+            "The norm divides each component by atol + rtol |x| first. Yours does not.": unscaled(f, t, x, k0, q),
         }.items():
             mistakes.setdefault(text, []).append(value)
     ratios = {text: np.divide(values, expected) for text, values in mistakes.items()}
     same_values(np.divide(got, expected), np.ones(8), 1e-9, "your step / the recipe's", ratios)
+    if used > 2:
+        raise Wrong(f"Right value, but f was evaluated {used} times; two are enough: keep k0.")
     return "Equal to nodekit's first step on 8 random fields, on scales from 0.1 to 1000."
+
+
+def unscaled(f, t, x, k0, q):
+    """The recipe with the plain root mean square for the norm."""
+    d0, d1 = (np.sqrt(np.mean(v**2)) for v in (x, k0))
+    h0 = 1e-6 if min(d0, d1) < 1e-5 else 0.01 * d0 / d1
+    d2 = np.sqrt(np.mean((f(t + h0, x + h0 * k0) - k0) ** 2)) / h0
+    return min(100 * h0, (0.01 / max(d1, d2)) ** (1 / q))
 
 
 def plain(y, h, weights, k):
@@ -398,7 +414,10 @@ def check_batch_attempt(batch_attempt):
         "x follows Euler's step. Go on with Heun's.": np.where(ok, euler, x),
     }
     same_values(new_x, np.where(ok, x1, x), 1e-13, "x", states)
+    of_x, of_x1 = (np.sqrt(np.mean(part**2, 0)) for part in scaled_by(scaled, x, x1, rtol, atol))
     sizes = {
+        "The scale takes the larger of |x| and |x1|: yours takes |x|.": h * np.clip(0.9 * of_x**-0.5, 0.2, 10.0),
+        "The scale takes the larger of |x| and |x1|: yours takes |x1|.": h * np.clip(0.9 * of_x1**-0.5, 0.2, 10.0),
         "h is as it was. Each sample's next step is h times its factor.": h,
         "Only the rejected samples get a new h: an accepted one may grow, too.": np.where(ok, h, next_h),
         "Only the accepted samples get a new h: a rejected one must shrink.": np.where(ok, next_h, h),
@@ -423,6 +442,12 @@ def ratios_of(f, t, x, h, rtol, atol):
     k1 = f(t, x)
     k2 = f(t + h, x + h * k1)
     return h * (k2 - k1) / 2 / (atol + rtol * np.maximum(np.abs(x), np.abs(x + h * (k1 + k2) / 2)))
+
+
+def scaled_by(scaled, x, x1, rtol, atol):
+    """The scaled estimates (d, n) again, as they are with |x| and with |x1| in the scale."""
+    error = scaled * (atol + rtol * np.maximum(np.abs(x), np.abs(x1)))
+    return error / (atol + rtol * np.abs(x)), error / (atol + rtol * np.abs(x1))
 
 
 batch_attempt = Exercise(

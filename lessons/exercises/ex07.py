@@ -70,6 +70,7 @@ def check_guarded(guarded):
         "one component astray": [0.0, 0.0, 0.9],
         "astray below": [0.0, -0.9, 0.0],
         "opposite errors": [0.4, -0.4, 0.0],
+        "one small component": [1.5e-3, 0.0, 0.0],
         "nan": [np.nan, 0.0, 0.0],
         "all nan": [np.nan, np.nan, np.nan],
         "inf": [np.inf, 0.0, 0.0],
@@ -82,6 +83,8 @@ def check_guarded(guarded):
         "value?",
         "opposite errors": "Two components are off, in opposite directions, and the adjoint's gradient was returned. "
         "Look at each component.",
+        "one small component": "One component is off by 1.5 tol (1 + |x0|), the others are home, and the adjoint's "
+        "gradient was returned. Each component has a bound of its own: no norm, no mean.",
         "nan": "x(0) holds nan, and the adjoint's gradient was returned. Every comparison with nan is False: ask "
         "whether x came home, not whether it is astray.",
         "all nan": "x(0) holds nan, and the adjoint's gradient was returned. Every comparison with nan is False: ask "
@@ -96,7 +99,7 @@ def check_guarded(guarded):
         one, other = rng.normal(size=(2, 4))
         for name, off in cases.items():
             calls = {"adjoint": 0, "checkpoint": 0}
-            off = np.array(off) * (1 + np.abs(x0) if name == "opposite errors" else 1)
+            off = np.array(off) * (1 + np.abs(x0) if name in ("opposite errors", "one small component") else 1)
 
             def by_adjoint(x0=x0, off=off, one=one, calls=calls):
                 calls["adjoint"] += 1
@@ -113,7 +116,7 @@ def check_guarded(guarded):
                 raise Wrong("Right value, but by_checkpoint was called although x(0) came home: it is dear.")
             if calls["adjoint"] > 1:
                 raise Wrong(f"Right value, but by_adjoint was called {calls['adjoint']} times: each is a solve.")
-    return "The right one in 8 situations on 3 seeds, nan and infinity among them; no call too many."
+    return "The right one in 9 situations on 3 seeds, nan and infinity among them; no call too many."
 
 
 guarded = Exercise(
@@ -148,6 +151,8 @@ def check_reachable(reachable):
         got, right = as_array(reachable(s, r), "the number of steps"), comb(s + r, s)
         if got.shape != ():
             raise Wrong(f"The number of steps is one number; yours has shape {got.shape}.")
+        if got.dtype.kind not in "iu":
+            raise Wrong(f"A number of steps is an int; yours is {got}.")
         if got == right:
             continue
         where = f"s = {s}, r = {r}: yours says {got}, and it is {right}."
@@ -224,6 +229,12 @@ def check_seminorm(seminorm):
             "The root is missing.": rms(front) ** 2,
             "The error is not measured in tolerances: divide by atol + rtol |z| first.": np.sqrt(
                 np.mean(error[front] ** 2)
+            ),
+            "rtol and atol are swapped: the tolerance is atol + rtol |z|.": np.sqrt(
+                np.mean((error[front] / (rtol + atol * np.abs(z[front]))) ** 2)
+            ),
+            "The absolute tolerance is missing: atol + rtol |z|.": np.sqrt(
+                np.mean((error[front] / (rtol * np.abs(z[front]))) ** 2)
             ),
             "This is the largest component; the root mean square was asked for.": np.abs(ratio[front]).max(),
             "This is the mean of the absolute values; the root mean square was asked for.": np.abs(ratio[front]).mean(),

@@ -111,13 +111,15 @@ def group_norm(x, groups, eps=1e-5):
     return g.reshape(x.shape)
 
 
-def normed(x, shape, axes, eps, ddof=0, root_first=False, only_shift=False):
+def normed(x, shape, axes, eps, ddof=0, root_first=False, only_shift=False, root=True, only_scale=False):
     """x standardised over `axes` of its reshape to `shape`, with one thing or another changed."""
     g = x.reshape(shape)
-    shifted = g - g.mean(axis=axes, keepdims=True)
+    shifted = g if only_scale else g - g.mean(axis=axes, keepdims=True)
     variance = g.var(axis=axes, keepdims=True, ddof=ddof)
     if only_shift:
         return shifted.reshape(x.shape)
+    if not root:
+        return (shifted / (variance + eps)).reshape(x.shape)
     return (shifted / (np.sqrt(variance) + eps if root_first else np.sqrt(variance + eps))).reshape(x.shape)
 
 
@@ -144,6 +146,13 @@ def check_group_norm(group_norm):
                     x, split, (2, 3, 4), eps, ddof=1
                 ),
                 "eps belongs under the square root.": normed(x, split, (2, 3, 4), eps, root_first=True),
+                "The square root is missing: this divides by the variance.": normed(
+                    x, split, (2, 3, 4), eps, root=False
+                ),
+                "The group's mean is not subtracted.": normed(x, split, (2, 3, 4), eps, only_scale=True),
+                "This makes groups of `groups` channels. There are `groups` groups.": normed(
+                    x, (n, c // groups, groups, h, w), (2, 3, 4), eps
+                ),
                 "The mean is gone, but nothing is divided.": normed(x, split, (2, 3, 4), eps, only_shift=True),
                 "A group's channels are neighbours: the first c / groups, then the next.": strided,
                 "eps is fixed in yours; it is an argument.": normed(x, split, (2, 3, 4), 1e-5),
@@ -202,10 +211,12 @@ def check_body_parameters(body_parameters):
     return "Both counts are right, for 4 choices of channels and blocks."
 
 
-def counted(c, n, bias=1, gains=2, time=1, kernel=9, all_blocks=True, convs=2, out_time=0, norms=(2, 3), per_block=0):
+def counted(
+    c, n, bias=1, gains=2, time=1, kernel=9, all_blocks=True, convs=2, out_time=0, norms=(2, 3), per_block=0, once=0
+):
     """body_parameters with one thing or another changed."""
     block = convs * (kernel * c + bias) * c + norms[0] * gains * c
-    field = convs * (kernel * (c + time) + bias) * (c + out_time) + norms[1] * gains * c
+    field = convs * (kernel * (c + time) + bias) * (c + out_time) + norms[1] * gains * c - once * kernel * c
     return (n if all_blocks else 1) * block, field * (n if per_block else 1)
 
 
@@ -216,6 +227,7 @@ COUNT_MISTAKES = {
     "A norm has parameters too: a gain and a bias for each channel.": {"gains": 0},
     "A norm has a gain and a bias for each channel: two numbers, not one.": {"gains": 1},
     "The field's convolutions have one more channel in: the time.": {"time": 0},
+    "Both convolutions of the field have the time as one more channel, not only one.": {"once": 1},
     "A 3×3 kernel has 9 numbers, not 3.": {"kernel": 3},
     "This is one block. The ResNet has its own parameters in each of them.": {"all_blocks": False},
     "There are two convolutions, in a block and in the field.": {"convs": 1},

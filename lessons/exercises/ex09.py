@@ -1,5 +1,7 @@
 """Lesson 09, What a flow cannot do: two predictions, five exercises and the quiz."""
 
+from itertools import pairwise
+
 import numpy as np
 
 import nodekit
@@ -18,8 +20,8 @@ first_guess = Prediction(
     answer="b",
     explain={
         "a": "f may be any function. But the map from x(0) to x(T) is not f: it is the flow of f, and keeps order.",
-        "b": "The two can only meet at 0, or nearly: |error| = 1 for both, and Huber's function is 1/2 there.",
-        "c": "Five seeds end at 0.500, to three digits. A theorem sets the floor, and all of them come close to it.",
+        "b": "The best they can do is to come close to each other near 0. Each error is then about 1, and H(1) = 1/2.",
+        "c": "All five seeds end within half a per cent of 0.5. A theorem sets the floor, and they come close to it.",
         "d": "They approach each other and never meet: solutions are unique.",
     },
 )
@@ -167,6 +169,7 @@ def check_winding_number(winding_number):
             "The curve is closed: the edge from the last corner to the first is missing.": turn[:-1].sum()
             / (2 * np.pi),
             "Close the curve, and bring each edge's turn into [-π, π).": jumping[:-1].sum() / (2 * np.pi),
+            "This is how often the curve goes around the origin. Subtract the point first.": about_origin(curve),
             "It says whether the curve goes around the point, but not how often, or not which way.": np.sign(turns)
             ** 2,
             "The sign is lost: clockwise counts as negative.": abs(turns),
@@ -190,6 +193,12 @@ def check_winding_number(winding_number):
     return f"Right for curves that wind {', '.join(map(str, sorted(set(wanted))))} times."
 
 
+def about_origin(curve):
+    """The winding number around (0, 0), rounded."""
+    turn = np.diff(np.unwrap(np.arctan2(*np.append(curve, curve[:1], axis=0).T[::-1])))
+    return np.rint(turn.sum() / (2 * np.pi))
+
+
 winding_number = Exercise(
     winding_number,
     check_winding_number,
@@ -206,7 +215,7 @@ winding_number = Exercise(
 
 
 def augment(x, p):
-    """x with p zeros appended to each row. x: (n, d). p: int >= 0. Returns a new array (n, d + p) of x's dtype."""
+    """x with p zeros appended to each row. x: (n, d). p: int >= 0. Returns an array (n, d + p) of x's dtype."""
     return np.concatenate([x, np.zeros((len(x), p), x.dtype)], axis=1)
 
 
@@ -333,11 +342,27 @@ def check_lifting_field(lifting_field):
         if bool(height < 0) is not inside:
             turned = " Is the sign turned?" if radius in (0.0, 1.499) else ""
             raise Wrong(f"{where} ends at z₃ = {height:.3g}, on the wrong side.{turned}")
-    for radius in (0.5, 0.6, 0.75, 0.9, 1.0):
-        a, b = (lifting_field(0.0, np.array([radius + s * 1e-7, 0.0, 0.0])) for s in (-1, 1))
-        if np.abs(np.subtract(a, b)).max() > 1e-3:
-            raise Wrong(f"Your field jumps at |x| = {radius}. A flow needs a smooth one (lesson 02).")
+    for t, angle in ((0.0, 0.0), (0.0, 2.0), (0.7, 4.0)):
+        radius = jump(lambda r, t=t, w=angle: lifting_field(t, r * np.array([np.cos(w), np.sin(w), 0.0])))
+        if radius is not None:
+            raise Wrong(f"Your field jumps at |x| = {radius:.3g}. A flow needs a smooth one (lesson 02).")
     return f"{len(angles)} points of disk and annulus on their own sides of the plane z₃ = 0."
+
+
+def jump(value, low=0.4, high=1.1, cells=201):
+    """Where value(r) jumps between low and high, or None: the cell with the largest change, cut in two 30 times."""
+    radii = np.linspace(low, high, cells)
+    values = [np.array(value(r), float) for r in radii]
+    i = int(np.argmax([np.abs(b - a).max() for a, b in pairwise(values)]))
+    (a, b), (at_a, at_b) = radii[i : i + 2], values[i : i + 2]
+    for _ in range(30):
+        middle = (a + b) / 2
+        at_middle = np.array(value(middle), float)
+        if np.abs(at_middle - at_a).max() > np.abs(at_b - at_middle).max():
+            b, at_b = middle, at_middle
+        else:
+            a, at_a = middle, at_middle
+    return middle if np.abs(at_b - at_a).max() > 1e-3 else None
 
 
 lifting_field = Exercise(
@@ -412,7 +437,7 @@ quiz = Quiz(
         },
     ),
     Question(
-        "The system x' = 0, z' = g(x) with z(0) = 0 gives z(1) = g(x) for any continuous g. What is the catch?",
+        "The system x' = 0, y' = g(x) with y(0) = 0 gives y(1) = g(x) for any continuous g. What is the catch?",
         {
             "a": "It is not a flow.",
             "b": "The field must know the answer: all the work is in g.",

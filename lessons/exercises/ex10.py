@@ -121,7 +121,7 @@ def check_trace_by_vjps(trace_by_vjps):
         if value.shape != ():
             raise Wrong(f"the trace has shape {value.shape}; one number was expected.")
         if len(calls) != d:
-            times = {0: "never"}.get(len(calls), f"{len(calls)} times")
+            times = {0: "never", 1: "once"}.get(len(calls), f"{len(calls)} times")
             raise Wrong(f"For d = {d} vjp was called {times}; d times were asked for, once for each unit vector.")
         got.append(float(value))
         expected.append(np.trace(J))
@@ -133,6 +133,7 @@ def check_trace_by_vjps(trace_by_vjps):
             "This is the mean of the diagonal. The trace is its sum.": np.trace(J) / d,
             "This is the product of the diagonal. The trace is its sum.": np.prod(np.diag(J)),
             "The last one is missing.": np.trace(J) - J[-1, -1],
+            "Of each Jᵀ eᵢ the largest number was taken. The i-th is wanted.": J.max(axis=1).sum(),
         }.items():
             mistakes.setdefault(text, []).append(mistake)
     same_values(np.array(got), np.array(expected), 1e-12, "the trace", mistakes)
@@ -224,8 +225,8 @@ def check_log_prob(log_prob):
     for T in (1.0, 0.6, 1.3, 0.8):
         w, c = rng.normal(size=2), rng.normal() / 2
 
-        def f(t, x, w=w, c=c):  # one component after the other, each solved exactly: x' = (w₁ cos t) x, y' = c + w₂ y
-            return np.array([w[0] * np.cos(t) * x[0], c + w[1] * x[1]])
+        def f(t, x, w=w, c=c):  # one component after the other, each solved exactly: x' = (w₁ cos t) x, y' = c t + w₂ y
+            return np.array([w[0] * np.cos(t) * x[0], c * t + w[1] * x[1]])
 
         def trace(t, x, w=w):
             return w[0] * np.cos(t) + w[1]
@@ -241,10 +242,14 @@ def check_log_prob(log_prob):
         change = w[0] * np.sin(T) + w[1] * T
 
         def carried(x, way, w=w, c=c, T=T):
-            grow = np.exp(way * w[1] * T)
-            return np.array([x[0] * np.exp(way * w[0] * np.sin(T)), x[1] * grow + c / w[1] * (grow - 1)])
+            begin, stop = (0, T) if way > 0 else (T, 0)
+            r, grow = c / w[1] ** 2, np.exp(way * w[1] * T)  # y = const · exp(w₂ t) - r (1 + w₂ t)
+            y = (x[1] + r * (1 + w[1] * begin)) * grow - r * (1 + w[1] * stop)
+            return np.array([x[0] * np.exp(way * w[0] * np.sin(T)), y])
 
         start, end = carried(x, -1), carried(x, 1)
+        r, shrink = c / w[1] ** 2, np.exp(-w[1] * T)  # x' = -f(t, x) solved from 0 to T: the clock is not turned
+        clock = np.array([start[0], (x[1] - r) * shrink + r * (1 - w[1] * T)])
         expected.append(base(start) - change)
         for text, mistake in {
             "The sign of the trace is turned: where the flow spreads out, the density falls.": base(start) + change,
@@ -254,6 +259,8 @@ def check_log_prob(log_prob):
             "You go forward from x. x is the END, at time T: go back to time 0.": base(end) - change,
             "The base density is asked about x itself. Ask about the start of its trajectory.": base(x) - change,
             "The base density is asked about x itself, and the sign of the trace is turned.": base(x) + change,
+            "You turned the sign of f and not its clock: on the way back, after the time s, the field is the one at "
+            "T - s. Solve from T to 0.": base(clock) - change,
             "This is p, not log p.": np.exp(base(start) - change),
         }.items():
             mistakes.setdefault(text, []).append(mistake)
@@ -290,16 +297,17 @@ quiz = Quiz(
         },
     ),
     Question(
-        "What does the off-diagonal part of ∂f/∂x do to log p along a trajectory?",
+        "What does the off-diagonal part of ∂f/∂x, here and now, add to the rate d log p/dt here and now?",
         {
-            "a": "It makes it fall, by the size of the shear.",
-            "b": "It turns up in second order: over a long time it counts.",
-            "c": "Nothing at that moment.",
+            "a": "A fall, by the size of the shear.",
+            "b": "A term of second order, which adds up over many short steps.",
+            "c": "Nothing.",
         },
         "c",
         {
             "a": "A shear moves points past each other. A parallelogram keeps its area.",
-            "b": "In a step of size ε it does, as ε² det A. In the limit of small steps it is gone, over any time.",
+            "b": "In a step of size ε there is one, -ε² a₁₂a₂₁. T / ε such steps add up to something like ε, which "
+            "goes to 0.",
             "c": "The rate is the trace. (The shear bends the trajectory, and so has a say in the traces to come.)",
         },
     ),

@@ -275,6 +275,8 @@ def gradient(case):
     numeric = (values[0] - values[1]) / (2 * eps)
     off = abs(slope - numeric) / max(abs(slope), abs(numeric), 1e-300)
     advice = "Does f detach, or leave torch (.item(), .numpy(), no_grad)? Does it jump? Are its tensors in params?"
+    if case.way == "adjoint":
+        advice = f"Where reversal is bad too, that is the cause. If not: {advice[0].lower()}{advice[1:]}"
     return f"in a random direction {slope:.6g}, by central differences {numeric:.6g}", off < GRADIENT_OFF, advice
 
 

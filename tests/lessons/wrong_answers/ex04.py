@@ -67,6 +67,25 @@ def first(
     return first_step
 
 
+def first_wasteful(f, t, x, q, rtol, atol):
+    f(t, x)
+    return first()(f, t, x, q, rtol, atol)
+
+
+def batch_scaled(magnitude):
+    """An answer to batch_attempt whose scale takes magnitude(x, x1)."""
+
+    def batch_attempt(f, t, x, h, rtol, atol):
+        k1 = f(t, x)
+        k2 = f(t + h, x + h * k1)
+        x1 = x + h * (k1 + k2) / 2
+        ratio = np.sqrt(np.mean((h * (k2 - k1) / 2 / (atol + rtol * magnitude(x, x1))) ** 2, axis=0))
+        ok = ratio <= 1
+        return np.where(ok, t + h, t), np.where(ok, x1, x), h * np.clip(0.9 * ratio**-0.5, 0.2, 10)
+
+    return batch_attempt
+
+
 def batch(axis=0, norm=None, keep=np.where, size=None, x1=lambda x, h, k1, k2: x + h * (k1 + k2) / 2, move=None):
     """An answer to batch_attempt with one of its parts replaced."""
 
@@ -162,6 +181,7 @@ WRONG = {
         "one component": (lambda s, h, x0, k0, x1, k1: cubic(s, h, x0, k0, x1, k1)[:1], "has shape (1,)"),
         "zeros": (lambda s, h, x0, k0, x1, k1: 0 * x0, "At theta = 0 the cubic must be x0"),
         "the end": (lambda s, h, x0, k0, x1, k1: x1, "At theta = 0 the cubic must be x0"),
+        "flat ends": (lambda s, h, x0, k0, x1, k1: x0 + s**2 * (3 - 2 * s) * (x1 - x0), "Its slope is 0 at both ends"),
         "nearest end": (lambda s, h, x0, k0, x1, k1: x0 if s < 0.5 else x1, "the state is off"),
         "in place": (cubic_in_place, "Right value, but your hermite changed x1 itself"),
     },
@@ -187,7 +207,8 @@ WRONG = {
         "sum of squares": (first(norm=lambda v, w: np.linalg.norm(v / w)), "the root of the MEAN square"),
         "no small x": (first(guess=lambda d0, d1: 0.01 * d0 / d1), "At x = 0"),
         "atol alone": (first(weight=lambda x, rtol, atol: atol + 0 * x), "and 1 was expected"),
-        "unscaled": (first(weight=lambda x, rtol, atol: 1.0 + 0 * x), "and 1 was expected"),
+        "unscaled": (first(weight=lambda x, rtol, atol: 1.0 + 0 * x), "by atol + rtol |x| first"),
+        "three evaluations": (first_wasteful, "f was evaluated 3 times"),
         "zero": (lambda f, t, x, q, rtol, atol: 0.0, "At x = 0 your first step is 0.0"),
         "negative": (lambda f, t, x, q, rtol, atol: -first()(f, t, x, q, rtol, atol), "and 1 was expected"),
         "constant": (lambda f, t, x, q, rtol, atol: 1e-3, "and 1 was expected"),
@@ -212,6 +233,8 @@ WRONG = {
             batch(size=lambda h, r, ok: np.where(ok, h * np.clip(0.9 * r**-0.5, 0.2, 10), h)),
             "Only the accepted samples get a new h",
         ),
+        "scale of x": (batch_scaled(lambda x, x1: np.abs(x)), "yours takes |x|."),
+        "scale of x1": (batch_scaled(lambda x, x1: np.abs(x1)), "yours takes |x1|."),
         "halved": (
             batch(size=lambda h, r, ok: np.where(ok, h * np.clip(0.9 * r**-0.5, 0.2, 10), h / 2)),
             "Rejected steps are halved",

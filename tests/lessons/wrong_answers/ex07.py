@@ -101,6 +101,18 @@ WRONG = {
             guard(lambda x, x0, tol: abs(np.sum((x - x0) / (1 + abs(x0)))) <= tol),
             "in opposite directions",
         ),
+        "norm": (
+            guard(lambda x, x0, tol: np.linalg.norm(x - x0) <= tol * (1 + np.linalg.norm(x0))),
+            "Each component has a bound of its own",
+        ),
+        "largest of each": (
+            guard(lambda x, x0, tol: np.abs(x - x0).max() <= tol * (1 + np.abs(x0).max())),
+            "Each component has a bound of its own",
+        ),
+        "mean": (
+            guard(lambda x, x0, tol: np.mean(np.abs(x - x0) / (1 + np.abs(x0))) <= tol),
+            "Each component has a bound of its own",
+        ),
         "absolute error": (guard(lambda x, x0, tol: np.all(abs(x - x0) <= tol)), "x0 is about 100 there"),
         "both computed": (always_both, "it is dear"),
         "adjoint twice": (twice, "by_adjoint was called 2 times"),
@@ -119,6 +131,7 @@ WRONG = {
         "power of two": (lambda s, r: 1 if 0 in (s, r) else 2**r, "different rights"),
         "off by one": (lambda s, r: 1 if 0 in (s, r) else comb(s + r, s) - 1, "Off by one"),
         "zeros": (lambda s, r: 0, "the recursion ends at 1, not 0"),
+        "a float": (lambda s, r: float(comb(s + r, s)), "is an int; yours is 1.0"),
         "an array": (lambda s, r: np.ones(2), "one number; yours has shape (2,)"),
     },
     "seminorm": {
@@ -132,6 +145,14 @@ WRONG = {
         "largest": (size(mean=np.max), "This is the largest component"),
         "mean": (size(power=1, root=lambda x: x), "the mean of the absolute values"),
         "divided by all": (divided_by_all, "divided by the wrong number"),
+        "tolerances swapped": (
+            lambda error, z, d, rtol, atol: size()(error, z, d, atol, rtol),
+            "rtol and atol are swapped",
+        ),
+        "no atol": (
+            lambda error, z, d, rtol, atol: np.sqrt(np.mean((error[: 2 * d] / (rtol * np.abs(z[: 2 * d]))) ** 2)),
+            "The absolute tolerance is missing",
+        ),
         "no tolerance": (lambda error, z, d, rtol, atol: np.sqrt(np.mean(error[: 2 * d] ** 2)), "not measured in"),
         "zero": (lambda error, z, d, rtol, atol: 0.0, "the error is off"),
         "in place": (seminorm_in_place, "changed error itself"),

@@ -110,9 +110,10 @@ WRONG = {
         "each pixel": (norm(split, (2,)), "each pixel by itself"),
         "n - 1": (norm(ddof=1), "the number less one"),
         "eps outside": (norm(scale=lambda v, eps: np.sqrt(v) + eps), "under the square root"),
-        "variance": (norm(scale=lambda v, eps: v + eps), "is off at index"),
+        "variance": (norm(scale=lambda v, eps: v + eps), "The square root is missing"),
         "only shifted": (norm(scale=lambda v, eps: 1.0), "nothing is divided"),
-        "only scaled": (norm(shift=False), "is off at index"),
+        "only scaled": (norm(shift=False), "mean is not subtracted"),
+        "groups of groups": (norm(lambda n, c, h, w, g: (n, c // g, -1)), "This makes groups of `groups` channels"),
         "eps fixed": (norm(fixed=1e-5), "eps is fixed"),
         "strided": (strided, "are neighbours"),
         "not shaped back": (
@@ -138,6 +139,10 @@ WRONG = {
         "time comes out": (
             count(field=lambda c: 2 * (9 * (c + 1) + 1) * (c + 1) + 6 * c),
             "none comes out",
+        ),
+        "time once": (
+            count(field=lambda c: (9 * (c + 1) + 1) * c + (9 * c + 1) * c + 6 * c),
+            "Both convolutions of the field",
         ),
         "3 for 3×3": (
             count(lambda c: 2 * (3 * c + 1) * c + 4 * c, lambda c: 2 * (3 * (c + 1) + 1) * c + 6 * c),

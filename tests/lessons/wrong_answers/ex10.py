@@ -44,6 +44,16 @@ def scored_in_place(f, trace, base, x, T):
     return value
 
 
+def clock_not_turned(f, trace, base, x, T):
+    field = lambda t, s: -np.append(f(t, s[:-1]), trace(t, s[:-1]))  # noqa: E731
+    end = nodekit.solve(field, np.append(x, 0.0), (0.0, T), rtol=1e-9, atol=1e-9).y[-1]
+    return base(end[:-1]) + end[-1]
+
+
+def trace_of_the_end(f, trace, base, x, T):
+    return base(nodekit.solve(f, x, (T, 0.0), rtol=1e-9, atol=1e-9).y[-1]) - T * trace(T, x)
+
+
 WRONG = {
     "area_factor": {
         "first order": (lambda A, eps: 1 + eps * np.trace(A), "the first order alone"),
@@ -61,13 +71,14 @@ WRONG = {
     },
     "trace_by_vjps": {
         "all entries": (lambda vjp, d: rows(vjp, d).sum(), "the sum of all entries"),
-        "ones": (lambda vjp, d: vjp(np.ones(d)).sum(), "For d = 2 vjp was called 1 times"),
+        "ones": (lambda vjp, d: vjp(np.ones(d)).sum(), "For d = 2 vjp was called once"),
         "first component": (lambda vjp, d: rows(vjp, d)[:, 0].sum(), "Every time the same component"),
         "squares": (lambda vjp, d: (rows(vjp, d) ** 2).sum(), "the squares of all entries"),
         "absolute": (lambda vjp, d: np.abs(np.diag(rows(vjp, d))).sum(), "no absolute values"),
         "mean": (lambda vjp, d: np.diag(rows(vjp, d)).mean(), "This is the mean of the diagonal"),
         "product": (lambda vjp, d: np.prod(np.diag(rows(vjp, d))), "This is the product of the diagonal"),
         "one short": (lambda vjp, d: np.trace(rows(vjp, d)[: d - 1, : d - 1]) + 0.0, "The last one is missing"),
+        "largest": (lambda vjp, d: rows(vjp, d).max(axis=1).sum(), "the largest number was taken"),
         "whole matrix": (lambda vjp, d: vjp(np.eye(d)), "vjp was called with shape"),
         "never": (lambda vjp, d: 0.0, "vjp was called never"),
         "diagonal": (lambda vjp, d: np.diag(rows(vjp, d)), "one number was expected"),
@@ -90,6 +101,8 @@ WRONG = {
         "base at x": (scored(at=lambda x, end: x), "The base density is asked about x itself. Ask"),
         "base at x, sign": (scored(at=lambda x, end: x, sign=-1), "and the sign of the trace is turned"),
         "p": (scored(result=np.exp), "This is p, not log p"),
+        "clock": (clock_not_turned, "You turned the sign of f and not its clock"),
+        "trace at the end": (trace_of_the_end, "log p is off"),
         "starts at 1": (scored(start=1.0), "log p is off"),
         "zero": (lambda f, trace, base, x, T: 0.0, "log p is off"),
         "in place": (scored_in_place, "Right value, but your log_prob changed x itself"),
