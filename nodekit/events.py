@@ -1,4 +1,4 @@
-"""Events: the times at which a function of the state is zero (used from lesson 16 on).
+"""Events: the times at which a function of the state is zero (found on the dense output of lesson 04).
 
 An event is a function g(t, y) -> number, with y in f's shape. As in SciPy, two attributes may be set on it:
 `g.terminal = True` ends the solve at its first zero, and `g.direction = 1` (or −1) counts only zeros at which g

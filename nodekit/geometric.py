@@ -1,4 +1,4 @@
-"""Symplectic and reversible steps, in + and * only, for both backends (built in lesson 17; reversibility in 07).
+"""Symplectic and reversible steps, in + and * only, for both backends (leapfrog in lesson 16, the others in 17).
 
 Symplectic methods are compositions of drifts (positions move with the velocities) and kicks (momenta move with the
 forces) for a state y = (q, p): its first half along the first axis is q, its second p, and f(t, y) = (q', p') must be

@@ -1,4 +1,4 @@
-"""Named initial value problems with exact or many-digit solutions (first used in lesson 03).
+"""Named initial value problems with exact or many-digit solutions (first used in lesson 14).
 
 `get(name)` finds one; PROBLEMS maps every name to its record, and NONSTIFF and STIFF list the names. DETEST, the
 classical collection, is in problems_detest.py, the stiff ones are in problems_stiff.py, the rest is here.

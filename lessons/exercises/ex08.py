@@ -367,7 +367,7 @@ quiz = Quiz(
         explain={
             "a": "The end state differs; the largest of the ten outputs is the same one.",
             "b": "It says nothing about longer steps. The lesson's second net is ruined by a change of solver.",
-            "c": "For use, take the loosest tolerance that keeps the validation error. For a density (lesson 11) the "
+            "c": "For use, take the loosest tolerance that keeps the validation error. For a density (lesson 10) the "
             "digits will matter.",
             "d": "A linear field is not solved exactly at 0.01 either.",
         },

@@ -289,7 +289,7 @@ def adjoint(case, pieces=8):
             states.append(case.solve_recorded(states[-1], ends).y[-1])
         a = torch.autograd.grad((case.random(case.y0, 0) * states[-1]).sum(), states, allow_unused=True)
     size = [0.0 if x is None else float(x.norm()) for x in a]
-    advice = "Gradients vanish or explode on the way: a shorter t, smaller weights; lesson 13 says why."
+    advice = "Gradients vanish or explode on the way: a shorter t, smaller weights; lesson 05 says why."
     found = f"|∂L/∂y(t)| from the start to the end: {', '.join(f'{x:.2g}' for x in size[::2])}"
     return found, math.isfinite(max(size)) and max(size) <= GROWTH * min(size), advice
 

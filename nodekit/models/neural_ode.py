@@ -1,4 +1,4 @@
-"""NeuralODE: the flow of a learned field as a layer (used from lesson 08 on; its regularisers are built in 12)."""
+"""NeuralODE: the flow of a learned field as a layer (used from lesson 02 on; its regularisers are built in 12)."""
 
 import torch
 from torch import nn

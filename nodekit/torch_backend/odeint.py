@@ -1,4 +1,4 @@
-"""A drop-in for torchdiffeq: odeint, odeint_adjoint, odeint_event (lesson 05 uses them beside `nodekit.solve`).
+"""A drop-in for torchdiffeq: odeint, odeint_adjoint, odeint_event (lesson 07 says which gradient each has).
 
     from nodekit import odeint, odeint_adjoint, odeint_event      # instead of: from torchdiffeq import ...
 
