@@ -180,6 +180,7 @@ def check_limit_at_infinity(limit_at_infinity):
             "This is 1 - Σ b: a has been lost.": 1 - b.sum(),
             "These are reciprocals of single entries of a, or its diagonal. The whole inverse is wanted.": 1
             - (b / np.diag(a)).sum(),
+            "The size is right, the sign is not. The limit may be negative: take no absolute value.": -right,
             "You solve a x = b. It is a x = (1, ..., 1), and then b · x.": 1 - inverse @ b @ b,
             "This is R at a large z, not its limit. Take the limit on paper first.": 1
             + 1e6 * b @ np.linalg.solve(np.eye(s) - 1e6 * a, one(s)),
@@ -335,12 +336,17 @@ trapezoid_step = Exercise(
 def estimated_rate(a, k, h):
     """|λ| from the last two stages of a step, which lie at the same time: how much the slope differs / the state.
 
-    a: list of 7 rows, row i of length i, the tableau's. k: (7, d), the slopes of the step. h: float, its size.
-    Stage i is at x + h Σ_j a_ij k_j. Returns float.
+    a: list of 7 rows, row a[i] of length i, the tableau's. k: (7, d), the slopes of the step. h: float, its size.
+    The slope k[i] is taken at the state x + h Σ_j a[i][j] k[j]. Returns float, with Euclidean norms.
     """
     last = sum(a_j * k_j for a_j, k_j in zip(a[6], k, strict=False))
     before = sum(a_j * k_j for a_j, k_j in zip(a[5], k, strict=False))
     return float(np.linalg.norm(k[6] - k[5]) / (h * np.linalg.norm(last - before)))
+
+
+def last_two(a, k, i):
+    """The states of the stages with the rows i and i - 1 of a, one minus the other, in units of h."""
+    return np.array(a[i]) @ k[:i] - np.array(a[i - 1]) @ k[: i - 1]
 
 
 def check_estimated_rate(estimated_rate):
@@ -360,6 +366,23 @@ def check_estimated_rate(estimated_rate):
                 k[6] - k[0]
             )
             / (h * norm(last)),
+            "The slopes are right. Their states are those of rows 5 and 6 of a, not 4 and 5.": slopes
+            / (h * norm(last_two(a, k, 5))),
+            "These are stages 5 and 6, at different times. The last two are rows 5 and 6, k[5] and k[6].": norm(
+                k[5] - k[4]
+            )
+            / (h * norm(last_two(a, k, 5))),
+            "This takes the largest entries. Take the Euclidean norm of each difference, np.linalg.norm.": np.abs(
+                k[6] - k[5]
+            ).max()
+            / (h * np.abs(last - before).max()),
+            "This takes sums of entries. Take the Euclidean norm of each difference, np.linalg.norm.": np.abs(
+                k[6] - k[5]
+            ).sum()
+            / (h * np.abs(last - before).sum()),
+            "This is the mean of the quotients of single components. Take norms, then divide.": np.abs(
+                (k[6] - k[5]) / (h * (last - before))
+            ).mean(),
             "The slopes are those of stages 6 and 7, k[5] and k[6].": norm(k[5] - k[4]) / (h * norm(last - before)),
             "The state of the last stage is compared with x, not with that of the stage before.": slopes
             / (h * norm(last)),
@@ -459,7 +482,7 @@ quiz = Quiz(
         answer="b",
         explain={
             "a": "The equation that is solved is the same. Only the way to its solution differs.",
-            "b": "More iterations, each one f and one multiplication, in place of a Jacobian and a factorisation.",
+            "b": "More iterations, each an f and a solve with known factors, without a new Jacobian or factorisation.",
             "c": "Where the iteration ends, G(u) = 0 holds whatever the matrix was.",
             "d": "It changes with x, unless f is linear. That is why the convergence is only linear.",
         },

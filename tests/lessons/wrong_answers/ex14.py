@@ -36,6 +36,30 @@ def frozen_signed(G, M, u, tol):
     return u, changes
 
 
+def frozen_until(small):
+    def frozen_newton(G, M, u, tol):
+        changes, done = 0, False
+        while not done:
+            change = np.linalg.solve(M, -G(u))
+            u, changes = u + change, changes + 1
+            done = small(change, u, tol)
+        return u, changes
+
+    return frozen_newton
+
+
+frozen_two_norm = frozen_until(lambda change, u, tol: np.linalg.norm(change) <= tol)
+frozen_relative = frozen_until(lambda change, u, tol: np.abs(change).max() <= tol * (1 + np.abs(u).max()))
+
+
+def frozen_multiplied(G, M, u, tol):
+    changes, change = 0, np.inf
+    while np.abs(change).max() > tol and changes < 50:
+        change = -M @ G(u)
+        u, changes = u + change, changes + 1
+    return u, changes
+
+
 def frozen_inverse(G, M, u, tol):
     changes, change = 0, np.inf
     while np.abs(change).max() > tol:
@@ -79,6 +103,10 @@ def both_new(f, jac, t, x, h):
     return u
 
 
+def rosenbrock(f, jac, t, x, h):
+    return x + h * np.linalg.solve(np.eye(len(x)) - h / 2 * jac(t, x), f(t, x))
+
+
 def trapezoid_in_place(f, jac, t, x, h):
     base = x + h / 2 * f(t, x)
     for _ in range(30):
@@ -100,6 +128,16 @@ def rate(formula):
     return estimated_rate
 
 
+def rate_rows_early(a, k, h):
+    apart = np.array(a[5]) @ k[:5] - np.array(a[4]) @ k[:4]
+    return float(np.linalg.norm(k[6] - k[5]) / (h * np.linalg.norm(apart)))
+
+
+def rate_all_early(a, k, h):
+    apart = np.array(a[5]) @ k[:5] - np.array(a[4]) @ k[:4]
+    return float(np.linalg.norm(k[5] - k[4]) / (h * np.linalg.norm(apart)))
+
+
 def rate_in_place(a, k, h):
     last, before = states(a, k)
     k[6] -= k[5]
@@ -118,6 +156,10 @@ WRONG = {
         "diagonal only": (frozen_inverse, "with the whole matrix M"),
         "M transposed": (frozen_transposed, "none that the iteration passes"),
         "size without np.abs": (frozen_signed, "np.abs(change).max()"),
+        "size as a 2-norm": (frozen_two_norm, "np.abs(change).max()"),
+        "tol relative to u": (frozen_relative, "is the first whose"),
+        "M multiplied": (frozen_multiplied, "none that the iteration passes"),
+        "ten at most": (frozen(most=10), "This is u after 10 changes."),
         "u only": (lambda G, M, u, tol: frozen()(G, M, u, tol)[0], "return u, changes"),
         "other order": (lambda G, M, u, tol: frozen()(G, M, u, tol)[::-1], "in the other order"),
         "zeros": (lambda G, M, u, tol: (np.zeros_like(u), 1), "none that the iteration passes"),
@@ -130,6 +172,8 @@ WRONG = {
         "no one, minus": (at_infinity(lambda a, b, i, one: -b @ i @ one), "is missing"),
         "a for its inverse": (at_infinity(lambda a, b, i, one: 1 - b @ a @ one), "You multiply by a"),
         "transposed": (at_infinity(lambda a, b, i, one: 1 - one @ i @ b), "transposed"),
+        "absolute value": (at_infinity(lambda a, b, i, one: abs(1 - b @ i @ one)), "take no absolute value"),
+        "all signs turned": (at_infinity(lambda a, b, i, one: b @ i @ one - 1), "The size is right"),
         "sum of b": (at_infinity(lambda a, b, i, one: 1 - b.sum()), "a has been lost"),
         "diagonal": (at_infinity(lambda a, b, i, one: 1 - (b / np.diag(a)).sum()), "The whole inverse"),
         "large z": (
@@ -158,6 +202,7 @@ WRONG = {
             "This is Heun's step",
         ),
         "Euler": (lambda f, jac, t, x, h: x + h * f(t, x), "This is Euler's step"),
+        "linearly implicit": (rosenbrock, "does the iteration go on until changes are small"),
         "both in full": (theta((1.0, 1.0)), "Both slopes count in full"),
         "midpoint": (midpoint, "implicit midpoint rule"),
         "plain iteration": (theta(matrix=False, iterations=200), "a plain iteration"),
@@ -188,6 +233,20 @@ WRONG = {
         "squares": (rate(lambda n, p, q, k, h: (n(k[6] - k[5]) / (h * n(p - q))) ** 2), "These are squares"),
         "h in the numerator": (rate(lambda n, p, q, k, h: h * n(k[6] - k[5]) / n(p - q)), "h stands in the numerator"),
         "h|λ|": (rate(lambda n, p, q, k, h: h * (n(k[6] - k[5]) / (h * n(p - q)))), "h is missing"),
+        "rows one too early": (rate_rows_early, "rows 5 and 6 of a, not 4 and 5"),
+        "all one too early": (rate_all_early, "These are stages 5 and 6"),
+        "largest entries": (
+            rate(lambda n, p, q, k, h: np.abs(k[6] - k[5]).max() / (h * np.abs(p - q).max())),
+            "This takes the largest entries",
+        ),
+        "sums of entries": (
+            rate(lambda n, p, q, k, h: np.abs(k[6] - k[5]).sum() / (h * np.abs(p - q).sum())),
+            "This takes sums of entries",
+        ),
+        "mean of quotients": (
+            rate(lambda n, p, q, k, h: np.mean(np.abs(k[6] - k[5]) / (h * np.abs(p - q)))),
+            "mean of the quotients",
+        ),
         "zero": (lambda a, k, h: 0.0, "your rate is off"),
         "in place": (rate_in_place, "changed k itself"),
     },
