@@ -93,6 +93,19 @@ def accelerations(x, m1, m2):
     return result / np.array([1, 1, 1, 1, m1, m1, m2, m2])
 
 
+def kick_from_old(dT, dV, q, p, h):
+    q = q + h * dT(p - h / 2 * dV(q))
+    return q, p - h / 2 * dV(q)
+
+
+def own_mass(x, m1, m2):
+    return bodies()(x, m1, m2) / np.array([1, 1, 1, 1, m2, m2, m1, m1])
+
+
+def crossed(x, m1, m2):
+    return bodies()(x, m1, m2) * np.array([m1 / m2, m1 / m2, m2 / m1, m2 / m1, 1, 1, 1, 1])
+
+
 KICK, DRIFT = ("kick", 1), ("drift", 1)
 HALF_KICK, HALF_DRIFT = ("kick", 0.5), ("drift", 0.5)
 
@@ -122,6 +135,11 @@ WRONG = {
         "intercept": (drift(lambda t, E: float(np.polyfit(t, E, 1)[1])), "the slope first"),
         "through the origin": (drift(lambda t, E: float(np.sum(t * E) / np.sum(t**2))), "needs an intercept"),
         "both coefficients": (drift(lambda t, E: np.polyfit(t, E, 1)), "one number was expected"),
+        "relative": (drift(lambda t, E: float(np.polyfit(t, E / E[0], 1)[0])), "relative to the first energy"),
+        "through the first point": (
+            drift(lambda t, E: float(np.sum((t - t[0]) * (E - E[0])) / np.sum((t - t[0]) ** 2))),
+            "forced through the first point",
+        ),
         "mean of differences": (drift(lambda t, E: float(np.mean(np.diff(E) / np.diff(t)))), "Short intervals"),
     },
     "leapfrog_step": {
@@ -135,6 +153,8 @@ WRONG = {
         "whole kicks": (steps(KICK, DRIFT, KICK), "Both kicks are whole"),
         "half drift": (steps(HALF_KICK, HALF_DRIFT, HALF_KICK), "half as long"),
         "drift first": (steps(HALF_DRIFT, KICK, HALF_DRIFT), "drift–kick–drift"),
+        "second kick from the old p": (kick_from_old, "the first half kick is lost"),
+        "drift backwards": (steps(HALF_KICK, ("drift", -1), HALF_KICK), "goes backwards"),
         "mass 1": (mass_one, "the mass need not be 1"),
         "exchanged": (steps(HALF_KICK, DRIFT, HALF_KICK, swap=True), "return q, p"),
         "in place": (leapfrog_in_place, "itself"),
@@ -150,6 +170,9 @@ WRONG = {
         "times the mass": (bodies(velocity=lambda p, m: p * m), "not p m"),
         "no masses": (bodies(force=lambda m1, m2, a, r: a / r**3), "masses are missing"),
         "accelerations": (accelerations, "These are accelerations"),
+        "the other's mass": (crossed, "the other body's mass"),
+        "half the momentum": (bodies(velocity=lambda p, m: p / (2 * m)), "not p/(2m)"),
+        "one mass": (own_mass, "one mass too few"),
         "half of it": (lambda x, m1, m2: bodies()(x, m1, m2)[:4], "was expected"),
     },
 }
