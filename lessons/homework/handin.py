@@ -1,0 +1,88 @@
+"""How an answer leaves a student's notebook: as data, under a type of its own. It ships with every assignment.
+
+At home the secret is 0. At grading the notebook runs with another variant and a secret that the student has never seen,
+both from the environment, so that the cell that hands in is the hidden test as well. What is right is decided
+elsewhere, from the data alone: nothing that a notebook changes in its own process matters there.
+"""
+
+import math
+import os
+
+import numpy as np
+from IPython.display import display
+
+from nodekit.classroom.watch import NotAttempted, is_stub
+
+__all__ = ["MIME", "called", "rng", "secret", "show", "variant_of"]
+
+MIME = "application/vnd.nodekit.answer+json"
+
+
+def variant_of(own):
+    """The variant's number: `own`, from the notebook's cell; at grading the environment's. Returns an int >= 0.
+
+    Raises ValueError unless it is a whole number of at least 0.
+    """
+    given = os.environ.get("NODEKIT_HOMEWORK_VARIANT", own)
+    if isinstance(given, bool) or not str(given).isdecimal():
+        raise ValueError(f"VARIANT = {own!r} must be a whole number, as your instructor gave it.")
+    return int(given)
+
+
+def secret():
+    """What the hidden test is drawn from: 0 at home. Returns an int."""
+    return int(os.environ.get("NODEKIT_HOMEWORK_SECRET", 0))
+
+
+def rng(variant, part, secret):
+    """The generator from which the inputs of one part are drawn: the same for whoever asks and whoever judges."""
+    return np.random.default_rng([variant, part, secret])
+
+
+def plain(value):
+    """`value` as JSON can hold it: numbers, text, lists, dicts. What it cannot hold becomes text that says what it was.
+
+    Infinite numbers and nan become text too. Arrays become lists.
+    """
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return f"a {type(value).__name__}"
+
+
+def called(function, *inputs):
+    """What `function` returns for `inputs`, as JSON can hold it; {"error": "..."} where it raises or is a stub."""
+    if not callable(function):
+        return {"error": f"a function was expected, not a {type(function).__name__}"}
+    try:
+        if is_stub(function):
+            raise NotAttempted
+        value = function(*inputs)
+        return {"error": "not attempted, or it returned None"} if value is None else plain(value)
+    except (NotAttempted, NotImplementedError):
+        return {"error": "not attempted"}
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"[:300]}
+
+
+def errors(answer):
+    """Every {"error": words} within an answer, as a set of words."""
+    if isinstance(answer, dict) and set(answer) == {"error"}:
+        return {str(answer["error"])}
+    inside = answer.values() if isinstance(answer, dict) else answer if isinstance(answer, list) else ()
+    return set().union(*map(errors, inside))
+
+
+def show(part, answer):
+    """Put `answer` (what JSON can hold) into the cell's output, as data and as a line of text."""
+    text = f"handed in: part {part}" + "".join(f"\n  but: {words}" for words in sorted(errors(answer)))
+    display({MIME: {"part": part, "answer": answer}, "text/plain": text}, raw=True)

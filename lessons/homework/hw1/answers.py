@@ -1,0 +1,205 @@
+"""Homework 1, the instructor's half: what is right, for any variant, and how many points an answer is worth.
+
+It is never released, and runs in a process of its own that sees of a submission nothing but data. `judge` is what
+grading.py asks; LIMITS bounds a submission's run; `files` is what a release holds besides notebook and modules.
+"""
+
+from functools import lru_cache
+
+import hw1
+import numpy as np
+
+import nodekit
+from nodekit.classroom.checks import slope
+from nodekit.classroom.watch import Wrong
+from nodekit.stability import stability_function
+
+LIMITS = {"memory_gb": 1.5, "cell_seconds": 60, "notebook_seconds": 300}
+REFERENCE = {"method": "bdf", "rtol": 1e-5, "atol": 1e-7}  # part 5: full marks up to 1.1 times what it costs
+DEFAULT = {}  # part 5: none for the cost of nodekit's default, dopri5 at 1e-6
+
+
+# ---- what is right -------------------------------------------------------------------------------------
+
+
+def field(x, cell):
+    v, w = x
+    return np.array([(v - v * v * v / 3 - w + cell.current) / cell.epsilon, v + cell.a - cell.b * w])
+
+
+def jacobian(x, cell):
+    return np.array([[(1 - x[0] ** 2) / cell.epsilon, -1 / cell.epsilon], [1.0, -cell.b]])
+
+
+def rest(cell):
+    roots = np.roots([-1 / 3, 0.0, 1 - 1 / cell.b, cell.current - cell.a / cell.b])
+    v = roots[np.abs(roots.imag).argmin()].real
+    return np.array([v, (v + cell.a) / cell.b])
+
+
+def largest_stable_step(J, method):
+    """The h up to which |R(hλ)| <= 1 for both eigenvalues, to rounding."""
+    eigenvalues = np.linalg.eigvals(J)
+    h = np.arange(1, 2001) * 0.005 / np.abs(eigenvalues).max()
+
+    def stable(h):
+        return np.abs(stability_function(method, h * eigenvalues)).max() <= 1
+
+    first = next(i for i, h_i in enumerate(h) if not stable(h_i))
+    low, high = h[first - 1], h[first]
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if stable(middle) else (low, middle)
+    return low
+
+
+@lru_cache
+def upstrokes(cell):
+    """The times of the first five zeros at which v rises, to some 1e-9 of a period (measured against radau at 1e-9)."""
+    rising = nodekit.event(lambda t, x: x[0], direction=1)
+    options = {"method": "radau", "rtol": 1e-7, "atol": 1e-9, "jac": lambda t, x: jacobian(x, cell)}
+    sol = nodekit.solve(lambda t, x: field(x, cell), np.array(hw1.START), (0.0, 10.5), events=rising, **options)
+    return np.array(sol.t_events[0][: hw1.SPIKES])
+
+
+def period(cell):
+    return float(np.diff(upstrokes(cell))[-1])
+
+
+def files(variant):
+    """{name: text} to release beside the notebook: a recording of the variant's cell, as an electrode gives it.
+
+    Time in ms (10 to the model's unit), voltage in mV (25 to the model's, from -20), with 1.5 mV of noise.
+    """
+    cell, random = hw1.drawn(variant)[0], hw1.rng(variant, 9, 0)
+    t = np.arange(0.0, 8.0, 0.02)
+    sol = nodekit.solve(lambda t, x: field(x, cell), np.array(hw1.START), t, "bdf", rtol=1e-6, atol=1e-8)
+    voltage = -20 + 25 * sol.y[:, 0] + random.normal(0.0, 1.5, len(t))
+    rows = (f"{10 * t_i:.1f},{v_i:.2f}" for t_i, v_i in zip(t, voltage, strict=True))
+    return {"recording.csv": "\n".join(["t_ms,v_mV", *rows, ""])}
+
+
+# ---- what an answer is worth ---------------------------------------------------------------------------
+
+
+def judge(part, variant, secret, answer):
+    """(points, message) for the answer to one part, 1 to 5; points are a float from 0, the message is for the student.
+
+    answer: what came out of the notebook, any JSON. Raises Wrong, with the sentence, where it deserves nothing at all.
+    """
+    if not isinstance(answer, dict):
+        raise Wrong("What was handed in is not an answer to this part.")
+    given = hw1.inputs(part, variant, secret)
+    return (judge_field, judge_steps, judge_implicit, judge_period, judge_setting)[part - 1](answer, given)
+
+
+def array(answer, name, shape):
+    """answer[name] as floats of `shape`, nan where a function failed or gave another shape; and why, in words."""
+    rows, out, why = answer.get(name), np.full(shape, np.nan), ""
+    if not isinstance(rows, list) or len(rows) != shape[0]:
+        return out, f"{name}: nothing was handed in"
+    for i, row in enumerate(rows):
+        if isinstance(row, dict):
+            why = why or f"{name}: {str(row.get('error', 'no number'))[:200]}"
+            continue
+        try:
+            value = np.array(row, float)
+        except (TypeError, ValueError, OverflowError):
+            why = why or f"{name}: not a number, or not an array of them"
+            continue
+        if value.shape != shape[1:]:
+            why = why or f"{name}: shape {value.shape}, and {shape[1:]} was expected"
+        elif not np.isfinite(value).all():
+            why = why or f"{name}: not finite"
+        else:
+            out[i] = value
+    return out, why
+
+
+def compared(answer, name, right, steps):
+    """(points, message) for answer[name] against `right` (n, ...), by steps {largest relative error: points}.
+
+    Each of the n counts its share, for the smallest error alone; what is less exact counts by the worst of them, so
+    that luck with one number is worth nothing.
+    """
+    right = np.array(right, float)
+    got, why = array(answer, name, right.shape)
+    size = np.maximum(np.abs(right), 1e-3 * np.abs(right).max())
+    off = (np.abs(got - right) / size).reshape(len(right), -1).max(axis=1)
+    best = max(steps.values())
+    share = best * float(np.mean(off <= min(steps)))  # nan counts as wrong
+    points = max([share, *(value for error, value in steps.items() if (off <= error).all())])
+    if not why and points < best:
+        why = f"{name}: the largest relative error is {off.max():.1e}, {min(steps):g} was asked for"
+    return points, why or f"{name}: right"
+
+
+def summed(parts):
+    """One (points, message) of several."""
+    return sum(points for points, _ in parts), "; ".join(message for _, message in parts)
+
+
+def judge_field(answer, given):
+    slopes, matrices = [field(x, cell) for x, cell in given], [jacobian(x, cell) for x, cell in given]
+    return summed([compared(answer, "field", slopes, {1e-9: 6}), compared(answer, "jacobian", matrices, {1e-9: 6})])
+
+
+def judge_steps(answer, given):
+    cells, matrices = given
+    rows = [compared(answer, "rest", [rest(cell) for cell in cells], {1e-8: 6, 1e-3: 3})]
+    for method in ("euler", "dopri5"):
+        right = [largest_stable_step(J, method) for J in matrices]
+        rows.append(compared(answer, method, right, {1e-6: 6, 1e-2: 3}))
+    return summed(rows)
+
+
+def judge_implicit(answer, given):
+    """8 points for the order, 8 for R at infinity, 8 for a stiff nonlinear field."""
+    seeds, rates, stiff = given
+    rows = answer.get("order")
+    ends = (
+        [end for row in rows for end in row] if isinstance(rows, list) and all(isinstance(r, list) for r in rows) else 0
+    )
+    got, why = array({"order": ends}, "order", (len(seeds) * len(hw1.COUNTS), 2))
+    truth = []
+    for f, _, x0 in map(hw1.smooth, seeds):
+        truth.append(nodekit.solve(f, x0, (0.0, 1.0), "dopri8", rtol=1e-12, atol=1e-12).y[-1])
+    errors = np.sqrt(np.square(got.reshape(len(seeds), -1, 2) - np.array(truth)[:, None]).mean(axis=(0, 2)))
+    order = slope(1 / np.array(hw1.COUNTS), errors) if np.isfinite(errors).all() else np.nan
+    rows = [(8.0 * (1.8 < order < 2.4 and errors[-1] > 1e-9), why or f"order {order:.2f}")]
+    got, why = array(answer, "decay", (len(rates), 1))
+    dies = [abs(r[0]) <= max(1e-4, 20 / abs(rate)) for r, rate in zip(got, rates, strict=True)]
+    rows.append((8.0 * np.mean(dies), why or f"|R| at {rates[-1]:.0e} is {abs(got[-1, 0]):.1e}"))
+    got, why = array(answer, "stiff", (len(stiff), 2))
+    off = []
+    for mu, end in zip(stiff, got, strict=True):
+        f, jac, x0 = hw1.van_der_pol(mu)
+        truth = nodekit.solve(f, x0, (0.0, 0.5), "radau", rtol=1e-9, atol=1e-11, jac=jac).y[-1]
+        off.append(np.abs(end - truth).max())
+    rows.append((8.0 * np.mean(np.array(off) < 1e-3), why or f"error on the stiff field {max(off):.1e}"))
+    return summed(rows)
+
+
+def judge_period(answer, given):
+    return compared(answer, "period", [period(cell) for cell in given], {1e-6: 16, 1e-4: 8})
+
+
+def judge_setting(answer, given):
+    """6 points for the accuracy; 14 more fall with the logarithm of the cost, from the reference's to the default's."""
+    if isinstance(answer.get("setting"), dict) and "error" in answer["setting"]:
+        raise Wrong(f"setting: {str(answer['setting']['error'])[:200]}")
+    worst, cost = 0.0, {"yours": 0, "reference": 0, "default": 0}
+    tried = {"yours": answer.get("setting"), "reference": REFERENCE, "default": DEFAULT}
+    for name, setting in tried.items():
+        for cell in given:
+            truth = upstrokes(cell)
+            end = float(truth[-1] + 0.3 * period(cell))
+            times, nfev = hw1.spike_times(lambda t, x, cell=cell: field(x, cell), setting, end)
+            cost[name] += nfev
+            worst = max(worst, np.abs(times - truth).max() / period(cell)) if name == "yours" else worst
+        message = f"error {worst:.1e} of a period, {hw1.TARGET:g} is allowed; {cost['yours']} evaluations in all"
+        if worst > hw1.TARGET:
+            return (3.0 if worst <= 10 * hw1.TARGET else 0.0), message
+    full = 1.1 * cost["reference"]
+    share = np.log(cost["default"] / cost["yours"]) / np.log(cost["default"] / full)
+    return 6.0 + 14.0 * float(np.clip(share, 0, 1)), f"{message}, full marks up to {full:.0f}"
