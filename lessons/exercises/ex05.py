@@ -9,7 +9,7 @@ import weakref
 
 import numpy as np
 
-from nodekit.classroom.checks import Exercise, Wrong, as_array, gradient_matches, same_values
+from nodekit.classroom.checks import Exercise, Wrong, as_array, gradient_matches, same_values, several
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
@@ -67,13 +67,6 @@ def tanh_field(seed, d=3, m=4):
         return W.T @ g, np.concatenate([np.outer(g, x).ravel(), t * g, np.outer(a, z).ravel()])
 
     return f, vjp, rng.normal(size=d), rng.normal(size=2 * m * d + m)
-
-
-def several(value, names):
-    """The returned tuple or list, one entry for each name; Wrong if it is none."""
-    if not (isinstance(value, tuple | list) and len(value) == len(names)):
-        raise Wrong(f"{len(names)} things are returned: return {', '.join(names)}.")
-    return value
 
 
 def compare(got, expected, mistakes, names=("dL/dx0", "dL/dtheta")):

@@ -6,7 +6,8 @@ An adjoint a is a column here as in the lesson, kept as an array (d,). vjp(t, x,
 
 import numpy as np
 
-from nodekit.classroom.checks import Exercise, Wrong, as_array, gradient_matches, rk4, same_values, slope
+from exercises import ex05
+from nodekit.classroom.checks import Exercise, Wrong, as_array, gradient_matches, rk4, same_values, several, slope
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
@@ -46,28 +47,14 @@ second_guess = Prediction(
 )
 
 
-def tanh_field(seed, d=3, m=4):
-    """f(t, x, theta), vjp(t, x, theta, a), jac(t, x, theta) (d, d), a start (d,), theta (p,)."""
-    rng = np.random.default_rng(seed)
-
-    def parts(theta):
-        return theta[: m * d].reshape(m, d), theta[m * d : m * d + m], theta[m * d + m :].reshape(d, m)
-
-    def f(t, x, theta):
-        W, b, V = parts(theta)
-        return V @ np.tanh(W @ x + t * b)
+def tanh_field(seed):
+    """Lesson 05's field: f(t, x, theta), vjp(t, x, theta, a), which returns f too, a start (d,), theta (p,)."""
+    f, back, x0, theta = ex05.tanh_field(seed)
 
     def vjp(t, x, theta, a):
-        W, b, V = parts(theta)
-        z = np.tanh(W @ x + t * b)
-        g = (1 - z**2) * (V.T @ a)
-        return V @ z, W.T @ g, np.concatenate([np.outer(g, x).ravel(), t * g, np.outer(a, z).ravel()])
+        return f(t, x, theta), *back(t, x, theta, a)
 
-    def jac(t, x, theta):
-        W, b, V = parts(theta)
-        return V @ ((1 - np.tanh(W @ x + t * b) ** 2)[:, None] * W)
-
-    return f, vjp, jac, rng.normal(size=d), 0.8 * rng.normal(size=2 * m * d + m)
+    return f, vjp, x0, 0.8 * theta
 
 
 def integrate(field, z, t0, t1, n=60):
@@ -78,11 +65,9 @@ def integrate(field, z, t0, t1, n=60):
     return z
 
 
-def several(value, names):
-    """The returned tuple or list, one entry for each name; Wrong if it is none."""
-    if not (isinstance(value, tuple | list) and len(value) == len(names)):
-        raise Wrong(f"{len(names)} things are returned: return {', '.join(names)}.")
-    return [as_array(part, name) for part, name in zip(value, names, strict=True)]
+def arrays(value, names):
+    """The returned arrays, one for each name; Wrong if one is none."""
+    return [as_array(part, name) for part, name in zip(several(value, names), names, strict=True)]
 
 
 def named_mistake(got, expected, mistakes, tol=1e-9):
@@ -237,7 +222,7 @@ AUGMENTED_MISTAKES = {
 def check_augmented_field(augmented_field):
     worst = 0.0
     for seed in range(4):
-        f, vjp, _, x0, theta = tanh_field(620 + seed)
+        f, vjp, x0, theta = tanh_field(620 + seed)
         rng = np.random.default_rng(630 + seed)
         d, p, T = len(x0), len(theta), 1.2
         weights, t = rng.uniform(0.5, 1.5, size=d), rng.uniform(0.2, 1.0)
@@ -297,7 +282,7 @@ def gradient_of_times(f, t0, T, x0, xT, a0, aT):
 def check_gradient_of_times(gradient_of_times):
     worst = 0.0
     for seed in range(6):
-        f, vjp, _, x0, theta = tanh_field(660 + seed)
+        f, vjp, x0, theta = tanh_field(660 + seed)
         d = len(x0)
         rng = np.random.default_rng(670 + seed)
         t0, T = rng.uniform(0.1, 0.4), rng.uniform(1.0, 1.5)
@@ -317,7 +302,7 @@ def check_gradient_of_times(gradient_of_times):
         aT = weights * np.cos(xT)
         a0 = integrate(adjoint, np.concatenate([xT, aT]), T, t0)[d:]
         early, late = a0 @ f(t0, x0, theta), aT @ f(T, xT, theta)
-        got = several(gradient_of_times(field, t0, T, x0, xT, a0, aT), ["dL/dt0", "dL/dT"])
+        got = arrays(gradient_of_times(field, t0, T, x0, xT, a0, aT), ["dL/dt0", "dL/dT"])
         mistakes = {
             "dL/dt0 has the wrong sign: whoever starts later has, at that time, not yet moved. At the start, minus.": (
                 early, late
@@ -418,7 +403,7 @@ LEG = 100  # steps of RK4 for one leg: so many that longer legs, or x carried on
 def check_observed(observed):
     worst = 0.0
     for seed in range(4):
-        f, vjp, _, x0, theta = tanh_field(640 + seed)
+        f, vjp, x0, theta = tanh_field(640 + seed)
         rng = np.random.default_rng(650 + seed)
         d, p = len(x0), len(theta)
         times = np.cumsum(rng.uniform(0.2, 0.6, size=3)) - (0.0 if seed % 2 else 0.1)
@@ -453,7 +438,7 @@ def check_observed(observed):
         states = forward(x0, theta)
         dL_dx = weights + states
         expected = observed_wrongly(back, times, states, dL_dx, p)
-        got = several(observed(back, times, states, dL_dx, p), ["dL/dx0", "dL/dtheta"])
+        got = arrays(observed(back, times, states, dL_dx, p), ["dL/dx0", "dL/dtheta"])
         wrong = {w: observed_wrongly(back, times, states, dL_dx, p, **how) for w, how in OBSERVED_MISTAKES.items()}
         at_once = back(times[-1], 0.0, states[-1], dL_dx.sum(axis=0), np.zeros(p))[1:]
         wrong["All rows of dL_dx are added at the last observation. Each belongs to its own time."] = at_once

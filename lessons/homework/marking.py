@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from handin import MIME
 from limited import MEGABYTE, PASSED_ON, Limited
 from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
@@ -27,7 +28,6 @@ from traitlets.config import Config
 from nodekit.classroom.watch import TimeUp, Wrong, time_limit
 
 HERE = Path(__file__).resolve().parent
-MIME = "application/vnd.nodekit.answer+json"
 # nbgrader runs the program alembic, which lies beside Python and is not on the PATH unless the environment is active.
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
 

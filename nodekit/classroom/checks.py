@@ -143,6 +143,13 @@ def as_array(value, what="the result"):
     raise Wrong(f"{what} is a {type(value).__name__}; a number or an array was expected.{way_out}")
 
 
+def several(value, names):
+    """The returned tuple or list, one entry for each name; Wrong if it is none."""
+    if not (isinstance(value, tuple | list) and len(value) == len(names)):
+        raise Wrong(f"{len(names)} things are returned: return {', '.join(names)}.")
+    return value
+
+
 def same_values(got, expected, tol=1e-12, what="the result", mistakes=None):
     """Return the largest difference, relative to max(1, |expected|); raise Wrong if it is above `tol`.
 
