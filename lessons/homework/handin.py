@@ -11,9 +11,10 @@ import os
 import numpy as np
 from IPython.display import display
 
+from nodekit.classroom.checks import Exercise
 from nodekit.classroom.watch import NotAttempted, is_stub
 
-__all__ = ["MIME", "called", "rng", "secret", "show", "variant_of"]
+__all__ = ["MIME", "SelfCheck", "attempted", "called", "rng", "secret", "show", "variant_of"]
 
 MIME = "application/vnd.nodekit.answer+json"
 
@@ -86,3 +87,19 @@ def show(part, answer):
     """Put `answer` (what JSON can hold) into the cell's output, as data and as a line of text."""
     text = f"handed in: part {part}" + "".join(f"\n  but: {words}" for words in sorted(errors(answer)))
     display({MIME: {"part": part, "answer": answer}, "text/plain": text}, raw=True)
+
+
+# ---- for a student's own eyes ------------------------------------------------------------------------
+
+
+class SelfCheck(Exercise):
+    """A lesson's exercise without a solution to print: it is your homework."""
+
+    def solution(self):
+        """Say that there is none."""
+        print("This is homework: there are hints, and no solution.")
+
+
+def attempted(*functions):
+    """Whether none of them is an untouched stub. The cells that show your numbers wait for that."""
+    return not any(is_stub(function) for function in functions)

@@ -1,18 +1,19 @@
-"""Homework 1 on both sides: the student's modules and the instructor's, and one graded batch of submissions."""
+"""An assignment on both sides, the student's and the instructor's; and batches of submissions, released and graded."""
 
 import csv
 import importlib.util
 import json
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
-from tests.homework.bank import LIGHT, bank, brief, filled, reference
+from nodekit.classroom.watch import Wrong
+from tests.homework.bank import LIGHT, bank, brief, filled, reference, text
 
 HOMEWORK = Path(__file__).parents[2] / "lessons" / "homework"
-SOURCE = HOMEWORK / "hw1" / "hw1.ipynb"
 HASTY = ("endless", "stubborn", "flood")  # what only a limit ends
 VARIANTS = {"first": 7, "second": 23, "third": 1234567}  # of the students that hand in the reference
 
@@ -22,65 +23,55 @@ def load(path):
     for folder in (str(HOMEWORK), str(path.parent)):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    if path.stem in sys.modules:
-        return sys.modules[path.stem]
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    name = f"{path.parent.name}_answers" if path.stem == "answers" else path.stem
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
-@pytest.fixture(scope="session")
-def hw1():
-    return load(HOMEWORK / "hw1" / "hw1.py")
+class Homework:
+    """The assignment `name`. light: {grade_id: source} in place of solution cells that a test need not run."""
 
+    def __init__(self, name, light=None):
+        self.name, self.light, self.folder = name, light or {}, HOMEWORK / name
+        self.module, self.checks = load(self.folder / f"{name}.py"), load(self.folder / f"{name}_checks.py")
+        self.answers = load(self.folder / "answers.py")
+        self.source = json.loads((self.folder / f"{name}.ipynb").read_text(encoding="utf-8"))
 
-@pytest.fixture(scope="session")
-def checks(hw1):
-    return load(HOMEWORK / "hw1" / "hw1_checks.py")
+    def cells(self):
+        """{grade_id: cell} of the source notebook."""
+        marked = [cell for cell in self.source["cells"] if "nbgrader" in cell["metadata"]]
+        return {cell["metadata"]["nbgrader"]["grade_id"]: cell for cell in marked}
 
+    @cached_property
+    def solution(self):
+        """What the reference's cells define, as a dict, after the imports of the notebook."""
+        space = {}
+        (imports,) = (cell for cell in self.source["cells"] if cell["id"] == "imports")
+        exec("\n".join(line for line in text(imports).splitlines() if line.startswith(("import ", "from "))), space)
+        for grade_id, source in (reference(self.source) | self.light).items():
+            if self.cells()[grade_id]["cell_type"] == "code":
+                exec(source, space)
+        return space
 
-@pytest.fixture(scope="session")
-def answers(hw1):
-    return load(HOMEWORK / "hw1" / "answers.py")
-
-
-@pytest.fixture(scope="session")
-def source():
-    return json.loads(SOURCE.read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="session")
-def solution(source, hw1):
-    """What the reference's cells define, as a dict, without its figures."""
-    space = {"hw1": hw1}
-    exec("import numpy as np\nimport nodekit\nfrom nodekit.stability import stability_function", space)
-    for cell in (reference(source) | LIGHT).items():
-        if cell[0] != "part6":
-            exec(cell[1], space)
-    return space
-
-
-@pytest.fixture(scope="session")
-def hand_in(hw1, solution):
-    """hand_in(part, variant, secret, **instead): what comes out of the cell, from the reference but for `instead`."""
-
-    def hand_in(part, variant, secret=0, **instead):
-        names = {
-            1: ("field", "jacobian"),
-            2: ("rest", "largest_stable_step"),
-            3: ("implicit_step",),
-            4: ("period",),
-            5: ("setting",),
-        }[part]
+    def hand_in(self, part, variant, secret=0, **instead):
+        """What comes out of the cell that hands in, as data: from the reference but for `instead`."""
         found = {}
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("NODEKIT_HOMEWORK_SECRET", str(secret))
-            patch.setattr(hw1, "show", lambda part, answer: found.update(json.loads(json.dumps(answer))))
-            hw1.hand_in(part, variant, *({**solution, **instead}[name] for name in names))
+            patch.setattr(self.module, "show", lambda part, answer: found.update(json.loads(json.dumps(answer))))
+            exec(text(self.cells()[f"part{part}"]), {**self.solution, **instead, "VARIANT": variant})
         return found
 
-    return hand_in
+    def earned(self, part, variant, secret, answer):
+        """(points, message) that the judge gives, where nothing at all is (0, why)."""
+        try:
+            points, message = self.answers.judge(part, variant, secret, answer)
+        except Wrong as wrong:
+            return 0.0, str(wrong)
+        return float(points), message
 
 
 def command(*arguments):
@@ -96,63 +87,75 @@ def write_roster(path, variants):
     return path
 
 
+def release(name, folder, variants):
+    """Each student's release, in folder/STUDENT. variants: {student: variant}."""
+    pytest.importorskip("nbgrader", reason="grading needs the extra [grading]")
+    command("release", name, "--variants", write_roster(folder / "roster.csv", variants), "--to", folder)
+    return folder
+
+
+def grade(name, folder, submissions, variants, seconds):
+    """One batch through the instructor's command. Returns ({student: row of scores.csv}, what it printed).
+
+    submissions: {student: notebook as a dict, or the file's text, or None for no file}. variants: {student: variant},
+    or one number for all. seconds: limit of a cell. Results are in folder/to, submissions in folder/submitted.
+    """
+    submitted = folder / "submitted"
+    for student, content in submissions.items():
+        (submitted / student).mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            content = content if isinstance(content, str) else json.dumps(content)
+            (submitted / student / f"{name}.ipynb").write_text(content, encoding="utf-8")
+    of = ["--variant", variants]
+    if isinstance(variants, dict):
+        of = ["--variants", write_roster(folder / "roster.csv", variants)]
+    where = ["--submissions", submitted, "--to", folder / "to", "--cell-seconds", seconds]
+    printed = command("grade", name, *of, *where)
+    with open(folder / "to" / "scores.csv", encoding="utf-8", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}, printed
+
+
+def automatic(row):
+    """{part: points} of the parts that no human marks: what a row of scores.csv says."""
+    return {part: float(value) for part, value in row.items() if part[:4] == "part" and value and part != "part6"}
+
+
+# ---- homework 1 ----------------------------------------------------------------------------------------
+
+
 @pytest.fixture(scope="session")
 def released(tmp_path_factory):
     """The folder with the releases of three students, each with a variant of its own."""
-    pytest.importorskip("nbgrader", reason="grading needs the extra [grading]")
-    folder = tmp_path_factory.mktemp("release")
-    roster = write_roster(folder / "roster.csv", VARIANTS)
-    command("release", "hw1", "--variants", roster, "--to", folder / "students")
-    return folder / "students"
+    return release("hw1", tmp_path_factory.mktemp("release"), VARIANTS)
 
 
 @pytest.fixture(scope="session")
-def graded(released, source, hand_in, tmp_path_factory):
-    """Every submission graded in one batch: its rows by student, `.to`, the folder, `.bank` and what was `.printed`."""
-    folder, variants = tmp_path_factory.mktemp("graded"), dict(VARIANTS)
-    submissions = folder / "submissions"
-    submissions.mkdir()
+def graded(released, tmp_path_factory):
+    """Every submission graded: its rows by student, `.to`, the folders, `.bank` and what was `.printed`."""
+    homework, good, folder = Homework("hw1", LIGHT), {}, tmp_path_factory.mktemp("graded")
     for student in VARIANTS:
         notebook = json.loads((released / student / "hw1.ipynb").read_text(encoding="utf-8"))
-        notebook = filled(notebook, reference(source) | (LIGHT if student != "first" else {}))
-        notebook = notebook if student == "first" else brief(notebook)  # the first one runs all that a student runs
-        (submissions / f"{student}.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+        notebook = filled(notebook, reference(homework.source) | (LIGHT if student != "first" else {}))
+        good[student] = notebook if student == "first" else brief(notebook)  # the first runs all that a student runs
     base = json.loads((released / "first" / "hw1.ipynb").read_text(encoding="utf-8"))
-    public, elsewhere = ({part: hand_in(part, variant) for part in (1, 2, 4)} for variant in (VARIANTS["first"], 8))
-    tried = bank(base, source, public, elsewhere)
-    for student, (notebook, _, _) in tried.items():
-        if student not in HASTY:
-            variants[student] = VARIANTS["first"]
-        (submissions / student).mkdir()
-        if notebook is not None:
-            content = notebook if isinstance(notebook, str) else json.dumps(notebook)
-            (submissions / student / "hw1.ipynb").write_text(content, encoding="utf-8")
-    shadow = submissions / "checks patched"  # modules of a student's own, beside the notebook
-    (shadow / "nodekit").mkdir()
+    public, elsewhere = ({part: homework.hand_in(part, v) for part in (1, 2, 4)} for v in (VARIANTS["first"], 8))
+    tried = bank(base, homework.source, public, elsewhere)
+    bad = {student: notebook for student, (notebook, _, _) in tried.items()}
+    hasty = {student: bad.pop(student) for student in HASTY}  # with a smaller limit, to save time
+    shadow = folder / "submitted" / "checks patched"  # modules of a student's own, beside the notebook
+    (shadow / "nodekit").mkdir(parents=True)
     (shadow / "nodekit" / "__init__.py").write_text("raise SystemExit('a nodekit of my own')\n", encoding="utf-8")
     (shadow / "hw1.py").write_text("raise SystemExit('a hw1 of my own')\n", encoding="utf-8")
-
-    (folder / "hasty").mkdir()  # graded with a smaller limit, to save time
-    for student in HASTY:
-        (submissions / student).rename(folder / "hasty" / student)
-    roster = write_roster(folder / "roster.csv", variants)
-    write_roster(folder / "hasty.csv", {student: VARIANTS["first"] for student in HASTY})
-    rows, printed = {}, ""
-    for of, where, seconds in ((roster, submissions, 30), (folder / "hasty.csv", folder / "hasty", 6)):
-        printed += command("grade", "hw1", "--variants", of, "--submissions", where, "--to", folder / "to",
-                           "--cell-seconds", seconds)  # fmt: skip
-        with open(folder / "to" / "scores.csv", encoding="utf-8", newline="") as file:
-            rows |= {row["student"]: row for row in csv.DictReader(file)}
-        (folder / "to" / "written.md").rename(folder / "to" / f"written {where.name}.md")
-    return Graded(rows, folder / "to", tried, printed)
+    rows, printed = grade("hw1", folder, good | bad, VARIANTS | dict.fromkeys(bad, VARIANTS["first"]), 30)
+    slow, more = grade("hw1", folder / "hasty", hasty, VARIANTS["first"], 6)
+    return Graded(rows | slow, folder, tried, printed + more)
 
 
 class Graded:
-    def __init__(self, rows, to, bank, printed):
-        self.rows, self.to, self.bank, self.printed = rows, to, bank, printed
+    def __init__(self, rows, folder, bank, printed):
+        self.rows, self.folder, self.bank, self.printed = rows, folder, bank, printed
 
-    def points(self, student):
-        """{part: points} of the automatic parts."""
-        return {
-            part: float(value) for part, value in self.rows[student].items() if part[:4] == "part" and part != "part6"
-        }
+    def page(self, student):
+        """The path of the student's feedback."""
+        where = self.folder / "hasty" if student in HASTY else self.folder
+        return where / "to" / "feedback" / f"{student}.html"

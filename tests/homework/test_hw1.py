@@ -1,31 +1,23 @@
 """Homework 1: well posed for every variant, right answers, self-checks that name the mistake, judged as data."""
 
-import json
 import math
 
-import nbformat
 import numpy as np
 import pytest
 
 import nodekit
-from nodekit.classroom.watch import Wrong
-from tests.homework.conftest import HOMEWORK
+from tests.homework.bank import LIGHT
+from tests.homework.conftest import Homework
 
+HOMEWORK = Homework("hw1", LIGHT)
+hw1, answers, checks = HOMEWORK.module, HOMEWORK.answers, HOMEWORK.checks
+hand_in, earned = HOMEWORK.hand_in, HOMEWORK.earned
 FULL = {1: 12, 2: 18, 3: 24, 4: 16, 5: 20}
 MANY = [0, 1, 2, 3, 5, 8, 13, 101, 4096, 77777, 10**6, 123456789]
 
 
-def earned(answers, part, variant, secret, answer):
-    """(points, message), where nothing at all is (0, why)."""
-    try:
-        points, message = answers.judge(part, variant, secret, answer)
-    except Wrong as wrong:
-        return 0.0, str(wrong)
-    return float(points), message
-
-
 @pytest.mark.parametrize("variant", MANY)
-def test_every_variant_is_well_posed(hw1, answers, variant):
+def test_every_variant_is_well_posed(variant):
     """The cells fire and settle on a cycle; those at rest are stable; each matrix dies out, and two of them turn."""
     for secret in (0, 99 + variant):
         for cell in hw1.inputs(5 if secret == 0 else 4, variant, secret):
@@ -43,22 +35,22 @@ def test_every_variant_is_well_posed(hw1, answers, variant):
 
 
 @pytest.mark.parametrize(("variant", "secret"), [(1, 0), (4096, 31)])
-def test_the_judge_gives_the_reference_full_marks(answers, hand_in, variant, secret):
+def test_the_judge_gives_the_reference_full_marks(variant, secret):
     """Part by part, on the numbers that a student sees (secret 0) and on others."""
     for part, points in FULL.items():
-        got = earned(answers, part, variant, secret, hand_in(part, variant, secret))
+        got = earned(part, variant, secret, hand_in(part, variant, secret))
         assert got[0] == points, got[1]
 
 
-def test_answers_of_another_secret_or_variant_are_worth_nothing(answers, hand_in):
+def test_answers_of_another_secret_or_variant_are_worth_nothing():
     """What was right on other numbers is wrong: parts 1 to 4. Part 5 is a choice, which may well be right elsewhere."""
     for part in (1, 2, 4):
-        assert earned(answers, part, 7, 5, hand_in(part, 7, 0))[0] == 0
-        assert earned(answers, part, 7, 0, hand_in(part, 8, 0))[0] == 0
-    assert earned(answers, 3, 7, 5, hand_in(3, 7, 0))[0] <= 16  # R(z) and the stiff end depend little on the numbers
+        assert earned(part, 7, 5, hand_in(part, 7, 0))[0] == 0
+        assert earned(part, 7, 0, hand_in(part, 8, 0))[0] == 0
+    assert earned(3, 7, 5, hand_in(3, 7, 0))[0] <= 16  # R(z) and the stiff end depend little on the numbers
 
 
-def test_the_longest_step_is_the_longest(answers):
+def test_the_longest_step_is_the_longest():
     """The judge's own number: just below it a step does not grow, just above it one does."""
     for seed in range(5):
         J = np.random.default_rng(seed).normal(size=(2, 2))
@@ -77,14 +69,14 @@ METHODS = {"trapezoid": 16, "implicit_euler": 8, "trbdf2": 24, "kvaerno3": 16, "
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
-def test_part_3_is_judged_by_behaviour(answers, hand_in, checks, name):
+def test_part_3_is_judged_by_behaviour(name):
     """Another L-stable method of order 2 has full marks, in the self-check too; another kind of method loses points."""
 
     def step(f, jac, t, x, h):
         jac = jac if name != "midpoint" else None
         return nodekit.solve(f, x, (t, t + h), method=name, step=h, jac=jac).y[-1]
 
-    got = earned(answers, 3, 7, 5, hand_in(3, 7, 5, implicit_step=step))
+    got = earned(3, 7, 5, hand_in(3, 7, 5, implicit_step=step))
     assert got[0] == METHODS[name], got[1]
     assert bool(checks.implicit_step.check(lambda f, jac, t, x, h: step(f, jac, t, x, h))) == (name == "trbdf2")
 
@@ -99,9 +91,9 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("setting", "low", "high"), SETTINGS)
-def test_part_5_falls_with_the_cost(answers, hand_in, setting, low, high):
+def test_part_5_falls_with_the_cost(setting, low, high):
     """6 points for a default that is exact enough, more for a cheaper one, none for one that is not exact."""
-    got = earned(answers, 5, 7, 5, hand_in(5, 7, 5, setting=setting))
+    got = earned(5, 7, 5, hand_in(5, 7, 5, setting=setting))
     assert low <= got[0] <= high, got[1]
 
 
@@ -111,9 +103,9 @@ ODD_SETTINGS = [None, 3, "bdf", [], {"jac": 1}, {"method": ["bdf"]}, {"method": 
 
 
 @pytest.mark.parametrize("setting", ODD_SETTINGS, ids=str)
-def test_odd_settings_are_worth_nothing(answers, hand_in, setting):
+def test_odd_settings_are_worth_nothing(setting):
     """A setting that is none, or that nodekit refuses, has 0 points and one sentence; it takes no long run."""
-    points, message = earned(answers, 5, 7, 5, hand_in(5, 7, 5, setting=setting))
+    points, message = earned(5, 7, 5, hand_in(5, 7, 5, setting=setting))
     assert points == 0
     assert message
 
@@ -141,9 +133,9 @@ ODD = [
 
 @pytest.mark.parametrize("part", FULL)
 @pytest.mark.parametrize("answer", ODD, ids=lambda a: str(a)[:40])
-def test_odd_answers_are_worth_nothing(answers, part, answer):
+def test_odd_answers_are_worth_nothing(part, answer):
     """Whatever comes out of a notebook is data: it has 0 points and a sentence, and raises nothing else."""
-    points, message = earned(answers, part, 7, 5, answer)
+    points, message = earned(part, 7, 5, answer)
     assert points == 0
     assert message
 
@@ -183,7 +175,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("name", "wrong", "words"), [(n, w, t) for n, rows in WRONG.items() for w, t in rows])
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
-def test_self_checks_name_the_mistake(checks, capsys, name, wrong, words):
+def test_self_checks_name_the_mistake(capsys, name, wrong, words):
     """A plausible wrong answer is refused with words that help."""
     given = wrong
     if name in ("field", "jacobian"):
@@ -194,30 +186,12 @@ def test_self_checks_name_the_mistake(checks, capsys, name, wrong, words):
     assert words in capsys.readouterr().out
 
 
-def test_self_checks_accept_the_reference(checks, solution, capsys):
+def test_self_checks_accept_the_reference(capsys):
     """All six say right, and the setting's prints its error and cost; there is no solution to print."""
+    solution = HOMEWORK.solution
     for name in ("field", "jacobian", "rest", "largest_stable_step", "implicit_step", "period"):
         assert getattr(checks, name).check(solution[name])
         getattr(checks, name).solution()
     assert checks.setting(solution["setting"], solution["field"])
     assert not checks.setting({"rtol": 0.1, "atol": 0.1, "method": "bdf"}, solution["field"])
     assert "no solution" in capsys.readouterr().out
-
-
-def test_the_notebook_is_what_nbgrader_wants(source):
-    """100 points; parts 1 to 5 are locked code that hands in, part 6 is text; it fits nbformat; it was run."""
-    nbformat.validate(nbformat.reads(json.dumps(source), as_version=4))
-    marks = [cell["metadata"]["nbgrader"] for cell in source["cells"] if "nbgrader" in cell["metadata"]]
-    points = {m["grade_id"]: m["points"] for m in marks if m["grade"]}
-    assert points == {f"part{part}": value for part, value in FULL.items()} | {"part6": 10}
-    assert all(m["locked"] == (m["grade"] and not m["solution"]) for m in marks)
-    counts = [cell["execution_count"] for cell in source["cells"] if cell["cell_type"] == "code"]
-    assert counts == list(range(1, len(counts) + 1))
-
-
-def test_the_recording_is_that_of_the_notebooks_variant(answers):
-    """recording.csv beside the source notebook is what a release of its variant, 1, holds."""
-    (text,) = answers.files(1).values()
-    kept = (HOMEWORK / "hw1" / "recording.csv").read_text(encoding="utf-8")
-    new, old = (np.array([row.split(",") for row in t.split()[1:]], float) for t in (text, kept))
-    assert np.abs(new - old).max() < 0.1

@@ -1,0 +1,51 @@
+"""What an assignment's answers.py judges with: numbers out of data that somebody else wrote. Never released."""
+
+import numpy as np
+
+__all__ = ["array", "compared", "summed"]
+
+
+def array(answer, name, shape):
+    """answer[name] as floats of `shape`, nan where a function failed or gave another shape; and why, in words."""
+    rows, out, why = answer.get(name), np.full(shape, np.nan), ""
+    if not isinstance(rows, list) or len(rows) != shape[0]:
+        return out, f"{name}: nothing was handed in"
+    for i, row in enumerate(rows):
+        if isinstance(row, dict):
+            why = why or f"{name}: {str(row.get('error', 'no number'))[:200]}"
+            continue
+        try:
+            value = np.array(row, float)
+        except (TypeError, ValueError, OverflowError):
+            why = why or f"{name}: not a number, or not an array of them"
+            continue
+        if value.shape != shape[1:]:
+            why = why or f"{name}: shape {value.shape}, and {shape[1:]} was expected"
+        elif not np.isfinite(value).all():
+            why = why or f"{name}: not finite"
+        else:
+            out[i] = value
+    return out, why
+
+
+def compared(answer, name, right, steps):
+    """(points, message) for answer[name] against `right` (n, ...), by steps {largest relative error: points}.
+
+    Each of the n counts its share, for the smallest error alone; what is less exact counts by the worst of them, so
+    that luck with one number is worth nothing.
+    """
+    right = np.array(right, float)
+    got, why = array(answer, name, right.shape)
+    size = np.maximum(np.abs(right), 1e-3 * np.abs(right).max())
+    off = (np.abs(got - right) / size).reshape(len(right), -1).max(axis=1)
+    best = max(steps.values())
+    share = best * float(np.mean(off <= min(steps)))  # nan counts as wrong
+    points = max([share, *(value for error, value in steps.items() if (off <= error).all())])
+    if not why and points < best:
+        why = f"{name}: the largest relative error is {off.max():.1e}, {min(steps):g} was asked for"
+    return points, why or f"{name}: right"
+
+
+def summed(parts):
+    """One (points, message) of several."""
+    return sum(points for points, _ in parts), "; ".join(message for _, message in parts)
