@@ -65,13 +65,19 @@ def test_readme_leads_with_two_commands():
         assert last in command
 
 
-def test_readme_links_and_pictures_exist():
-    """Every relative link of README and CONTRIBUTING leads to a file; every picture has alt text."""
-    for name in ("README.md", "CONTRIBUTING.md"):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        for bang, words, target in re.findall(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", text):
-            assert target.startswith(("http", "#")) or (ROOT / target.split("#")[0]).exists(), target
-            assert words.strip() or not bang
+PAGES = ["README.md", "CONTRIBUTING.md", "lessons/INSTRUCTORS.md", "lessons/homework/README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures_exist(page):
+    """Every relative link of a page leads to a file, or to a heading of its own; every picture has alt text."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.*)", text, re.M)
+    anchors = {"#" + re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+    for bang, words, target in re.findall(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", text):
+        there = target in anchors if target[0] == "#" else (ROOT / page).parent.joinpath(target.split("#")[0]).exists()
+        assert target.startswith("http") or there, target
+        assert words.strip() or not bang
 
 
 def run(*command, cwd=None):
