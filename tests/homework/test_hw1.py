@@ -1,6 +1,7 @@
 """Homework 1: well posed for every variant, right answers, self-checks that name the mistake, judged as data."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +91,89 @@ SETTINGS = [
 ]
 
 
+WORTHLESS = {
+    "zeros": lambda f, jac, t, x, h: 0.0 * x,
+    "it stays": lambda f, jac, t, x, h: x,
+    "small, but no step": lambda f, jac, t, x, h: x / (1 + abs(f(t, x))),
+}
+
+
+@pytest.mark.parametrize("name", WORTHLESS)
+def test_part_3_wants_a_method_before_it_looks_at_R(name):
+    """What makes everything small is no L-stable method: nothing for R either."""
+    points, message = earned(3, 7, 5, hand_in(3, 7, 5, implicit_step=WORTHLESS[name]))
+    assert points == 0
+    assert "R does not count" in message
+
+
+def one_newton(f, jac, t, x, h):
+    """SDIRK2 with one Newton iteration for each stage: of order 2 on smooth fields, too far off on stiff ones."""
+    g = 1 - 1 / np.sqrt(2)
+
+    def stage(t, base, u):
+        return u + np.linalg.solve(np.eye(len(u)) - g * h * jac(t, u), base + g * h * f(t, u) - u)
+
+    first = stage(t + g * h, x, x)
+    return stage(t + h, x + (1 - g) / g * (first - x), first)
+
+
+@pytest.mark.parametrize("variant", [1, 7, 101])
+def test_what_a_self_check_accepts_is_worth_its_points(variant, capsys):
+    """Near misses: the check refuses what the judge refuses. A step of 0.9995 H; one Newton iteration."""
+    largest = HOMEWORK.solution["largest_stable_step"]
+    near = lambda J, method: largest(J, method) * (1 - 5e-4)  # noqa: E731
+    assert not checks.largest_stable_step.check(near)
+    assert "The relative error may be 1e-6" in capsys.readouterr().out
+    assert earned(2, variant, 5, hand_in(2, variant, 5, largest_stable_step=near))[0] == 12
+    exact = lambda J, method: largest(J, method) * (1 + 0.9e-6)  # noqa: E731
+    assert checks.largest_stable_step.check(exact)
+    assert not checks.implicit_step.check(one_newton)
+    assert "1e-3 is allowed" in capsys.readouterr().out
+
+
+def test_the_third_hint_of_the_period_is_enough_on_every_cell():
+    """An implicit method, 1e-8 and 1e-10 over 10 units, with room to the limit on steps, where cells are stiffest."""
+    for seed in range(3):
+        cell = replace(hw1.firing(np.random.default_rng(seed)), epsilon=8e-4)
+        f, jac = (lambda t, x, c=cell: answers.field(x, c)), (lambda t, x, c=cell: answers.jacobian(x, c))
+        rising = nodekit.event(lambda t, x: x[0], direction=1)
+        options = {"method": "radau", "rtol": 1e-8, "atol": 1e-10, "jac": jac, "events": rising, "max_steps": 7000}
+        sol = nodekit.solve(f, np.array(hw1.START), (0.0, 10.0), **options)
+        assert abs(np.diff(sol.t_events[0])[-1] / answers.period(cell) - 1) < 1e-7
+
+
+def test_the_self_check_of_the_setting_prints_what_the_cost_is_worth():
+    """Its two figures, of the default and of full marks, and its times of upstrokes are right."""
+    cost = dict.fromkeys(("default", "reference"), 0)
+    for cell, right in checks.TRIED.items():
+        truth = answers.upstrokes(cell)
+        assert np.abs(truth - right).max() < 1e-7
+        end = right[-1] + 0.3 * (right[-1] - right[-2])
+        for name, setting in (("default", answers.DEFAULT), ("reference", answers.REFERENCE)):
+            cost[name] += hw1.spike_times(lambda t, x, c=cell: answers.field(x, c), setting, end)[1]
+    assert abs(checks.DEFAULT_COST / cost["default"] - 1) < 0.02
+    assert abs(checks.FULL_COST / (1.1 * cost["reference"]) - 1) < 0.02
+
+
+TIGHT = [  # settings that were exact enough on one cell, and not on those that decided
+    ({"method": "bdf", "rtol": 1e-4, "atol": 1e-6}, "✗"),
+    ({"method": "bdf", "rtol": 3e-5, "atol": 3e-7}, "near to what is allowed"),
+    ({"method": "bdf", "rtol": 1e-5, "atol": 1e-7}, "✓"),
+    (..., "Not attempted"),
+    ({"method": "dopri5", "rtol": 1e-12, "atol": 1e-12}, "20000 steps, the most"),
+    ({"method": "A" * 10**5}, "nodekit.solve refuses it"),
+]
+
+
+@pytest.mark.parametrize(("setting", "words"), TIGHT, ids=lambda value: str(value)[:40])
+def test_the_self_check_of_the_setting_warns(capsys, setting, words):
+    """One that is too loose for some cells is refused, or warned of; one sentence for what is none."""
+    checks.setting(setting, HOMEWORK.solution["field"])
+    printed = capsys.readouterr().out
+    assert words in printed
+    assert len(printed) < 1000
+
+
 @pytest.mark.parametrize(("setting", "low", "high"), SETTINGS)
 def test_part_5_falls_with_the_cost(setting, low, high):
     """6 points for a default that is exact enough, more for a cheaper one, none for one that is not exact."""
@@ -140,6 +224,13 @@ def test_odd_answers_are_worth_nothing(part, answer):
     assert message
 
 
+def slopes(x, c, cubic=1, w=1, current=1, a=1):
+    """The field with factors on some of its terms."""
+    v = x[0]
+    first = v - cubic * v**3 / 3 - w * x[1] + current * c.current
+    return np.array([first / c.epsilon, v + a * c.a - c.b * x[1]])
+
+
 def wrong_largest(J, method):
     return {"euler": 2.0, "dopri5": 3.3066}[method] / np.abs(np.linalg.eigvals(J)).max()
 
@@ -149,16 +240,28 @@ WRONG = {
         (lambda x, c: np.array([x[0] - x[0] ** 3 / 3 - x[1] + c.current, x[0] + c.a - c.b * x[1]]), "divide by ε"),
         (lambda x, c: np.array([(x[0] - x[0] ** 3 / 3 - x[1]) / c.epsilon, x[0] + c.a - c.b * x[1]]), "current I is"),
         (lambda x, c: np.zeros(2), "off at index [0]"),
+        (lambda x, c: slopes(x, c, w=-1), "recovery w has a minus"),
+        (lambda x, c: slopes(x, c, current=-1), "current I has the wrong sign"),
+        (lambda x, c: slopes(x, c, cubic=3), "the third is missing"),
+        (lambda x, c: slopes(x, c, a=-1), "the a has a plus"),
+        (lambda x, c: slopes(x, c) * (1, c.epsilon), "without ε"),
     ],
     "jacobian": [
         (lambda x, c: np.array([[(1 - x[0] ** 2) / c.epsilon, 1.0], [-1 / c.epsilon, -c.b]]), "Transposed"),
         (lambda x, c: np.array([[1 - x[0] ** 2, -1.0], [1.0, -c.b]]), "Row 0 is not divided by ε"),
         (lambda x, c: np.array([[7.5, -10.0], [1.0, -0.8]]), "at v = -1.8"),
+        (lambda x, c: np.array([[1 - x[0] ** 2, -1.0], [1.0, -c.b]]) / c.epsilon, "Only row 0 is divided"),
+        (lambda x, c: np.array([[(1 - x[0] ** 2) / c.epsilon, 1 / c.epsilon], [1.0, -c.b]]), "w has a minus in v'"),
+        (lambda x, c: np.array([[(1 - x[0] ** 2) / c.epsilon, -1 / c.epsilon], [1.0, c.b]]), "b w has a minus in w'"),
+        (lambda x, c: np.array([[(1 - 3 * x[0] ** 2) / c.epsilon, -1 / c.epsilon], [1.0, -c.b]]), "not 3 v²"),
     ],
     "rest": [
         (lambda c: np.array([-1.2, -0.625]), "and 1 was expected"),
         (lambda c: np.array([-0.625, -1.2]), "the order is (v, w)"),
         (lambda c: np.roots([-1 / 3, 0, 1 - 1 / c.b, c.current - c.a / c.b]), "take the real root"),
+        (lambda c: answers.rest(c)[0], "of shape (2,); yours has shape ()"),
+        (lambda c: answers.rest(replace(c, current=0.0)), "The current I is missing"),
+        (lambda c: answers.rest(c) + 1e-6, "off by 1e-06, and 1e-8 is wanted"),
     ],
     "largest_stable_step": [
         (wrong_largest, "complex"),
@@ -168,8 +271,24 @@ WRONG = {
     "implicit_step": [
         (lambda f, jac, t, x, h: x + h * f(t, x), "blows up"),
         (lambda f, jac, t, x, h: np.linalg.solve(np.eye(len(x)) - h * jac(t, x), x), "does not converge"),
+        (
+            lambda f, jac, t, x, h: nodekit.solve(f, x, (t, t + h), "radau", rtol=1e-8, atol=1e-10).y[-1],
+            "a whole solve",
+        ),
+        (
+            lambda f, jac, t, x, h: nodekit.solve(f, x, (t, t + h), "implicit_euler", step=h).y[-1],
+            "An order of 1: are γ",
+        ),
     ],
-    "period": [(lambda c: 3.3525, "relative error"), (lambda c: 1.7, "every crossing")],
+    "period": [
+        (lambda c: 3.3525, "relative error"),
+        (lambda c: 1.7, "every crossing"),
+        (lambda c: 33.52471117, "not in ms"),
+        (lambda c: 2 * 3.352471117, "These are 2 rounds"),
+        (lambda c: -3.352471117, "between two upstrokes"),
+        (lambda c: 3.352471117 * (1 + 3e-4), "the first one"),
+        (lambda c: 3.352471117 * (1 + 3e-6), "Tighter tolerances"),
+    ],
 }
 
 

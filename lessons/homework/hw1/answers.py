@@ -109,7 +109,11 @@ def judge_steps(answer, given):
 
 
 def judge_implicit(answer, given):
-    """8 points for the order, 8 for R at infinity, 8 for a stiff nonlinear field."""
+    """8 points for the order, 8 for R at infinity, 8 for a stiff nonlinear field.
+
+    What does not converge at all has nothing for R: a step that returns 0 is no method. On 24 draws of the fields the
+    error with 128 steps was at most 0.016 for backward Euler, and at least 0.55 for zeros and for a step that stays.
+    """
     seeds, rates, stiff = given
     rows = answer.get("order")
     ends = (
@@ -124,7 +128,9 @@ def judge_implicit(answer, given):
     rows = [(8.0 * (1.8 < order < 2.4 and errors[-1] > 1e-9), why or f"order {order:.2f}")]
     got, why = array(answer, "decay", (len(rates), 1))
     dies = [abs(r[0]) <= max(1e-4, 20 / abs(rate)) for r, rate in zip(got, rates, strict=True)]
-    rows.append((8.0 * np.mean(dies), why or f"|R| at {rates[-1]:.0e} is {abs(got[-1, 0]):.1e}"))
+    near = errors[-1] < 0.1  # False for nan
+    why = why or ("" if near else "R does not count, since the steps do not converge on the smooth fields")
+    rows.append((8.0 * np.mean(dies) * near, why or f"|R| at {rates[-1]:.0e} is {abs(got[-1, 0]):.1e}"))
     got, why = array(answer, "stiff", (len(stiff), 2))
     off = []
     for mu, end in zip(stiff, got, strict=True):

@@ -15,6 +15,7 @@ from handin import attempted, called, plain, rng, secret, show, variant_of  # no
 START = (-1.2, 0.0)  # where every solve of parts 4 and 5 begins
 SPIKES = 5  # how many upstrokes part 5 looks at
 TARGET = 1e-4  # how exactly part 5 wants their times, in periods
+MOST_STEPS = 20_000  # of a solve in part 5
 COUNTS = (16, 32, 64, 128)  # steps from 0 to 1 with which the order is measured
 
 
@@ -183,11 +184,14 @@ def spike_times(f, setting, end):
     try:
         with np.errstate(all="ignore"):
             sol = nodekit.solve(
-                f, np.array(START), (0.0, end), events=upstroke, max_steps=20_000, throw=False, **setting
+                f, np.array(START), (0.0, end), events=upstroke, max_steps=MOST_STEPS, throw=False, **setting
             )
     except (ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError) as error:
-        raise Wrong(f"nodekit.solve refuses it: {error}") from None
+        raise Wrong(f"nodekit.solve refuses it: {str(error)[:600]}") from None
     times = np.array(sol.t_events[0][:SPIKES])
     if len(times) < SPIKES:
-        raise Wrong(f"Only {len(times)} of {SPIKES} upstrokes were found: {sol.message}.")
+        why = f"{MOST_STEPS} steps, the most that are allowed, were not enough"
+        if sol.stats.n_accepted + sol.stats.n_rejected < MOST_STEPS:
+            why = sol.message.rstrip(".")
+        raise Wrong(f"Only {len(times)} of {SPIKES} upstrokes were found: {why}.")
     return times, sol.stats.nfev
