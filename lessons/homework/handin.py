@@ -95,6 +95,8 @@ def show(part, answer):
 class SelfCheck(Exercise):
     """A lesson's exercise without a solution to print: it is your homework."""
 
+    after_hints = "Leave it for a night, or ask."
+
     def solution(self):
         """Say that there is none."""
         print("This is homework: there are hints, and no solution.")

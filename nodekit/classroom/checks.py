@@ -62,6 +62,8 @@ class Exercise(Named):
     ValueError for a number other than 1, 2 or 3.
     """
 
+    after_hints = "{name}.solution() prints a solution."  # what to do when there are no more
+
     def __init__(self, reference, check, hints, seconds=10.0):
         super().__init__()
         self.reference, self._check, self.hints, self.seconds = reference, check, tuple(hints), seconds
@@ -116,7 +118,7 @@ class Exercise(Named):
         if number is None:
             number = self._hints_given + 1
             if number > count:
-                print(f"That was the last of {count} hints. {self.name}.solution() prints a solution.")
+                print(f"That was the last of {count} hints. {self.after_hints.format(name=self.name)}")
                 return
             self._hints_given = number
         elif number not in range(1, count + 1):
@@ -174,7 +176,9 @@ def same_values(got, expected, tol=1e-12, what="the result", mistakes=None):
         raise Wrong(f"{what} has dtype {got.dtype}; {expected.dtype} was expected.")
     if difference > tol:
         worst = np.unravel_index(int(relative.argmax()), relative.shape)
-        raise Wrong(f"{what} is off{place(worst)}: {got[worst]:.6g}, and {expected[worst]:.6g} was expected.")
+        digits = 6 if f"{got[worst]:.6g}" != f"{expected[worst]:.6g}" else 15
+        numbers = f"{got[worst]:.{digits}g}, and {expected[worst]:.{digits}g} was expected"
+        raise Wrong(f"{what} is off{place(worst)}: {numbers}.")
     return difference
 
 

@@ -334,3 +334,11 @@ def test_question_must_agree_with_itself():
     """An option without an explanation is refused when the question is made."""
     with pytest.raises(ValueError, match="do not agree"):
         Question("?", {"a": "x", "b": "y"}, "a", {"a": "because"})
+
+
+def test_a_small_difference_is_shown_in_digits_that_differ():
+    """Where six digits are equal, the message has fifteen: never '1, and 1 was expected'."""
+    with pytest.raises(Wrong, match=r"off at index \[1\]: 1\.00000001, and 1 was expected"):
+        same_values(np.array([2.0, 1.00000001]), np.array([2.0, 1.0]))
+    with pytest.raises(Wrong, match=r"off at index \[1\]: 1\.5, and 1 was expected"):
+        same_values(np.array([2.0, 1.5]), np.array([2.0, 1.0]))

@@ -61,6 +61,7 @@ def test_a_release_holds_no_solution(homework, folder, notebook):
     assert f"VARIANT = {VARIANT}\n" in everything + "\n"
     for word in ("SOLUTION", "HIDDEN", "answers.py", "secret"):
         assert word not in everything
+    assert "](../" not in everything  # a release lies anywhere
     assert all(not cell.get("outputs") for cell in notebook["cells"])
     left = set().union(*(lines(text(cell)) for cell in notebook["cells"] if solves(cell)))
     for cell in filter(solves, homework.source["cells"]):
@@ -71,7 +72,7 @@ def test_a_release_holds_no_solution(homework, folder, notebook):
 
 
 def test_its_stubs_say_not_attempted(homework, notebook, capsys):
-    """Each function of a release that has a self-check is a stub: the check says so, and counts it as no attempt."""
+    """Each function of a release that has a self-check is a stub: the check says so, and counts it as no attempt; hints, no solution."""
     space = {}
     for cell in filter(solves, notebook["cells"]):
         if cell["cell_type"] == "code":
@@ -81,6 +82,11 @@ def test_its_stubs_say_not_attempted(homework, notebook, capsys):
     for name in checked:
         assert not getattr(homework.checks, name).check(space[name]).attempted
         assert "Not attempted yet" in capsys.readouterr().out
+        for _ in range(4):
+            getattr(homework.checks, name).hint()
+        *hints, end = capsys.readouterr().out.splitlines()
+        assert len(hints) >= 3
+        assert "solution" not in end
 
 
 def test_data_beside_the_source_are_the_release_of_its_variant(homework):
