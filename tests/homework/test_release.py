@@ -72,7 +72,7 @@ def test_a_release_holds_no_solution(homework, folder, notebook):
 
 
 def test_its_stubs_say_not_attempted(homework, notebook, capsys):
-    """Each function of a release that has a self-check is a stub: the check says so, and counts it as no attempt; hints, no solution."""
+    """Each function of a release that has a self-check is a stub: the check says so. It has hints, and no solution."""
     space = {}
     for cell in filter(solves, notebook["cells"]):
         if cell["cell_type"] == "code":
