@@ -28,6 +28,8 @@ from traitlets.config import Config
 from nodekit.classroom.watch import TimeUp, Wrong, time_limit
 
 HERE = Path(__file__).resolve().parent
+# What a student's own code has no reason to name: where the numbers of the hidden test come from.
+REACHES = re.compile(r"\benviron\b|secret|handin|\binputs\((?!\d, VARIANT, 0\))|\bdrawn\(|import answers|answers\.py")
 # nbgrader runs the program alembic, which lies beside Python and is not on the PATH unless the environment is active.
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
 
@@ -125,6 +127,14 @@ def mended(notebook, released):
                 notebook.cells.append(nbformat.from_dict(dict(original)))
     notebook.metadata = released.metadata
     return notebook, words
+
+
+def to_be_read(notebook, released):
+    """In words, the lines of a student's own code that reach for what hand_in knows: a human should look at them."""
+    given = {cell.source for cell in released.cells}
+    own = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source not in given]
+    lines = [line.strip() for source in own for line in source.splitlines() if REACHES.search(line)]
+    return [f"to be read by a human: {line[:80]!r}" for line in lines[:3]]
 
 
 # ---- what came out of it --------------------------------------------------------------------------------
@@ -228,7 +238,7 @@ def mark(name, variant, secret, path, limits, page, gradebook=None):
         except Wrong as wrong:
             page.write_text(f"<!doctype html><title>{name}</title><p>0 points: {wrong}.</p>\n", encoding="utf-8")
             return {"points": {}, "notes": [str(wrong)], "written": {}}
-        notes += words
+        notes += words + to_be_read(notebook, released)
         submitted = Path(root, "submitted", "student", name)
         submitted.mkdir(parents=True)
         nbformat.write(notebook, submitted / f"{name}.ipynb")

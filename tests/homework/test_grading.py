@@ -58,6 +58,12 @@ def test_written_answers_are_gathered(graded):
     assert graded.rows["stub"]["part6"] == "0.0"
 
 
+def test_code_that_reaches_for_the_hidden_numbers_is_pointed_out(graded):
+    """A line of a student's own that names the environment's secret is in the note; an honest notebook has none."""
+    assert "to be read by a human: 'os.environ[" in graded.rows["memorised"]["note"]
+    assert not any("to be read" in graded.rows[student]["note"] for student in VARIANTS)
+
+
 def test_numbers_at_grading_are_new(graded):
     """Each submission is tried with a secret of its own, which scores.csv keeps."""
     found = [row["secret"] for row in graded.rows.values()]
