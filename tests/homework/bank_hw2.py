@@ -25,17 +25,20 @@ truth = HOMEWORK.answers.truth
 # ---- part by part, right but for one argument ----------------------------------------------------------
 
 
-def steps_back(first=1.0, again=0.5, sign=1, start=True, late=False):
-    """The way back of part 2 with a mistake: Euler's weight, the second use, a sign, ℓ_0, the place of the vjp."""
+def steps_back(first=1.0, again=0.5, sign=1, start=True, late=False, there=(1.5, 0.5), back=1.5, own=False):
+    """The way back of part 2 with a mistake.
+
+    In Euler's weight, the second use, a sign, ℓ_0, the place of the vjp, the way there, the adjoint of the second use.
+    """
 
     def steps_gradient(f, vjp, x0, h, n, dl):
         x, slopes = [x0], []
         for k in range(n):
             slopes.append(f(k * h, x[k]))
-            x.append(x[k] + h * (1.5 * slopes[k] - 0.5 * slopes[k - 1] if k else slopes[0]))
+            x.append(x[k] + h * (there[0] * slopes[k] - there[1] * slopes[k - 1] if k else slopes[0]))
         a, after, gradient = dl(n, x[n]), 0.0 * x0, 0.0
         for k in reversed(range(n)):
-            kappa = h * ((1.5 if k else first) * a - again * after)
+            kappa = h * ((back if k else first) * a - again * (a if own and k < n - 1 else after))
             at = k + 1 if late else k
             by_x, by_theta = vjp(at * h, x[at], kappa)
             after = a if k != 1 or again else after
@@ -46,8 +49,24 @@ def steps_back(first=1.0, again=0.5, sign=1, start=True, late=False):
     return steps_gradient
 
 
-def samples_back(jump=1, sign=1, start=True, last=False, tol=1e-9, tail=True, grows=-1, late=False):
-    """The adjoint of part 3 with a mistake: in its jumps, its signs, its ends or its tolerance."""
+def tangents(f, vjp, x0, h, n, dl):
+    """Part 2 without a way back: the derivatives by x0 and θ carried forward, which costs a vjp for each component."""
+    d, m = len(x0), len(vjp(0.0, x0, x0)[1])
+    x, S, before = x0, np.eye(d, d + m), None
+    gradient = S.T @ dl(0, x)
+    for k in range(n):
+        J, F = (np.array(rows) for rows in zip(*(vjp(k * h, x, e) for e in np.eye(d)), strict=True))
+        now = np.column_stack([f(k * h, x), J @ S + np.hstack([np.zeros((d, d)), F])])
+        step = now if before is None else 1.5 * now - 0.5 * before
+        x, S, before = x + h * step[:, 0], S + h * step[:, 1:], now
+        gradient = gradient + S.T @ dl(k + 1, x)
+    return gradient[:d], gradient[d:]
+
+
+def samples_back(
+    jump=1, sign=1, start=True, last=False, tol=1e-9, tail=True, grows=-1, late=False, anew=(), there=1, look=0
+):
+    """The adjoint of part 3 with a mistake: in its jumps, its signs, its ends, its tolerance; what begins anew."""
 
     def samples_gradient(f, vjp, x0, times, dl):
         tight = {"rtol": tol, "atol": 0.1 * tol}
@@ -57,13 +76,16 @@ def samples_back(jump=1, sign=1, start=True, last=False, tol=1e-9, tail=True, gr
 
         def back(t, z):
             by_x, by_theta = vjp(t, z[:2], z[2:4]) if len(x0) == 2 else vjp(t, z[:1], z[1:2])
-            return np.concatenate([f(t, z[: len(x0)]), grows * by_x, -sign * by_theta])
+            return np.concatenate([there * f(t, z[: len(x0)]), grows * by_x, -sign * by_theta])
 
         d, z = len(x0), np.concatenate([x[-1], 0 * x0, 0 * vjp(0.0, x0, x0)[1]])
         for j in reversed(range(len(stops))):
             z, i = np.concatenate([x[j], z[d:]]), j - len(stops) + len(times)
+            if i >= 0:
+                z[d : 2 * d] *= "a" not in anew
+                z[2 * d :] *= "g" not in anew or j == 0
             if i >= 0 and (j > 0 or start) and (j == len(stops) - 1 or not last):
-                z[d : 2 * d] += jump * dl(i, x[j]) * (not late or j == 0)
+                z[d : 2 * d] += jump * dl(i, x[j - look]) * (not late or j == 0)
             if j > 0 and (j > 1 or tail):
                 z = nodekit.solve(back, z, (stops[j], stops[j - 1]), **tight).y[-1]
                 z[d : 2 * d] += dl(i, x[j]) * late
@@ -84,6 +106,13 @@ def rate_growth(problem):
     return float(problem.theta[0] * problem.T)
 
 
+def whole_growth(problem):
+    """The norm of the whole matrix in place of that of the largest direction."""
+    path = nodekit.solve(lambda t, x: problem.f(t, x, problem.theta), problem.x0, (0.0, problem.T))
+    back = nodekit.solve(lambda t, E: problem.jacobian(t, path(t)) @ E, np.eye(2), (problem.T, 0.0))
+    return np.log(np.linalg.norm(back.y[-1]))
+
+
 def field_of(removed, exchange=1.0):
     def field(t, x, theta):
         flow = exchange * (theta[2] * x[0] - theta[3] * x[1])
@@ -92,11 +121,14 @@ def field_of(removed, exchange=1.0):
     return field
 
 
-def products(sign=1, transpose=True, km=1, tissue=True):
+def products(sign=1, transpose=True, km=1, tissue=True, quotient=None, row=1):
     """field_vjp with a mistake."""
 
     def field_vjp(t, x, theta, a):
         J, F = truth.jacobians(x, theta)
+        if quotient:
+            J = J + np.array([[quotient(x[0], theta) - (J[0, 0] + theta[2]), 0], [0, 0]])
+        J = J * np.array([[1], [row]])
         F = F * np.array([1, km, 1, 1]) * np.array([[1], [1 if tissue else 0]])
         return sign * ((J.T if transpose else J) @ a), F.T @ a
 
@@ -116,6 +148,15 @@ WRONG = [  # part, name, wrong answer, words of the self-check, most points
     (1, "field_vjp", products(sign=-1), "for x has the opposite sign", 8),
     (1, "field_vjp", products(km=-1), "share of km", 8),
     (1, "field_vjp", products(tissue=False), "tissue is missing", 8),
+    (1, "field_vjp", products(row=0), "for x the tissue is missing", 8),
+    (1, "field_vjp", products(quotient=lambda c, q: -q[0] / (q[1] + c) ** 2), "what is left above the line", 8),
+    (1, "field_vjp", products(quotient=lambda c, q: -q[0] * c / (q[1] + c) ** 2), "something else above the line", 8),
+    (2, "steps_gradient", steps_back(again=-0.5), "its sign is turned", 4),
+    (2, "steps_gradient", steps_back(again=0.0, back=1.0), "through Euler's steps", 4),
+    (2, "steps_gradient", steps_back(there=(1.0, 0.0)), "dl(2, x) was given another state", 4),
+    (2, "steps_gradient", steps_back(own=True), "is κ_k made of the adjoints", 4),
+    (2, "steps_gradient", lambda *given: steps_back()(*given)[::-1], "the other order", 0),
+    (2, "steps_gradient", tangents, "One call gives both", 9),
     (2, "steps_gradient", steps_back(first=1.5), "first step is Euler's", 4),
     (2, "steps_gradient", steps_back(again=0.0), "Each slope acts twice", 4),
     (2, "steps_gradient", steps_back(sign=-1), "opposite sign", 9),
@@ -128,9 +169,14 @@ WRONG = [  # part, name, wrong answer, words of the self-check, most points
     (3, "samples_gradient", samples_back(grows=1), "a grows backward", 0),
     (3, "samples_gradient", samples_back(late=True), "First the jump", 0),
     (3, "samples_gradient", samples_back(tail=False), "from the sample to time 0", 10),
+    (3, "samples_gradient", samples_back(anew="a"), "the jumps replace a", 0),
+    (3, "samples_gradient", samples_back(anew="g"), "does not begin anew", 10),
+    (3, "samples_gradient", samples_back(there=-1), "x runs the wrong way", 0),
+    (3, "samples_gradient", samples_back(look=1), "another state than that at times", 0),
     (3, "samples_gradient", samples_back(tol=1e-4), "Tighter tolerances", 12),
     (4, "growth", forward_growth, "from 0 to T", 0),
-    (4, "growth", rate_growth, "the logarithm is", 0),
+    (4, "growth", rate_growth, "z's own error", 0),
+    (4, "growth", whole_growth, "the whole matrix", 8),
     (4, "growth", lambda problem: -forward_growth(problem), "smallest factor", 0),
     (4, "cheapest", lambda problem: "adjoint", "off by more than 10%", 8),
     (4, "cheapest", lambda problem: "checkpoint", "keeps more", 10),

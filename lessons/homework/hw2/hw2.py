@@ -56,7 +56,8 @@ class Smooth:
     def count(self, name):
         self.calls[name] += 1
         if self.calls[name] > self.most[name]:
-            raise Wrong(f"{name} was called more than {self.most[name]} times.")
+            both = " One call gives both products." if name == "vjp" else ""
+            raise Wrong(f"{name} was called more than {self.most[name]} times.{both}")
 
     def slope(self, t, x, theta):
         """f for any theta (15,), complex numbers too: x (2,) -> (2,)."""
@@ -98,7 +99,7 @@ class Looks:
 
     def steps(self, gradient):
         """What `gradient` of part 2 returns: dL/dx0 (2,), dL/dθ (15,)."""
-        field = Smooth(self.seed, most=(self.n + 5, 2 * self.n + 5))
+        field = Smooth(self.seed, most=(self.n + 5, self.n + 5))
         return gradient(field.f, field.vjp, field.x0.copy(), self.h, self.n, residual(self.targets, self.weights))
 
     def samples(self, gradient):

@@ -78,6 +78,14 @@ def check_field_vjp(field_vjp):
                 "The derivative of vmax c / (km + c) by c is not vmax / (km + c): mind c below the line.": (
                     right - a[0] * np.array([J[0, 0] + 0.6 + 5 / (4 + x[0]), 0])
                 ),
+                "The derivative of vmax c / (km + c) by c is a quotient's: what is left above the line?": (
+                    right - a[0] * np.array([J[0, 0] + 0.6 + 5 / (4 + x[0]) ** 2, 0])
+                ),
+                "The derivative of vmax c / (km + c) by c has something else above the line than vmax c.": (
+                    right - a[0] * np.array([J[0, 0] + 0.6 + 5 * x[0] / (4 + x[0]) ** 2, 0])
+                ),
+                "In the product for x the tissue is missing: c and p stand in p' as well.": J[0] * a[0],
+                "In the product for x the share of p, the second number, has the opposite sign.": right * (1, -1),
             }
             same_values(as_array(by_x, "the product for x"), right, 1e-9, f"the product for x {where}", mistakes)
             right = F.T @ a

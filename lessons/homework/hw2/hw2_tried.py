@@ -37,10 +37,10 @@ def both(value):
 
 
 def steps(steps_gradient):
-    def straight(n, looks):
-        """Of x' = θ, with the loss x_k: the slope is θ everywhere, and x_k = x_0 + k h θ."""
+    def straight(n, looks, rate=lambda t: 1.0):
+        """Of x' = θ rate(t), with the loss x_k. With the rate 1 the slope is θ, and x_k = x_0 + k h θ."""
         one = np.array([1.0])
-        f, vjp = (lambda t, x: 3.0 * one), (lambda t, x, a: (0.0 * a, 1.0 * a))
+        f, vjp = (lambda t, x: 3.0 * rate(t) * one), (lambda t, x, a: (0.0 * a, rate(t) * a))
         return both(steps_gradient(f, vjp, one, 0.5, n, lambda k, x: one if k == looks else 0 * one))
 
     for n in (1, 2, 3, 6):
@@ -54,10 +54,18 @@ def steps(steps_gradient):
             "The opposite sign. These are steps, not an equation: nothing turns its sign.": np.array([-right]),
             "The factor h is missing.": np.array([1.0 * n]),
             "Only one step's share is left: the shares of all steps are added.": np.array([0.5]),
+            "A slope's second use has the weight -1/2: here its sign is turned.": np.array([right + 0.5 * (n - 1)]),
         }
         mistakes = {words: value for words, value in mistakes.items() if n == 1 or "first" not in words}
-        same_values(by_theta, np.array([right]), 1e-12, f"On x' = θ with {n} steps of 0.5, d(x_{n})/dθ", mistakes)
-        same_values(by_x0, np.ones(1), 1e-12, f"On x' = θ with {n} steps, d(x_{n})/d(x_0)")
+        if n == 1 and np.array_equal(by_x0, [right]) and np.array_equal(by_theta, [1.0]):
+            raise Wrong("The two are in the other order: dL/dx0, then dL/dθ.")
+        same_values(by_theta, np.array([right]), 1e-12, f"On x' = θ with {counted(n)} of 0.5, d(x_{n})/dθ", mistakes)
+        same_values(by_x0, np.ones(1), 1e-12, f"On x' = θ with {counted(n)}, d(x_{n})/d(x_0)")
+    for n in (2, 3):
+        _, by_theta = straight(n, n, lambda t: t)
+        words = "This is the way back through Euler's steps. Each slope acts twice, with 3/2 and with -1/2."
+        if by_theta.shape == (1,) and abs(by_theta[0] - 0.25 * np.arange(n).sum()) < 1e-12:
+            raise Wrong(words)
     by_x0, by_theta = straight(3, 0)
     same_values(by_x0, np.ones(1), 1e-12, "With a loss of ℓ_0 alone, which looks at x_0 itself, dL/dx0")
     same_values(by_theta, np.zeros(1), 1e-12, "With a loss of ℓ_0 alone, dL/dθ")
@@ -71,31 +79,46 @@ def steps(steps_gradient):
         for name, value, truth in zip(("dL/dx0", "dL/dθ"), got, right, strict=True):
             if value.shape == truth.shape and not np.allclose(value, truth, 1e-10, 1e-10):
                 if elsewhere:
-                    raise Wrong(f"With {n} steps {name} is wrong: {elsewhere[0]}")
+                    raise Wrong(f"With {counted(n)} {name} is wrong: {elsewhere[0]}")
                 if name == "dL/dθ":
                     raise Wrong(
-                        f"With {n} steps dL/dx0 is right, and dL/dθ is not: is a share taken before it is whole?"
+                        f"With {counted(n)} dL/dx0 is right, and dL/dθ is not: is a share taken before it is whole?"
                     )
-            same_values(value, truth, 1e-10, f"With {n} steps of a random field, {name}")
+                if n > 1:
+                    raise Wrong(
+                        f"With {counted(n)} dL/dx0 is wrong, and with {n - 1} it was right. The states are right, and "
+                        "vjp is asked in the right places: is κ_k made of the adjoints of x_{k+1} and x_{k+2}?"
+                    )
+            same_values(value, truth, 1e-10, f"With {counted(n)} of a random field, {name}")
     return "Equal to the derivative of the steps to 1e-10, with 1, 2, 3 and 12 of them."
 
 
 def watching(gradient, h, path):
-    """`gradient`, noting in watching.found where it asks for a vjp beside the states `path`."""
+    """`gradient`, noting in watching.found where it asks for a vjp or a loss's gradient beside the states `path`."""
     watching.found = found = []
 
-    def call(f, vjp, *rest):
+    def call(f, vjp, x0, h, n, dl):
+        def looked(k, x):
+            if np.shape(x) != (2,) or np.abs(x - path[k]).max() > 1e-9:
+                found.append(f"dl({k}, x) was given another state than x_{k}. Are the steps right, and is k that of x?")
+            return dl(k, x)
+
         def watched(t, x, a):
             k = round(float(t) / h)
             if abs(t - k * h) > 1e-9 or not 0 <= k < len(path) - 1:
                 found.append(f"vjp was asked for at t = {t:.3g}, where no slope was taken.")
             elif np.shape(x) != (2,) or np.abs(x - path[k]).max() > 1e-9:
-                found.append(f"at the time of x_{k}, vjp was asked for beside x_{k}.")
+                found.append(f"at the time of x_{k} vjp was given another state than x_{k}.")
             return vjp(t, x, a)
 
-        return gradient(f, watched, *rest)
+        return gradient(f, watched, x0, h, n, looked)
 
     return call
+
+
+def counted(n):
+    """1 step, 2 steps, ..."""
+    return f"{n} step{'s' if n > 1 else ''}"
 
 
 # ---- part 3 --------------------------------------------------------------------------------------------
@@ -118,6 +141,8 @@ def samples(samples_gradient):
                 r * np.exp(-rate * np.append(0.0, t[:-1]))
             ),
         }
+        if t[0] > 0 and len(t) > 1:
+            words["the jumps replace a. At every sample its gradient is added."] = (r * decay)[0]
         if len(t) == 1:
             words = {"a does not change from the sample to time 0. First the jump, then a solve to 0.": r[0], **words}
         mistakes = {f"{what}: {text}": np.array([value]) for text, value in words.items()}
@@ -128,6 +153,13 @@ def samples(samples_gradient):
             "dL/dθ has the opposite sign. Downward in time, g' = -Fᵀ a makes g grow by +Fᵀ a.": -by_theta,
             "dL/dθ of the last sample alone.": -(r * t * start * decay)[-1],
         }
+        if t[0] > 0 and len(t) > 1:
+            words["only the last solve's share of dL/dθ is left. g goes on, it does not begin anew."] = (
+                -start * t[0] * by_x0
+            )
+        if len(t) == 1:
+            back = start * decay[0] * (decay[0] ** 2 - 1) / (2 * rate) * r[0]
+            words["x runs the wrong way in dL/dθ. f keeps its sign: the solver's steps are negative."] = back
         mistakes = {f"{what}: {text}": np.array([value]) for text, value in words.items()}
         same_values(got[1], np.array([by_theta]), 1e-4, f"{what}, dL/dθ", mistakes)
 
@@ -139,8 +171,18 @@ def samples(samples_gradient):
             options = {"method": "dop853", "rtol": 1e-11, "atol": 1e-12}
             return nodekit.solve(lambda t, x: field.slope(t, x, theta), x, stops, **options).y[-4:]
 
-        right = by_complex_steps(states, task)
-        for name, value, truth in zip(("dL/dx0", "dL/dθ"), both(task.samples(samples_gradient)), right, strict=True):
+        right, beside = by_complex_steps(states, task), []
+        path = states(hw2.Smooth(seed=task.seed), hw2.Smooth(task.seed).x0, hw2.Smooth(task.seed).theta)
+
+        def watched(f, vjp, x0, times, dl, path=path, beside=beside):
+            def looked(i, x):
+                if np.shape(x) != (2,) or np.abs(x - path[i]).max() > 1e-3:
+                    beside.append(f"dl({i}, x) was given another state than that at times[{i}].")
+                return dl(i, x)
+
+            return samples_gradient(f, vjp, x0, times, looked)
+
+        for name, value, truth in zip(("dL/dx0", "dL/dθ"), both(task.samples(watched)), right, strict=True):
             size = np.maximum(np.abs(truth), 1e-3 * np.abs(truth).max())
             if value.shape != truth.shape:
                 raise Wrong(f"{name} has shape {value.shape}; {truth.shape} was expected.")
@@ -148,6 +190,8 @@ def samples(samples_gradient):
             if 2e-7 < off < 1e-3:
                 raise Wrong(f"{name} is right to {off:.0e}; 1e-6 is asked for, on fields that may be harder, so that "
                             "this check wants 2e-7. Tighter tolerances, both ways?")  # fmt: skip
+            if off > 1e-3 and beside:
+                raise Wrong(f"{name} is wrong: {beside[0]} Is i the number of the sample?")
             same_values(value / size, truth / size, 2e-7, f"{name} of a random field, in units of its true size,")
     return "Right to 1e-6, with samples anywhere, one of them at time 0."
 
@@ -159,14 +203,15 @@ NONLINEAR = hw2.Prodrug(np.array([10.0, 2.0, 0.2]), np.array([3.0, 0.0]), 2.0)
 AT_NONLINEAR = 17.95617
 
 
-def spread(J, T):
+def spread(J, T, norm=2):
     """The logarithm of the largest factor between 0 and T of an error along x' = J x with a constant J (2, 2)."""
     values, V = np.linalg.eig(J)
-    return float(np.log(np.linalg.norm(V @ np.diag(np.exp(values * T)) @ np.linalg.inv(V), 2)))
+    return float(np.log(np.linalg.norm(V @ np.diag(np.exp(values * T)) @ np.linalg.inv(V), norm)))
 
 
 def growth(growth):
-    rows = [(hw2.Prodrug(np.array([rate, LINEAR, 0.2]), np.array([2.0, 0.0]), T), None) for rate, T in ((3, 1), (8, 4))]
+    cases = ((3, 1), (8, 4), (0.5, 1))
+    rows = [(hw2.Prodrug(np.array([rate, LINEAR, 0.2]), np.array([2.0, 0.0]), T), None) for rate, T in cases]
     for problem, right in [*rows, (NONLINEAR, AT_NONLINEAR)]:
         got = as_array(growth(problem), "the growth")
         if got.shape != () or got.dtype.kind == "c" or not np.isfinite(got):
@@ -180,6 +225,11 @@ def growth(growth):
             "This is the factor itself. Its natural logarithm is asked for.": np.exp(right),
             "This is the logarithm to base 10.": right / np.log(10),
             "This is the smallest factor that a direction gets: the largest is asked for.": -spread(J, T),
+            "This is the growth of z's own error (an eigenvalue). An error in z makes one in w, and the length of both "
+            "together is asked for.": problem.theta[0] * T,
+            "This is the norm of the whole matrix. The largest factor of one direction is np.linalg.norm(E, 2).": (
+                spread(-J, T, None)
+            ),
             "Here the Jacobian is that at x0 all the way. It changes along the solution.": spread(-J, T),
             "Here the Jacobian is that of z = 0 all the way. It changes along the solution.": spread(-later, T),
         }
@@ -188,7 +238,7 @@ def growth(growth):
                 raise Wrong(f"At {what}: {words}")
         if abs(got - right) > 0.01:
             raise Wrong(f"At {what} the logarithm is {right:.3f}, and yours is {got:.3f}.")
-    return "The growth of three prodrugs is right, with and without saturation."
+    return "The growth of four prodrugs is right, with and without saturation."
 
 
 def cheapest(cheapest):
@@ -241,11 +291,11 @@ def fit(function, *given):
     off = ROOT @ np.log(found / LEAST)  # χ² is nearly quadratic in log θ
     cost, above = hw2.NO_COST - left[0], float(off @ off)
     if above > 0.1:
-        why = (
-            "Is part 1 right, and the gradient that of χ²? Did the descent end early?"
-            if above > 9.49
-            else "It ended too early."
-        )
+        why = "Is part 1 right, and the gradient that of χ²? Did the descent end early?"
+        if np.allclose(found, hw2.GUESS, 1e-6):
+            why = "That is the guess: no step was taken. What does the first one do to χ²? It may have to be shorter."
+        elif above <= 9.49:
+            why = "It ended too early, or the sum is another one: is each residual divided by its own σ?"
         raise Wrong(f"χ² at {np.round(found, 3)} is about {above:.2g} above the least one; 0.1 is allowed. {why}")
     if cost < 100:
         raise Wrong("f and vjp were hardly called. Evaluate the field by these two alone.")
