@@ -8,8 +8,10 @@ __all__ = ["array", "compared", "summed"]
 def array(answer, name, shape):
     """answer[name] as floats of `shape`, nan where a function failed or gave another shape; and why, in words."""
     rows, out, why = answer.get(name), np.full(shape, np.nan), ""
-    if not isinstance(rows, list) or len(rows) != shape[0]:
+    if not isinstance(rows, list):
         return out, f"{name}: nothing was handed in"
+    if len(rows) != shape[0]:
+        return out, f"{name}: {len(rows)} along the first axis, and {shape[0]} were expected"
     for i, row in enumerate(rows):
         if isinstance(row, dict):
             why = why or f"{name}: {str(row.get('error', 'no number'))[:200]}"

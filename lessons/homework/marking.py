@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 # What a student's own code has no reason to name: where the numbers of the hidden test come from.
 REACHES = re.compile(
     r"\benviron\b|secret|handin|\binputs\((?!\d, VARIANT, 0\))|\bdrawn\(|import answers|answers\.py"
-    r"|__self__|__closure__|_getframe|\.left\b|hw\d_tried"
+    r"|__self__|__closure__|_getframe|\bgc\b|\.left\b|hw\d_tried|\bhw\d(\.\w+)+ *=(?!=)|vars\(hw|setattr\("
 )
 # nbgrader runs the program alembic, which lies beside Python and is not on the PATH unless the environment is active.
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])

@@ -25,6 +25,9 @@ def fields(right):
     def drag(x, trap):
         return field(x, trap) - field(x, trap.without_beam())
 
+    def second(q, trap):
+        return 3 * trap.quartic * q**2 - trap.square
+
     def speed(x, trap):
         return field(x, trap) * (1, 0)
 
@@ -36,11 +39,14 @@ def fields(right):
             (lambda x, trap: field(x, trap) * (trap.mass, 1), "not p", 6),
             (lambda x, trap: field(x, trap)[:, ::-1], "in the other order", 6),
             (lambda x, trap: field(x, trap).T, "Transposed", 6),
+            (lambda x, trap: field(x, trap) + np.array([0, trap.tilt]), "The tilt is missing", 6),
+            (lambda x, trap: speed(x, trap) + force(x, trap) - trap.cooling * x * (0, 1), "not γ₀ everywhere", 6),
         ],
         "divergence": [
             (lambda x, trap: -divergence(x, trap), "The sign is turned", 8),
             (lambda x, trap: divergence(x, trap) * x[:, 1], "the friction's force itself", 8),
             (lambda x, trap: divergence(x, trap) * (1 - x[:, 1] * (x[:, 0] - trap.center) / trap.width**2), "γ'(q)", 8),
+            (lambda x, trap: divergence(x, trap) - second(x[:, 0], trap), "V''(q) is no part", 8),
             (lambda x, trap: 0 * x[:, 0], "Here the beam is on", 8),
             (lambda x, trap: divergence(x, trap)[:, None], "One number for each state", 8),
         ],
@@ -93,7 +99,9 @@ def traces(right):
 
         return trace_estimate
 
-    def estimate(sign=1, forward=False, new=False, normal=False, exact=False, fixed=False):
+    def estimate(sign=1, forward=False, new=False, normal=False, exact=False, fixed=False, swapped=False, **limits):
+        options = limits or {"max_steps": 500, "throw": False}
+
         def log_density_estimate(f, vjp, log_base, x, T, rng):
             rng = np.random.default_rng(0) if fixed else rng
             draw = (lambda: rng.normal(size=len(x))) if normal else (lambda: rng.choice([-1.0, 1.0], len(x)))
@@ -104,11 +112,11 @@ def traces(right):
                     trace = sum(vjp(t, s[:-1], e)[i] for i, e in enumerate(np.eye(len(x))))
                 else:
                     w = draw() if new else v
-                    trace = vjp(t, s[:-1], w) @ w
+                    trace = (vjp(t, w, s[:-1]) if swapped else vjp(t, s[:-1], w)) @ w
                 return np.append(f(t, s[:-1]), sign * trace)
 
             times = (0.0, T) if forward else (T, 0.0)
-            end = nodekit.solve(both, np.append(x, 0.0), times, rtol=1e-8, atol=1e-8, max_steps=500, throw=False).y[-1]
+            end = nodekit.solve(both, np.append(x, 0.0), times, rtol=1e-8, atol=1e-8, **options).y[-1]
             return log_base(end[:-1]) + end[-1]
 
         return log_density_estimate
@@ -122,6 +130,7 @@ def traces(right):
             (drawn(signs, 3.0), "Divide by the number of probes", 10),
             (drawn(lambda rng, size: rng.normal(size=size)), "Entries of ±1 have a smaller one", 13),
             (drawn(lambda rng, size: rng.uniform(-1, 1, size)), "have the mean square 0.33", 10),
+            (drawn(lambda rng, size: rng.choice([0.0, 1.0], size)), "to be equally likely", 10),
             (drawn(lambda rng, size: np.ones(size)), "The estimate is the same each time", 10),
             (drawn(lambda rng, size: rng.choice([-1.0, 1.0, 1.0, 1.0], size)), "to be equally likely", 10),
             (
@@ -141,8 +150,10 @@ def traces(right):
             (estimate(sign=-1), "The sign of the trace is turned", 10),
             (estimate(forward=True), "You go forward from x", 10),
             (estimate(new=True), "The probe changes along the solve", 10),
+            (estimate(new=True, max_steps=10**6), "The probe changes along the solve", 10),
+            (estimate(swapped=True), "its arguments are t, x, v", 10),
             (estimate(normal=True), "are to be ±1", 10),
-            (estimate(exact=True), "The probe changes along the solve", 10),
+            (estimate(exact=True), "This is the exact trace", 10),
             (estimate(fixed=True), "the same in every call", 10),
         ],
     }
@@ -175,6 +186,22 @@ def rk4(dT, dV, q, p, h):
     return q, p
 
 
+def rk4_four_times(dT, dV, q, p, h):
+    """All of the 16 evaluations that are allowed, spent on an accurate method that keeps nothing."""
+    for _ in range(4):
+        q, p = rk4(dT, dV, q, p, h / 4)
+    return q, p
+
+
+def stale(dT, dV, q, p, h):
+    """The composition of order 4 of something that is no leapfrog: both its kicks have the force at the old q."""
+    w = 1 / (2 - 2 ** (1 / 3))
+    for part in (w, 1 - 2 * w, w):
+        force = part * h / 2 * dV(q)
+        q, p = q + part * h * dT(p - force), p - 2 * force
+    return q, p
+
+
 def ruth3(dT, dV, q, p, h):
     """Ruth's (1983) method of order 3, which is symplectic and not symmetric."""
     for kick, drift in ((7 / 24, 2 / 3), (3 / 4, -2 / 3), (-1 / 24, 1.0)):
@@ -198,6 +225,8 @@ def steps(right):
             (lambda dT, dV, q, p, h: step4(dT, dV, q, p, h)[::-1], "return q, p", 0),
             (lambda dT, dV, q, p, h: (q, p), "does not follow", 0),
             (rk4, "and not symplectic", 9),
+            (rk4_four_times, "and not symplectic", 9),
+            (stale, "an old q in a kick", 9),
         ]
     }  # fmt: skip
 

@@ -14,8 +14,8 @@ from tests.homework.conftest import VARIANTS, Homework, automatic, grade, releas
 POINTS = {int(part[4:]): points for part, points in FULL.items()}
 MANY = [0, 1, 2, 3, 5, 8, 13, 101, 4096, 77777, 10**6, 123456789]
 WRONG = {1: fields, 2: densities, 3: traces, 4: steps}
-COUNTS = {1: {"field": 6, "divergence": 5}, 2: {"log_density": 9}, 4: {"step4": 10}}
-COUNTS[3] = {"trace_estimate": 6, "probe_variance": 5, "log_density_estimate": 6}
+COUNTS = {1: {"field": 8, "divergence": 6}, 2: {"log_density": 9}, 4: {"step4": 12}}
+COUNTS[3] = {"trace_estimate": 7, "probe_variance": 5, "log_density_estimate": 8}
 CASES = [(p, name, i) for p, names in sorted(COUNTS.items()) for name, n in names.items() for i in range(n)]
 
 

@@ -148,7 +148,7 @@ def judge_steps(answer, given):
 
     got, why = array({"image": flat(answer.get("image"))}, "image", (24, 4))
     defect = tried.symplectic_defect(got.reshape(3, 8, 4))
-    rows.append((4.0 * (defect < 1e-6 and order > 0.8), why or f"MᵀJM - J: {defect:.1e}"))
+    rows.append((4.0 * (defect < tried.DEFECT and order > 0.8), why or f"MᵀJM - J: {defect:.1e}"))
     got, why = array(answer, "back", (3, 4))
     left = np.abs(got - starts[:3]).max()
     rows.append((2.0 * (left < 1e-9 and order > 0.8), why or f"a step and one back: {left:.1e}"))

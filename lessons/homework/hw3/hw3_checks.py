@@ -24,15 +24,20 @@ def field(x, trap):
 
 
 def check_field(field):
-    got, p = as_array(field(STATES, EXAMPLE), "the slopes"), STATES[:, 1]
+    got, p = as_array(field(STATES, EXAMPLE), "the field"), STATES[:, 1]
     drag, q_slope = FRICTION * p, SLOPES[:, 0]
-    force = SLOPES[:, 1] + drag
+    force, q = SLOPES[:, 1] + drag, STATES[:, 0]
+    no_tilt, as_written = force + EXAMPLE.tilt, -EXAMPLE.potential(q)
     made = lambda a, b: np.stack([a, b], 1)  # noqa: E731
     mistakes = {
         "The friction is missing: p' = -∂H/∂q - γ(q) p.": made(q_slope, force),
         "The friction drives: its sign is turned. p' = -∂H/∂q - γ(q) p.": made(q_slope, force + drag),
         "The force has the wrong sign: p' = -∂H/∂q - γ(q) p.": made(q_slope, -force - drag),
         "Force and friction have the wrong sign: p' = -∂H/∂q - γ(q) p.": made(q_slope, drag - force),
+        "The tilt is missing: V has a term k₁ q, whose derivative is k₁.": made(q_slope, no_tilt - drag),
+        "The force is -V'(q): you have V itself.": made(q_slope, as_written - drag),
+        "The friction is γ(q), and not γ₀ everywhere: ask trap.friction.": made(q_slope, force - EXAMPLE.cooling * p),
+        "The friction takes -γ(q) p: you have no p in it.": made(q_slope, force - FRICTION),
         "q' is ∂H/∂p = p / mass, not p.": made(p, SLOPES[:, 1]),
         "q' is p / mass, not p · mass.": made(p * EXAMPLE.mass, SLOPES[:, 1]),
         "q' is ∂H/∂p: the square in p²/(2 mass) has the derivative 2p.": made(q_slope / 2, SLOPES[:, 1]),
@@ -42,10 +47,10 @@ def check_field(field):
         "The two are in the other order: (q', p').": SLOPES[:, ::-1],
         "Transposed: a row is a state.": SLOPES.T,
     }
-    same_values(got, SLOPES, 1e-8, "the slopes", mistakes)
-    free = as_array(field(STATES, EXAMPLE.without_beam()), "the slopes")
-    same_values(free, made(q_slope, force), 1e-8, "the slopes without a beam")
-    same_values(as_array(field(STATES[:1], EXAMPLE), "the slopes"), SLOPES[:1], 1e-8, "the slope of a single row")
+    same_values(got, SLOPES, 1e-8, "the field", mistakes)
+    free = as_array(field(STATES, EXAMPLE.without_beam()), "the field")
+    same_values(free, made(q_slope, force), 1e-8, "the field without a beam")
+    same_values(as_array(field(STATES[:1], EXAMPLE), "the field"), SLOPES[:1], 1e-8, "the field of a single row")
     return "The slopes in the example trap are right, with and without its beam."
 
 
@@ -67,6 +72,7 @@ def divergence(x, trap):
 def check_divergence(divergence):
     p = STATES[:, 1]
     right = -FRICTION
+    curved = 3 * EXAMPLE.quartic * STATES[:, 0] ** 2 - EXAMPLE.square
     bend = FRICTION * (STATES[:, 0] - EXAMPLE.center) / EXAMPLE.width**2 * p
     mistakes = {
         "The sign is turned: friction draws states together, so volumes shrink.": -right,
@@ -74,7 +80,10 @@ def check_divergence(divergence):
         "This is ∂p'/∂p divided by the mass. The friction is -γ(q) p.": right / EXAMPLE.mass,
         "γ'(q) p is no part of it: p' is differentiated by p only, at a fixed q.": right + bend,
         "γ'(q) p is no part of it: p' is differentiated by p only, at a fixed q. ": right - bend,
+        "V''(q) is no part of it: p' is differentiated by p only.": right - curved,
+        "V''(q) is no part of it: p' is differentiated by p only. ": right + curved,
         "Without a beam it is 0. Here the beam is on.": 0 * right,
+        "One number for each state: yours is summed over them.": right.sum(),
         "This is γ in the middle of the beam. It depends on q.": right * 0 - EXAMPLE.cooling,
         "One number for each state: its shape is that of x without the last axis.": right[:, None],
     }

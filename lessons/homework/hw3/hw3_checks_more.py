@@ -36,7 +36,7 @@ def check_trace_estimate(trace_estimate):
         raise Wrong("The estimate is the same each time. Draw new probes from rng in each call.")
     seen, mean, error = np.array(seen), np.mean(values), np.std(values) / np.sqrt(len(values))
     signs = bool((np.abs(seen) == 1).all())
-    if signs and abs(seen.mean()) > 0.1:
+    if abs(seen.mean()) > 0.1:
         raise Wrong(f"The mean of your probes' entries is {seen.mean():.2f}: +1 and -1 are to be equally likely.")
     if abs(mean - trace) > 5 * error:
         size = np.mean(seen**2)
@@ -126,11 +126,20 @@ def check_one_estimate(log_density_estimate, seed):
 
     vjp = tried.Recorded(lambda t, x, v: (1 + t) * A.T @ v, tried.MOST)
     arguments = (lambda t, x: (1 + t) * A @ x), vjp, tried.log_normal, x, T, np.random.default_rng(seed)
-    got = number(log_density_estimate(*arguments), "the estimate")
+    try:
+        got = number(log_density_estimate(*arguments), "the estimate")
+    except Wrong:
+        if len(vjp.probes) < tried.MOST:
+            raise
+        got = np.nan  # it came to no end; the probes say why
     if not vjp.probes:
         raise Wrong("vjp was never called.")
     v = vjp.probes[0]
     if not all(np.array_equal(v, other) for other in vjp.probes):
+        if all(np.count_nonzero(other) == 1 for other in vjp.probes[:3]):
+            raise Wrong("This is the exact trace, one unit vector after another. One probe of ±1 was asked for.")
+        if np.array_equal(v, x):
+            raise Wrong("vjp is called with x where the probe belongs: its arguments are t, x, v, in this order.")
         raise Wrong(
             "The probe changes along the solve. Draw it once, before the solve: with a new one in every evaluation "
             "the right-hand side is random, and no step size is small enough for it."
@@ -192,13 +201,16 @@ def check_step4(step4):
             if isinstance(row, dict):
                 raise Wrong(f"In a longer run: {row['error']}")
     order, _ = tried.measured_order(np.array(found["order"], float), seeds)
-    if not 3.6 < order < 8:
-        why = "Sub-steps whose cubes do not cancel leave order 2." if 1.5 < order < 2.5 else ""
-        raise Wrong(f"The measured order is {order:.2f}; 4 was asked for. {why}".strip())
     if max(found["forces"]) > tried.FORCES:
         raise Wrong(f"A step takes {max(found['forces'])} evaluations of ∂V/∂q; {tried.FORCES} are allowed.")
+    if not 3.6 < order < 8:
+        why = {
+            1: "Order 1 is what an old q in a kick leaves, or an old p in a drift. Or what you compose is no leapfrog.",
+            2: "Sub-steps whose cubes do not cancel leave order 2.",
+        }.get(np.round(order), "")
+        raise Wrong(f"The measured order is {order:.2f}; 4 was asked for. {why}".strip())
     defect = tried.symplectic_defect(np.array(found["image"], float))
-    if not defect < 1e-6:
+    if not defect < tried.DEFECT:
         raise Wrong(
             f"Order {order:.2f}, and not symplectic: MᵀJM differs from J by {defect:.0e}. Make it of drifts and kicks."
         )
@@ -206,10 +218,9 @@ def check_step4(step4):
     if not left < 1e-9:
         raise Wrong(f"Symplectic, but a step by h and one by -h end {left:.0e} from the start: it is not symmetric.")
     early, late = tried.energy_errors(tried.orbit(step4, lattice), lattice)
-    if not late < min(1e-3, 1.5 * early):
-        raise Wrong(
-            f"Along the lattice the energy's error is {early:.0e} at first, {late:.0e} at the end; 1e-3 is allowed."
-        )
+    if not late < min(1e-3, 1.5 * early + 1e-9):
+        allowed = "1e-3 is allowed" if late >= 1e-3 else "it grows, which no symplectic method lets it do"
+        raise Wrong(f"Along the lattice the energy's error is {early:.0e} at first, {late:.0e} at the end: {allowed}.")
     return (
         f"Order {order:.2f}, {max(found['forces'])} forces a step, symplectic, reversible; the energy's error is "
         f"{early:.0e} at first and {late:.0e} after {tried.ROUNDS} steps."

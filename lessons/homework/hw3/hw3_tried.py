@@ -16,6 +16,7 @@ COUNTS = (8, 16, 32, 64)  # steps from 0 to END with which the order is measured
 END = 2.0
 EPS, STEP = 1e-5, 0.4  # of the differences for the Jacobian of a step, and that step
 FORCES = 16  # evaluations of ∂V/∂q that a step may take
+DEFECT = 1e-8  # of MᵀJM - J: compositions have up to 1e-9, all but round-off; RK4 in 16 evaluations 1e-7 at least
 ROUNDS, KEPT, PATIENCE = 32_000, 100, 30.0  # steps along the lattice, of which the first and last are kept; seconds
 
 
