@@ -94,6 +94,10 @@ def make_course(root, name, variant, gradebook=None):
     coursedir = CourseDirectory(config=config)
     GenerateAssignment(coursedir=coursedir, config=config).start()
     released = Path(root, "release", name, f"{name}.ipynb")
+    notebook = nbformat.read(released, as_version=4)
+    for cell in notebook.cells:  # dots on a line of their own would print "Ellipsis"
+        cell.source = re.sub(r"^\.\.\.$", "# your code", cell.source, flags=re.M)
+    nbformat.write(notebook, released)
     if re.search(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS)", released.read_text(encoding="utf-8")):
         raise RuntimeError(f"The release of {name} still holds a solution.")
     return coursedir

@@ -62,6 +62,7 @@ def test_a_release_holds_no_solution(homework, folder, notebook):
     for word in ("SOLUTION", "HIDDEN", "answers.py", "secret"):
         assert word not in everything
     assert "](../" not in everything  # a release lies anywhere
+    assert "..." not in everything.split("\n")  # an expression, which would print "Ellipsis"
     assert all(not cell.get("outputs") for cell in notebook["cells"])
     left = set().union(*(lines(text(cell)) for cell in notebook["cells"] if solves(cell)))
     for cell in filter(solves, homework.source["cells"]):

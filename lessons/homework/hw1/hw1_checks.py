@@ -300,7 +300,7 @@ DEFAULT_COST, FULL_COST = 108_500, 15_000  # evaluations on these four: nodekit'
 
 
 def setting(mine, f):
-    """Try a setting of part 5 on four cells; print the largest error and the cost..
+    """Try a setting of part 5 on four cells; print the largest error and the cost.
 
     mine: dict. f: your field(x, cell). Returns a result, true if it is exact enough.
     """
