@@ -2,7 +2,26 @@
 
 import numpy as np
 
-__all__ = ["array", "compared", "summed"]
+from nodekit.classroom.watch import Wrong
+
+__all__ = ["array", "by_parts", "compared", "flat", "share", "summed"]
+
+
+def by_parts(inputs, *judges):
+    """An assignment's `judge`, from its `inputs` and one judge(answer, given) -> (points, message) for each part."""
+
+    def judge(part, variant, secret, answer):
+        """(points, message) for the answer to one part; points are a float from 0, the message is for the student.
+
+        answer: what came out of the notebook, any JSON. Raises Wrong, with the sentence, where it deserves nothing.
+        """
+        if not isinstance(answer, dict):
+            raise Wrong("What was handed in is not an answer to this part.")
+        if set(answer) == {"error"}:
+            raise Wrong(str(answer["error"])[:200])
+        return judges[part - 1](answer, inputs(part, variant, secret))
+
+    return judge
 
 
 def array(answer, name, shape):
@@ -51,3 +70,13 @@ def compared(answer, name, right, steps):
 def summed(parts):
     """One (points, message) of several."""
     return sum(points for points, _ in parts), "; ".join(message for _, message in parts)
+
+
+def flat(rows):
+    """One list of several lists; nothing where that is not what it is."""
+    return [x for row in rows for x in row] if isinstance(rows, list) and all(isinstance(r, list) for r in rows) else 0
+
+
+def share(value, full, none):
+    """1 up to `full`, 0 from `none` on, by the logarithm between."""
+    return float(np.clip(np.log(none / max(value, 1e-12)) / np.log(none / full), 0, 1))

@@ -45,6 +45,11 @@ class Result:
     def __repr__(self):
         return "passed" if self.passed else "not passed" if self.attempted else "not attempted"
 
+    def shown(self):
+        """Print the message with its mark, and return the result."""
+        print(("✓ " if self.passed else "✗ " if self.attempted else "") + self.message)
+        return self
+
     def _ipython_display_(self):
         """The message is printed already; an Out[] line below it would only be noise."""
 
@@ -71,10 +76,7 @@ class Exercise(Named):
 
     def check(self, function) -> Result:
         """Check the student's function; print one message; never raise because of what the function does."""
-        result = self._judge(function)
-        mark = "✓ " if result.passed else "✗ " if result.attempted else ""
-        print(mark + result.message)
-        return result
+        return self._judge(function).shown()
 
     def _judge(self, function) -> Result:
         own = self.reference.__name__

@@ -15,6 +15,7 @@ from tests.homework.bank import LIGHT, bank, brief, filled, reference, text
 
 HOMEWORK = Path(__file__).parents[2] / "lessons" / "homework"
 HASTY = ("endless", "stubborn", "flood")  # what only a limit ends
+MANY = [0, 1, 2, 3, 5, 8, 13, 101, 4096, 77777, 10**6, 123456789]  # variants that must be well posed
 VARIANTS = {"first": 7, "second": 23, "third": 1234567}  # of the students that hand in the reference
 
 
@@ -72,6 +73,12 @@ class Homework:
         except Wrong as wrong:
             return 0.0, str(wrong)
         return float(points), message
+
+    def assert_full_marks(self, full, variant, secret):
+        """The judge gives the reference full = {part: points}, part by part."""
+        for part, points in full.items():
+            got = self.earned(part, variant, secret, self.hand_in(part, variant, secret))
+            assert got[0] == points, got[1]
 
 
 def command(*arguments):

@@ -22,12 +22,11 @@ from tests.homework.bank_hw2 import (
     samples_back,
     steps_back,
 )  # fmt: skip
-from tests.homework.conftest import VARIANTS, automatic, grade, release
+from tests.homework.conftest import MANY, VARIANTS, automatic, grade, release
 
 hw2, answers, checks, truth = HOMEWORK.module, HOMEWORK.answers, HOMEWORK.checks, HOMEWORK.answers.truth
 hand_in, earned, solution = HOMEWORK.hand_in, HOMEWORK.earned, HOMEWORK.solution
 FULL = {1: 12, 2: 18, 3: 20, 4: 16, 5: 24}
-MANY = [0, 1, 2, 3, 5, 8, 13, 101, 4096, 77777, 10**6, 123456789]
 ONE = np.ones(1)
 
 
@@ -70,9 +69,7 @@ def test_the_ward_can_be_fitted():
 @pytest.mark.parametrize(("variant", "secret"), [(1, 0), (4096, 31)])
 def test_the_judge_gives_the_reference_full_marks(variant, secret):
     """Part by part, on the numbers that a student sees (secret 0) and on others."""
-    for part, points in FULL.items():
-        got = earned(part, variant, secret, hand_in(part, variant, secret))
-        assert got[0] == points, got[1]
+    HOMEWORK.assert_full_marks(FULL, variant, secret)
 
 
 def test_answers_of_another_secret_or_variant_are_worth_nothing():

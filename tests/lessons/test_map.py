@@ -1,21 +1,12 @@
 """The course's maps, in README.md and in lesson 00, name the lessons that are here, and what each needs."""
 
 import re
-from pathlib import Path
 
-import nbformat
 import pytest
 
-ROOT = Path(__file__).parents[2]
-LESSONS = {path.name[:2]: path for path in sorted((ROOT / "lessons").glob("[0-9][0-9]_*.ipynb"))}
-START = "\n".join(c.source for c in nbformat.read(LESSONS["00"], 4).cells if c.cell_type == "markdown")
+from tests.lessons.pack import LESSONS, ROOT, cells, needed
 
-
-def needed(number):
-    """The numbers of the lessons that the card of a lesson names as needed."""
-    card = nbformat.read(LESSONS[number], 4).cells[0].source
-    row = re.search(r"\*\*Before this\*\* \|(.*)\|", card).group(1)
-    return re.findall(r"\b\d\d\b", re.sub(r"\([^)]*\)", "", row))
+START = "\n".join(c.source for c in cells("00") if c.cell_type == "markdown")
 
 
 @pytest.mark.parametrize("number", LESSONS)

@@ -8,10 +8,9 @@ from functools import lru_cache
 
 import hw1
 import numpy as np
-from judging import array, compared, summed
+from judging import array, by_parts, compared, flat, share, summed
 
 import nodekit
-from nodekit.classroom.checks import slope
 from nodekit.classroom.watch import Wrong
 from nodekit.stability import stability_function
 
@@ -83,17 +82,6 @@ def files(variant):
 # ---- what an answer is worth ---------------------------------------------------------------------------
 
 
-def judge(part, variant, secret, answer):
-    """(points, message) for the answer to one part, 1 to 5; points are a float from 0, the message is for the student.
-
-    answer: what came out of the notebook, any JSON. Raises Wrong, with the sentence, where it deserves nothing at all.
-    """
-    if not isinstance(answer, dict):
-        raise Wrong("What was handed in is not an answer to this part.")
-    given = hw1.inputs(part, variant, secret)
-    return (judge_field, judge_steps, judge_implicit, judge_period, judge_setting)[part - 1](answer, given)
-
-
 def judge_field(answer, given):
     slopes, matrices = [field(x, cell) for x, cell in given], [jacobian(x, cell) for x, cell in given]
     return summed([compared(answer, "field", slopes, {1e-9: 6}), compared(answer, "jacobian", matrices, {1e-9: 6})])
@@ -115,20 +103,12 @@ def judge_implicit(answer, given):
     error with 128 steps was at most 0.016 for backward Euler, and at least 0.55 for zeros and for a step that stays.
     """
     seeds, rates, stiff = given
-    rows = answer.get("order")
-    ends = (
-        [end for row in rows for end in row] if isinstance(rows, list) and all(isinstance(r, list) for r in rows) else 0
-    )
-    got, why = array({"order": ends}, "order", (len(seeds) * len(hw1.COUNTS), 2))
-    truth = []
-    for f, _, x0 in map(hw1.smooth, seeds):
-        truth.append(nodekit.solve(f, x0, (0.0, 1.0), "dopri8", rtol=1e-12, atol=1e-12).y[-1])
-    errors = np.sqrt(np.square(got.reshape(len(seeds), -1, 2) - np.array(truth)[:, None]).mean(axis=(0, 2)))
-    order = slope(1 / np.array(hw1.COUNTS), errors) if np.isfinite(errors).all() else np.nan
-    rows = [(8.0 * (1.8 < order < 2.4 and errors[-1] > 1e-9), why or f"order {order:.2f}")]
+    got, why = array({"order": flat(answer.get("order"))}, "order", (len(seeds) * len(hw1.COUNTS), 2))
+    order, last = hw1.measured_order(got.reshape(len(seeds), -1, 2), seeds)
+    rows = [(8.0 * (1.8 < order < 2.4 and last > 1e-9), why or f"order {order:.2f}")]
     got, why = array(answer, "decay", (len(rates), 1))
     dies = [abs(r[0]) <= max(1e-4, 20 / abs(rate)) for r, rate in zip(got, rates, strict=True)]
-    near = errors[-1] < 0.1  # False for nan
+    near = last < 0.1  # False for nan
     why = why or ("" if near else "R does not count, since the steps do not converge on the smooth fields")
     rows.append((8.0 * np.mean(dies) * near, why or f"|R| at {rates[-1]:.0e} is {abs(got[-1, 0]):.1e}"))
     got, why = array(answer, "stiff", (len(stiff), 2))
@@ -162,5 +142,7 @@ def judge_setting(answer, given):
         if worst > hw1.TARGET:
             return (3.0 if worst <= 10 * hw1.TARGET else 0.0), message
     full = 1.1 * cost["reference"]
-    share = np.log(cost["default"] / cost["yours"]) / np.log(cost["default"] / full)
-    return 6.0 + 14.0 * float(np.clip(share, 0, 1)), f"{message}, full marks up to {full:.0f}"
+    return 6.0 + 14.0 * share(cost["yours"], full, cost["default"]), f"{message}, full marks up to {full:.0f}"
+
+
+judge = by_parts(hw1.inputs, judge_field, judge_steps, judge_implicit, judge_period, judge_setting)

@@ -11,7 +11,7 @@ import numpy as np
 from handin import SelfCheck
 
 import nodekit
-from nodekit.classroom.checks import Result, as_array, same_values, slope
+from nodekit.classroom.checks import Result, as_array, same_values
 from nodekit.classroom.watch import Wrong
 
 EXAMPLE = hw1.Neuron(epsilon=0.1, a=0.7, b=0.8, current=0.5)  # FitzHugh's a and b
@@ -190,17 +190,6 @@ def implicit_step(f, jac, t, x, h):
     """The signature that the check expects."""
 
 
-def measured_order(step):
-    """The slope of log error against log h at t = 1, and the error at the smallest h: root mean squares on 8 fields."""
-    errors = []
-    for seed in range(8):
-        f, jac, x0 = hw1.smooth(seed)
-        truth = nodekit.solve(f, x0, (0.0, 1.0), method="dopri8", rtol=1e-12, atol=1e-12).y[-1]
-        errors.append([as_array(hw1.march(step, f, jac, x0, 1.0, n), "x") - truth for n in hw1.COUNTS])
-    errors = np.sqrt(np.square(errors).mean(axis=(0, 2)))
-    return slope(1 / np.array(hw1.COUNTS), errors), errors[-1]
-
-
 def check_implicit_step(implicit_step):
     for rate in (-3.0, -1e4, -1e8):
         got = as_array(implicit_step(*hw1.decay(rate)[:2], 0.0, np.ones(1), 1.0), "the new x")
@@ -209,7 +198,8 @@ def check_implicit_step(implicit_step):
         if rate < -1000 and abs(got[0]) > max(1e-4, 20 / abs(rate)):
             size = "blows up" if abs(got[0]) > 1.01 else "is still there: stable, but not L-stable"
             raise Wrong(f"After one step of size 1 on x' = {rate:g} x, what started at 1 is {got[0]:.3g}. It {size}.")
-    order, smallest = measured_order(implicit_step)
+    runs = [[hw1.march(implicit_step, *hw1.smooth(seed), 1.0, n) for n in hw1.COUNTS] for seed in range(8)]
+    order, smallest = hw1.measured_order(np.array([[as_array(x, "x") for x in run] for run in runs]), range(8))
     if smallest < 1e-9:
         raise Wrong(f"The error on smooth fields is {smallest:.0e}: this is a whole solve. One step was asked for.")
     if not order > 1.8:
@@ -305,7 +295,7 @@ def setting(mine, f):
     mine: dict. f: your field(x, cell). Returns a result, true if it is exact enough.
     """
     if mine is ...:
-        return said(Result(False, "Not attempted yet.", attempted=False))
+        return Result(False, "Not attempted yet.", attempted=False).shown()
     error, cost = 0.0, 0
     try:
         for cell, right in TRIED.items():
@@ -313,17 +303,11 @@ def setting(mine, f):
             times, nfev = hw1.spike_times(lambda t, x, cell=cell: f(x, cell), mine, right[-1] + 0.3 * round_)
             error, cost = max(error, np.abs(times - right).max() / round_), cost + nfev
     except Wrong as wrong:
-        return said(Result(False, str(wrong)))
+        return Result(False, str(wrong)).shown()
     words = f"error {error:.1e} of a period ({hw1.TARGET:g} is allowed), {cost} evaluations of f on four cells"
     if error > hw1.TARGET:
-        return said(Result(False, words))
+        return Result(False, words).shown()
     words += f"\n  (nodekit's default takes {DEFAULT_COST}; all points are for about {FULL_COST} or fewer)"
     if error > hw1.TARGET / 3:
         words += "\n  The error is near to what is allowed: on other cells it may be three times as large."
-    return said(Result(True, words))
-
-
-def said(result):
-    """Print a result as the other checks do, and return it."""
-    print(("✓ " if result.passed else "✗ " if result.attempted else "") + result.message)
-    return result
+    return Result(True, words).shown()

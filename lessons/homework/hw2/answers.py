@@ -10,10 +10,9 @@ from pathlib import Path
 import dose_truth as truth
 import hw2
 import numpy as np
-from judging import array, compared, summed
+from judging import array, by_parts, compared, share, summed
 
 import nodekit
-from nodekit.classroom.watch import Wrong
 
 LIMITS = {"memory_gb": 1.5, "cell_seconds": 60, "notebook_seconds": 300}
 NEAR, INSIDE = 0.1, 9.49  # part 5: above the least χ², full points and half; 9.49: 95% of χ² with four degrees
@@ -27,17 +26,6 @@ def files(variant):
 
 
 # ---- what an answer is worth ---------------------------------------------------------------------------
-
-
-def judge(part, variant, secret, answer):
-    """(points, message) for the answer to one part, 1 to 5; points are a float from 0, the message is for the student.
-
-    answer: what came out of the notebook, any JSON. Raises Wrong, with the sentence, where it deserves nothing at all.
-    """
-    if not isinstance(answer, dict):
-        raise Wrong("What was handed in is not an answer to this part.")
-    given = hw2.inputs(part, variant, secret)
-    return (judge_field, judge_steps, judge_samples, judge_trust, judge_fit)[part - 1](answer, given)
 
 
 def unpaired(answer, name, names):
@@ -121,7 +109,7 @@ def judge_fit(answer, given):
     """15 points for χ², 9 for the cost, which count as far as χ² does."""
     got, why = array(answer, "theta", (len(given), 4))
     calls, _ = array(answer, "calls", (len(given),))
-    share, above = [], []
+    hit, above = [], []
     for theta, (c0, y) in zip(got, given, strict=True):
         best = known(c0, tuple(y))
         try:
@@ -130,14 +118,14 @@ def judge_fit(answer, given):
         except nodekit.SolveError:
             r = np.array([np.inf])
         above.append(float(r @ r) - best)
-        share.append(1.0 if above[-1] <= NEAR else 0.5 if above[-1] <= INSIDE else 0.0)
+        hit.append(1.0 if above[-1] <= NEAR else 0.5 if above[-1] <= INSIDE else 0.0)
     shown = ", ".join(f"{value:.2g}" for value in above)
-    rows = [(15.0 * float(np.mean(share)), why or f"χ² is above the least by {shown}; {NEAR} is allowed")]
-    if not any(share) or not (calls >= 100).all():
-        return summed(
-            [*rows, (0.0, "cost: f and vjp were hardly called" if any(share) else "cost: none without a fit")]
-        )
+    rows = [(15.0 * float(np.mean(hit)), why or f"χ² is above the least by {shown}; {NEAR} is allowed")]
+    if not any(hit) or not (calls >= 100).all():
+        return summed([*rows, (0.0, "cost: f and vjp were hardly called" if any(hit) else "cost: none without a fit")])
     mean = float(calls.mean())
-    part = np.log(hw2.NO_COST / mean) / np.log(hw2.NO_COST / hw2.FULL_COST)
-    cost = 9.0 * float(np.mean(share)) * float(np.clip(part, 0, 1))
+    cost = 9.0 * float(np.mean(hit)) * share(mean, hw2.FULL_COST, hw2.NO_COST)
     return summed([*rows, (cost, f"cost: {mean:.0f} calls a patient, full marks up to {hw2.FULL_COST}")])
+
+
+judge = by_parts(hw2.inputs, judge_field, judge_steps, judge_samples, judge_trust, judge_fit)

@@ -7,7 +7,7 @@ grading.py asks; LIMITS bounds a submission's run; `files` is what a release hol
 import hw3
 import hw3_tried as tried
 import numpy as np
-from judging import array, compared, summed
+from judging import array, by_parts, compared, flat, share, summed
 
 import nodekit
 from nodekit.classroom.watch import Wrong
@@ -62,19 +62,6 @@ def files(variant):
 
 
 # ---- what an answer is worth ---------------------------------------------------------------------------
-
-
-def judge(part, variant, secret, answer):
-    """(points, message) for the answer to one part, 1 to 5; points are a float from 0, the message is for the student.
-
-    answer: what came out of the notebook, any JSON. Raises Wrong, with the sentence, where it deserves nothing at all.
-    """
-    if not isinstance(answer, dict):
-        raise Wrong("What was handed in is not an answer to this part.")
-    if set(answer) == {"error"}:
-        raise Wrong(str(answer["error"])[:200])
-    given = hw3.inputs(part, variant, secret)
-    return (judge_field, judge_density, judge_traces, judge_steps, judge_learnt)[part - 1](answer, given)
 
 
 def judge_field(answer, given):
@@ -167,16 +154,6 @@ def judge_orbit(answer, lattice):
     return points, why or f"energy's error: {early:.1e} at first, {late:.1e} after {tried.ROUNDS} steps"
 
 
-def flat(rows):
-    """One list of several lists; nothing where that is not what it is."""
-    return [x for row in rows for x in row] if isinstance(rows, list) and all(isinstance(r, list) for r in rows) else 0
-
-
-def share(value, full, none):
-    """1 up to `full`, 0 from `none` on, by the logarithm between."""
-    return float(np.clip(np.log(none / max(value, 1e-12)) / np.log(none / full), 0, 1))
-
-
 def judge_learnt(answer, given):
     """10 points for predictions over 12 units of time, 12 for the energy after 110; the latter not without the first.
 
@@ -195,3 +172,6 @@ def judge_learnt(answer, given):
     words = why or f"energy off by {change:.3f}, full points up to {hw3.KEPT[0]:g}"
     rows.append((12 * right * share(change, *hw3.KEPT), words))
     return summed(rows)
+
+
+judge = by_parts(hw3.inputs, judge_field, judge_density, judge_traces, judge_steps, judge_learnt)
