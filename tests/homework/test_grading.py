@@ -3,9 +3,9 @@
 import pytest
 
 from tests.homework.bank import FULL
-from tests.homework.conftest import HOMEWORK, VARIANTS, automatic, command
+from tests.homework.conftest import HOMEWORK, VARIANTS, automatic, command, need_nbgrader
 
-pytest.importorskip("nbgrader", reason="grading needs the extra [grading]")
+need_nbgrader()
 
 BAD = [
     "stub", "memorised", "memorised elsewhere", "checks patched", "hand_in forged", "exception", "endless", "stubborn",
