@@ -31,7 +31,8 @@ def tolerance(name, value):
 def output_times(t):
     """The output times as a list of floats. Raises TypeError or ValueError that repeats what is wrong."""
     if is_torch(t):
-        t = [float(x) for x in t] if isinstance(t, tuple | list) else t.detach().cpu().numpy()
+        number = lambda x: float(x.detach() if is_torch(x) else x)  # noqa: E731
+        t = [number(x) for x in t] if isinstance(t, tuple | list) else t.detach().cpu().numpy()
     try:
         times = np.asarray(t)
         if times.dtype.kind not in "iuf":
@@ -57,6 +58,7 @@ def output_times(t):
 
 def sample_times(t, y0):
     """The times of a batch y0 of n samples, a float64 tensor (m, n), from (m,) times for all or (m, n).
+    Gradients flow to t through it.
 
     Raises TypeError or ValueError that repeats what is wrong, with y0 too.
     """
@@ -67,7 +69,9 @@ def sample_times(t, y0):
         shapes = ", ".join(str(tuple(part.shape)) for part in parts)
         raise ValueError(f'batch="independent" needs samples along the first axis of y0, whose shape is {shapes}.')
     (n,) = counts
-    times = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(np.asarray(t, float))
+    if isinstance(t, tuple | list) and is_torch(t):
+        t = torch.stack([torch.as_tensor(x, dtype=torch.float64) for x in t])
+    times = t if isinstance(t, torch.Tensor) else torch.as_tensor(np.asarray(t, float))
     times = times.to(torch.float64)
     if times.dim() == 1:
         times = times[:, None].expand(-1, n)

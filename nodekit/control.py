@@ -76,6 +76,15 @@ def first_step(f, t, y, k0, t_end, order, norm, advance):
     return min(100 * h0, h1, span)
 
 
+def combined(ratio, low):
+    """dop853's error ratio from those of its two estimates: ratio² / √(ratio² + low²/100).
+
+    Source: Hairer, Nørsett, Wanner, Solving ODEs I, 1993, section II.10. As a product, since the square of a tiny
+    ratio is 0. torch_backend/control.py has it for tensors.
+    """
+    return ratio * (ratio / math.hypot(ratio, 0.1 * low)) if ratio > 0 else ratio
+
+
 def end_on(t, h, t_end):
     """(h, last): the step shortened, or stretched by rounding, to end on t_end. t + h does not pass t_end."""
     if abs(t_end - t) > abs(h) * (1 + 1e-10):

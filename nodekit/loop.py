@@ -110,7 +110,8 @@ def integrate(
         t_out, outputs = trajectory.times, list(trajectory.states.values())
     else:
         t_out = times[: len(outputs)]
-    t_out, y_out = stepper.times(t_out), stepper.stack(outputs)
+        trajectory.outputs = dict(zip(t_out, outputs, strict=True))
+    t_out, y_out = stepper.times(t_out), stepper.stack(outputs, y)
     t_events = [stepper.times(ts) for ts in watch.t_events]
-    y_events = [stepper.stack(ys) if ys else y_out[:0] for ys in watch.y_events]
+    y_events = [stepper.stack(ys, y) for ys in watch.y_events]
     return Solution(t_out, y_out, stats, Steps.of(log), status, message, t_events, y_events, trajectory)

@@ -133,6 +133,7 @@ class Trajectory:
     def __init__(self, t0, y0, stepper, keep="all"):
         self.times, self.sizes, self.states, self.kept, self.stepper = [t0], [], {0: y0}, [], stepper
         self.keep, self.stride = keep, 1
+        self.outputs = {}  # the states at output times, to the bit as the solve returned them
         self.repeated = None, None  # the step asked for last: a loop over times asks for one again and again
 
     def append(self, t, h, y, kept):
@@ -178,17 +179,31 @@ class Trajectory:
             raise ValueError(f"t={float(wanted[outside][0])!r} is outside the solved interval [{low!r}, {high!r}].")
         sign = 1.0 if ends[1] >= ends[0] else -1.0
         held_by = np.searchsorted(sign * np.asarray(self.times), sign * wanted) - 1
-        states, (i, inside) = [], self.repeated
-        for time, j in zip(wanted.tolist(), held_by.tolist(), strict=True):
-            if j < 0:
-                states.append(self.states[0])
-                continue
-            if j != i:
-                kept = self.kept[j] if self.kept else None
-                i, inside = j, self.stepper.restep(self.times[j], self.state(j), self.sizes[j], kept)
-            states.append(inside((time - self.times[j]) / self.sizes[j]))
-        self.repeated = i, inside
-        return self.stepper.show(states[0]) if t.ndim == 0 else self.stepper.stack(states)
+        with self.stepper.held():
+            mode = self.stepper.mode()
+            repeated = self.repeated if mode is not None else (None, None)  # one pair: threads may be here at once
+            states = []
+            for time, j in zip(wanted.tolist(), held_by.tolist(), strict=True):
+                known = self.known(time, j)
+                if known is None:
+                    if repeated[0] != (j, mode):  # what a repeated step depends on is in the key
+                        kept = self.kept[j] if self.kept else None
+                        inside = self.stepper.restep(self.times[j], self.state(j), self.sizes[j], kept)
+                        repeated = (j, mode), inside
+                    known = repeated[1]((time - self.times[j]) / self.sizes[j])
+                states.append(known)
+            if mode is not None:
+                self.repeated = repeated
+            if t.ndim == 0:
+                return self.stepper.show(states[0] + 0.0)  # not a state of ours: the caller may write into it
+            return self.stepper.stack(states, self.states[0])
+
+    def known(self, time, j):
+        """The flat state at an output time or at an end of step j, or None."""
+        if time in self.outputs:
+            return self.outputs[time]
+        i = j + 1 if time == self.times[j + 1] else None
+        return self.states.get(0 if j < 0 else i)
 
 
 def in_component(index):

@@ -47,7 +47,7 @@ def solve(
         Two times: the solution holds every accepted step. More: strictly increasing or decreasing output times.
     method : str or Tableau
         A name in `nodekit.methods.METHODS`. Default: dopri5.
-    rtol, atol : float > 0; atol may be an array of y0's shape
+    rtol, atol : float > 0, or arrays of y0's shape (tuples or dicts of them, for such a y0)
         A step is accepted when the root mean square of (error estimate) / (atol + rtol max(|y|, |y1|)) is at
         most 1. They bound the error of a step, not that of the solution.
     step : float, optional
@@ -112,7 +112,7 @@ def solve(
     if compile and independent:
         raise ValueError('compile=True does not go with batch="independent". Leave one of them out.')
     times = sample_times(t, y0) if independent else output_times(t)
-    positive("rtol", rtol)
+    tolerance("rtol", rtol)
     tolerance("atol", atol)
     if step is None and not method.adaptive:
         raise ValueError(f"method={method.name!r} has no error estimate: give it a step size, as in step=0.01.")
@@ -144,7 +144,8 @@ def solve(
             raise
         raise ValueError(f"method={method.name!r} takes no {backend} states. Try the other backend.") from error
     loop = import_module("nodekit.torch_backend.compiled") if compile else nodekit.loop
-    y0, atol = state.check_state(y0, atol)
+    y0 = state.check_state(y0)
+    rtol, atol = (state.check_tolerance(name, x, y0) for name, x in (("rtol", rtol), ("atol", atol)))
 
     def make(y0):
         stepper = family.stepper(f, y0, method, rtol, atol, fixed=step is not None, jac=jac)
@@ -158,7 +159,9 @@ def solve(
         return loop.integrate(stepper, y, times, events=events, **sizes, **keep)
 
     if backend == "numpy":
-        solution = run(make(y0), state.flat(y0))
+        stepper = make(y0)
+        with stepper.held():
+            solution = run(stepper, state.flat(y0))
     elif independent:
         from nodekit.torch_backend import batch_gradient
 

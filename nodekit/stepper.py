@@ -15,7 +15,11 @@ The loop (loop.py) decides, in plain floats, which attempts count and how long t
     stepper.trouble(t, h)                  (status, message) for an attempt that could not be taken
     stepper.worst()                        index of the component with the largest error of the last attempt
     stepper.show(y)                        the state in f's shape
-    stepper.stack(ys), stepper.times(ts)   states as one array in f's shape, times as an array
+    stepper.stack(ys, like)                states as one array in f's shape; like: a flat state, where there are none
+    stepper.times(ts)                      times as an array
+    stepper.held()                         a context for steps that are repeated, perhaps elsewhere in the program
+    stepper.mode()                         what a repeated step depends on besides its start, hashable; None where it
+                                           must not be kept (a graph is recorded)
     stepper.count()                        dict of nfev, njev, nlu
 """
 

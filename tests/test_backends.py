@@ -71,15 +71,15 @@ def test_advance_of_each_backend_equals_the_plain_one(method):
 @pytest.mark.parametrize(
     ("name", "only_numpy", "only_torch"),
     [
-        (  # Copies: autograd's NumPy; Scaled, Weights: what is quick in each; the others: torch.autograd's own ways
+        (  # Copies: autograd's NumPy; Scaled: what is quick in NumPy; the others: torch.autograd's own ways
             "explicit",
-            {"Copies", "Scaled"},
-            {"fused_advance", "EndsOnly", "ends_only", "step_vjp", "Weights"}
+            {"Copies", "Scaled", "rescaled"},
+            {"fused_advance", "EndsOnly", "ends_only", "step_vjp"}
             | {f"ExplicitRungeKutta.{m}" for m in ("norm", "weighted", "worst", "again_end", "step_vjp")},
         ),
-        ("state", set(), {"transformed"}),
+        ("state", set(), {"transformed", "Field.checked"}),
         # refuse_boxes: what autograd's NumPy records; refuse_recording and check_kind: what torch does
-        ("newton", {"refuse_boxes"}, {"refuse_recording", "check_kind", "same_kind", "backward_rows", "time"}),
+        ("newton", {"refuse_boxes"}, {"refuse_recording", "check_kind", "backward_rows", "time"}),
         (
             "implicit",
             set(),

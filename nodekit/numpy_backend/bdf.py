@@ -77,7 +77,7 @@ class BackwardDifferences(Stepper):
         refuse_boxes(method, y0)
         self.method, self.formulas = method, Formulas(method.kappa, y0.dtype)
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
-        self.newton_tol = max(10 * np.finfo(y0.dtype).eps / rtol, NEWTON_TOL)
+        self.newton_tol = max(10 * np.finfo(y0.dtype).eps / self.tightest, NEWTON_TOL)
 
     @property
     def error_order(self):

@@ -89,6 +89,29 @@ def advance(y, h, weights, k):
     return increment
 
 
+def rescaled(y, h, weights, k):
+    """`advance` with weights that do not hold h: what a repeated step uses, which shares nothing with the solve."""
+    increment = weights.dot(k.leading[len(weights)])
+    increment *= h
+    if y is not None:
+        increment += y
+    return increment
+
+
+class Weights:
+    """A tableau's weights as arrays, for `rescaled`. It has the fields of `Tableau` that a step reads."""
+
+    def __init__(self, tableau, dtype):
+        self.array = lambda row: np.array(row, dtype)
+        self.tableau, self.stages, self.fsal = tableau, tableau.stages, tableau.fsal
+        self.later_stages = [(c, self.array(a)) for c, a in tableau.later_stages]
+        self.dense_rows = [(row.c, self.array(row.a)) for row in tableau.dense_rows]
+        self.b = self.array(tableau.b)
+
+    def weights_at(self, theta):
+        return self.array(self.tableau.weights_at(theta))
+
+
 def plan(tableau, y):
     """(tableau, advance, slopes): how steps are taken. While autograd differentiates: the plain, traceable way."""
     if isbox(y) or trace_stack.top >= 0:
@@ -99,11 +122,14 @@ def plan(tableau, y):
 class ExplicitRungeKutta(Stepper):
     """A stepper (see stepper.py) for a tableau."""
 
+    keeps_slopes = False
+
     def __init__(self, f, y0, tableau, rtol, atol, fixed):
         super().__init__(f, y0, rtol, atol, fixed)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.rk, self.advance, self.slopes = plan(tableau, y0.reshape(-1))
-        self.boxes = self.rk is tableau
+        self.tableau, self.boxes = tableau, self.rk is tableau
+        self.weights = Weights(tableau, getval(y0).dtype)
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
 
     def first_step(self, t, y, t_end):
@@ -134,9 +160,9 @@ class ExplicitRungeKutta(Stepper):
         error = self.advance(None, h, self.rk.b_error, self.k)
         self.error = getval(error) / scale if self.boxes else error / scale
         ratio = rms(self.error)
-        if self.rk.b_error_low is not None and ratio > 0:  # dop853: Hairer, Nørsett, Wanner 1993, section II.10
+        if self.rk.b_error_low is not None and ratio > 0:  # dop853
             low = rms(getval(self.advance(None, h, self.rk.b_error_low, self.k)) / scale)
-            ratio = ratio**2 / math.sqrt(ratio**2 + 0.01 * low**2)
+            ratio = control.combined(ratio, low)
         if not ratio < math.inf:
             self.bad = "the result of a step", self.error
         return ratio
@@ -156,12 +182,14 @@ class ExplicitRungeKutta(Stepper):
         return interpolate(y, h, self.k, self.rk, theta, self.advance)
 
     def restep(self, t, y, h, kept):
-        """Repeat an accepted step: a function of theta that gives the states within it, in f's shape."""
-        if not self.boxes:
-            self.rk.scale(h)
-        k = runge_kutta_step(self.again, t, y, h, self.rk, None, self.advance, self.slopes)[1]
-        dense_slopes(self.again, t, y, h, k, self.rk, self.advance)
-        return lambda theta: interpolate(y, h, k, self.rk, theta, self.advance)
+        """Repeat an accepted step: a function of theta that gives the states within it. Threads may repeat at once."""
+        if self.boxes or isbox(y) or trace_stack.top >= 0:
+            rk, advance, slopes = self.tableau, plain_advance, Copies
+        else:
+            rk, advance, slopes = self.weights, rescaled, Slopes(len(self.tableau.dense_weights), y).empty
+        k = runge_kutta_step(self.again, t, y, h, rk, None, advance, slopes)[1]
+        dense_slopes(self.again, t, y, h, k, rk, advance)
+        return lambda theta: interpolate(y, h, k, rk, theta, advance)
 
 
 def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):

@@ -72,7 +72,9 @@ class ImplicitRungeKutta(Stepper):
         self.why = ""  # why the last attempt could not be taken
         self.J = self.size = self.previous = self.k_last = self.before = None
         self.eta, self.rate, self.rejected, self.limit = 1.0, 0.0, False, math.inf
-        self.newton_tol = 1.0 if fixed else max(10 * np.finfo(float).eps / rtol, min(0.03, math.sqrt(rtol)))
+        self.newton_tol = (
+            1.0 if fixed else max(10 * np.finfo(float).eps / self.tightest, min(0.03, math.sqrt(self.tightest)))
+        )
 
     def start(self, t, y):
         finite = super().start(t, y)

@@ -1,6 +1,6 @@
 """What Newton's method needs on NumPy arrays: Jacobians and inverses (lessons 14 and 15).
 
-`Jacobian` is ∂f/∂y from the user, from differences of f, or from autograd; `time_derivative` is ∂f/∂t, for the methods
+`Jacobian` is ∂f/∂y from the user, from differences of f, or from autograd; `with_time` has ∂f/∂t too, for the methods
 that want it. `inverse` is that of a Newton matrix. All are values, never autograd's boxes: how a
 gradient goes through an implicit step is decided elsewhere.
 """
@@ -15,6 +15,7 @@ from autograd.tracer import getval, isbox, trace_stack
 from nodekit.numpy_backend.state import all_finite
 
 AGREEMENT = 1e-3  # how far autograd may be from a difference quotient, relatively, before it is not believed
+SUSPICION = 1e-2  # how far, in the quick look at every step, before it is compared as carefully as at first
 
 
 class Jacobian:
@@ -43,18 +44,21 @@ class Jacobian:
         self.by_autograd = self.time_by_autograd = wanted
 
     def __call__(self, t, y):
+        return self.from_user(t, getval(y)) if self.jac else self.with_value(t, y)[0]
+
+    def with_value(self, t, y):
+        """(∂f/∂y, f) at (t, y), (d, d) and (d,): the one meets the other on its way."""
         y = getval(y)
         self.njev += 1
-        if self.jac is not None:
-            return self.from_user(t, y)
         if self.by_autograd is not False:
-            matrix = _attempt(rows if self.by_autograd else checked_rows, self.field, t, y, self.smallest)
-            self.by_autograd = matrix is not None
+            found = _attempt(rows if self.by_autograd else checked_rows, self.field, t, y, self.smallest)
+            self.by_autograd = found is not None
             if self.by_autograd:
-                return matrix
+                return found
         return columns(self.field, t, y, self.smallest)
 
     def from_user(self, t, y):
+        self.njev += 1
         shape, d = self.field.shape, y.size
         matrix = np.asarray(getval(self.jac(t, y.reshape(shape))), y.dtype)
         if matrix.shape != (d, d) and matrix.shape != shape + shape:
@@ -65,12 +69,39 @@ class Jacobian:
             )
         return matrix.reshape(d, d)
 
-    def time_derivative(self, t, y, k, h):
-        """∂f/∂t (d,) at (t, y), where f is k, from times between t and t + h alone.
+    def with_time(self, t, y, k, h):
+        """(∂f/∂y, ∂f/∂t, f), (d, d), (d,) and (d,), at (t, y), from times between t and t + h alone.
 
-        By autograd's forward mode, checked once as above; otherwise by the one-sided difference of second order,
-        with two evaluations of f.
+        k: f(t, y) where it is known already.
+
+        What autograd says agrees, at its first call, with differences of f. That may be a coincidence: a slope that it
+        does not see, as through t.item(), may be zero there. So at every call one evaluation of f nearby is compared
+        with what both predict, and where it differs by more than SUSPICION they are checked as at first.
         """
+        if self.jac:
+            matrix, k = self.from_user(t, y), getval(self.field(t, y)) if k is None else k
+        else:
+            matrix, k = self.with_value(t, y)
+        slope = self.time_derivative(t, y, k, h)
+        if (self.by_autograd or self.time_by_autograd) and self._suspicious(t, y, k, h, matrix, slope):
+            self.by_autograd, self.time_by_autograd = self.by_autograd and None, self.time_by_autograd and None
+            self.njev -= 1
+            matrix, slope = self(t, y), self.time_derivative(t, y, k, h)
+        return matrix, slope, k
+
+    def _suspicious(self, t, y, k, h, matrix, slope):
+        s = time_move(t, h)
+        move = moves(y, k, self.smallest)
+        move[(np.arange(1, y.size + 1) * (2 * self.njev + 1) >> 1) % 2 == 0] *= -1  # another direction every time
+        found = _attempt(self.field, t + s, y + move)  # it may lie beyond a border of f
+        if found is None or not all_finite(found):  # no number to compare with
+            return False
+        difference = np.abs(found - k - matrix @ move - s * slope)
+        allowed = SUSPICION * (np.abs(matrix) @ np.abs(move) + abs(s) * np.abs(slope)) + _noise(k)
+        return not (difference <= allowed).all()
+
+    def time_derivative(self, t, y, k, h):
+        """∂f/∂t by autograd's forward mode, checked once; or by a one-sided difference of second order."""
         y, k = getval(y), getval(k)
         if self.time_by_autograd is not False:
             slope = _attempt(time_slope if self.time_by_autograd else checked_time_slope, self.field, t, y, k, h)
@@ -81,31 +112,32 @@ class Jacobian:
 
 
 def rows(field, t, y, smallest):
-    """∂f/∂y (d, d) by autograd: one evaluation of f, and one backward pass a row."""
+    """(∂f/∂y, f), (d, d) and (d,), by autograd: one evaluation of f, and one backward pass a row."""
     vjp, k = make_vjp(lambda y: field(t, y), y)
     if getval(k).dtype == object:
         raise TypeError("f put autograd's boxes into an array of its own.")
-    return np.array([getval(vjp(row)) for row in np.eye(y.size, dtype=y.dtype)])
+    return np.array([getval(vjp(row)) for row in np.eye(y.size, dtype=y.dtype)]), getval(k)
 
 
 def checked_rows(field, t, y, smallest):
     """`rows`, or None when they do not give the change of f that one small move of all components causes."""
-    matrix, k = rows(field, t, y, smallest), getval(field(t, y))
-    move = moves(y, k, smallest) * np.where(np.arange(y.size) % 2, 1, -1)
+    matrix, k = rows(field, t, y, smallest)
+    move = moves(y, k, smallest)
+    move[::2] *= -1
     change = (getval(field(t, y + move)) - getval(field(t, y - move))) / 2  # central: parabolas do not count
     allowed = AGREEMENT * (np.abs(matrix) @ np.abs(move)) + _noise(k)
-    return matrix if (np.abs(matrix @ move - change) <= allowed).all() else None
+    return (matrix, k) if (np.abs(matrix @ move - change) <= allowed).all() else None
 
 
 def columns(field, t, y, smallest):
-    """∂f/∂y (d, d) by forward differences: d + 1 evaluations of f."""
+    """(∂f/∂y, f), (d, d) and (d,), by forward differences: d + 1 evaluations of f."""
     k = getval(field(t, y))
     matrix = np.empty((y.size, y.size), np.result_type(k, y))
     for j, move in enumerate(moves(y, k, smallest)):
         moved = y.copy()
         moved[j] += move
         matrix[:, j] = (getval(field(t, moved)) - k) / (moved[j] - y[j])
-    return matrix
+    return matrix, k
 
 
 def moves(y, k, smallest):

@@ -19,7 +19,7 @@ from nodekit.step import advance
 class Rosenbrock(Stepper):
     """A stepper (see stepper.py) for a `RosenbrockTableau`. jac: ∂f/∂y as in `Jacobian`.
 
-    ∂f/∂t is by autograd or by differences, `Jacobian.time_derivative`. A repeated step keeps f, J and ∂f/∂t.
+    ∂f/∂t is by autograd or by differences, `Jacobian.with_time`. A repeated step keeps f, J and ∂f/∂t.
     """
 
     adaptive, why = True, ""
@@ -47,13 +47,11 @@ class Rosenbrock(Stepper):
     def attempt(self, t, y, h):
         self.why = ""
         if self.matrix is None:
-            if self.k0 is None:
-                self.k0 = self.field(t, y)
+            matrix, self.time_slope, self.k0 = self.jacobian.with_time(t, y, self.k0, h)
             if not all_finite(self.k0):
                 self.bad = "f", self.k0
                 return y, math.nan
-            self.matrix = self.jacobian(t, y)
-            self.time_slope = self.jacobian.time_derivative(t, y, self.k0, h)
+            self.matrix = matrix
         inverted = inverse(np.eye(y.size, dtype=y.dtype) / (h * self.method.gamma) - self.matrix)
         self.nlu += 1
         if inverted is None:

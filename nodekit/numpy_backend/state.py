@@ -2,44 +2,66 @@
 
 import cmath
 import math
+from contextlib import nullcontext
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.tracer import getval, isbox
+from autograd.tracer import getval, isbox, trace_stack
 
 from nodekit import stepper
 from nodekit.solution import Status, in_component, not_finite
 
 
 class Field:
-    """f on flat states: counts its calls, refuses a wrong shape, and protects y from changes in place."""
+    """f on flat states: counts its calls, refuses a wrong shape, and protects y from changes in place.
 
-    def __init__(self, f, shape):
-        self.f, self.shape, self.flat, self.nfev = f, shape, len(shape) == 1, 0
+    shape: of the states that f takes. dtype: what f's answer is converted to, from another precision; None leaves it.
+    copy: whether answers are copied, since f may write the next one into the same array.
+    """
+
+    def __init__(self, f, shape, dtype=None, copy=False):
+        self.f, self.shape, self.flat, self.nfev, self.copy = f, shape, len(shape) == 1, 0, copy
+        self.dtype = None if dtype is None else np.dtype(dtype)
 
     def __call__(self, t, y):
         self.nfev += 1
         if type(y) is np.ndarray:
             y.setflags(write=False)
         k = self.f(t, y if self.flat else y.reshape(self.shape))
-        if self.flat and type(k) is np.ndarray and k.shape == self.shape:
-            return k  # the common case, first
+        if self.flat and type(k) is np.ndarray and k.shape == self.shape and k.dtype is self.dtype:
+            return k + 0.0 if self.copy else k  # the common case, first
         if type(k) is not np.ndarray and not isbox(k):
             k = anp.array(k)
         if k.shape != self.shape:
             raise ValueError(f"f returned shape {k.shape} at t = {t!r}, but y has shape {self.shape}.")
-        return k if self.flat else k.reshape(-1)
+        if type(k) is np.ndarray and self.dtype and k.dtype != self.dtype:
+            if k.dtype.kind == "c" and self.dtype.kind != "c":
+                raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
+            if k.dtype.kind not in "iubfc":
+                raise TypeError(
+                    f"f returned an array of {k.dtype} at t = {getval(t)!r}, not of numbers. "
+                    "Where autograd differentiates f, build arrays with autograd.numpy."
+                )
+            k = k.astype(self.dtype)
+        k = k if self.flat else k.reshape(-1)
+        return k + 0.0 if self.copy else k
 
 
 class Stepper(stepper.Stepper):
     """What all steppers on NumPy arrays share (see stepper.py for what a stepper is).
 
-    y0 (any shape) and atol as `check_state` returns them. fixed: take every step whatever its error.
+    keeps_slopes: whether f's answers are kept as they are, and not copied into a buffer.
+    y0 (any shape) as `check_state` returns it, rtol and atol as `check_tolerance` does. fixed: take every step
+    whatever its error.
     """
 
+    keeps_slopes = True
+
     def __init__(self, f, y0, rtol, atol, fixed):
-        self.field, self.again = Field(f, y0.shape), Field(f, y0.shape)  # dense output has a count of its own
+        own = y0.shape, getval(y0).dtype, self.keeps_slopes
+        self.field, self.again = Field(f, *own), Field(f, *own)  # dense output has a count of its own
         self.shape, self.rtol, self.atol, self.fixed = y0.shape, rtol, atol, fixed
+        self.tightest = float(np.min(rtol))
 
     def start(self, t, y):
         """Evaluate the first slope. Raises ValueError or TypeError for an f that cannot be used."""
@@ -67,15 +89,22 @@ class Stepper(stepper.Stepper):
     def show(self, y):
         return y.reshape(self.shape)
 
-    def stack(self, ys):
-        return anp.stack([self.show(y) for y in ys])
+    def stack(self, ys, like):
+        return anp.stack([self.show(y) for y in ys]) if ys else np.empty((0, *self.shape), getval(like).dtype)
 
     def times(self, ts):
-        return np.array(ts)
+        return np.array(ts, float)
+
+    def held(self):
+        """Overflow is no news here: the solver meets what is infinite, and names it."""
+        return np.errstate(over="ignore") if np.geterr()["over"] == "warn" else nullcontext()
+
+    def mode(self):
+        return None if trace_stack.top >= 0 else ()
 
 
-def check_state(y0, atol):
-    """(y0, atol): arrays of real or complex floats, atol flat. Raises TypeError or ValueError for no state."""
+def check_state(y0):
+    """y0 as an array of real or complex floats. Raises TypeError or ValueError for no state."""
     if not isbox(y0):
         y0 = np.asarray(y0)
     if y0.dtype.kind in "iub":
@@ -83,16 +112,19 @@ def check_state(y0, atol):
     if y0.dtype.kind not in "fc":
         raise TypeError(f"y0 must hold numbers, got {y0.dtype} values. Give a NumPy array or a torch tensor.")
     values = getval(y0)
-    if values.size == 0:
-        raise ValueError(f"y0 is empty (shape {values.shape}): there is nothing to solve.")
     if not np.isfinite(values).all():
         i = first_not_finite(values)
         raise ValueError(f"y0 is {values[i]}{in_component(i)}. Give a finite initial state.")
-    if np.ndim(atol):
-        if np.shape(atol) != values.shape:
-            raise ValueError(f"atol has shape {np.shape(atol)}, but y0 has shape {values.shape}.")
-        atol = np.asarray(atol, float).reshape(-1)
-    return y0, atol
+    return y0
+
+
+def check_tolerance(name, value, y0):
+    """rtol or atol as a float, or flat (d,) from an array of y0's shape. Raises ValueError for another shape."""
+    if np.ndim(value) == 0:
+        return float(value)
+    if np.shape(value) != np.shape(getval(y0)):
+        raise ValueError(f"{name} has shape {np.shape(value)}, but y0 has shape {np.shape(getval(y0))}.")
+    return np.asarray(value, float).reshape(-1)
 
 
 def flat(y0):

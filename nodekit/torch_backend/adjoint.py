@@ -132,7 +132,8 @@ def adjoint(back, marks, d, params, path=None):
     z = torch.cat([*known, total + d[at_end].sum(0), torch.zeros(sum(sizes), dtype=d.dtype, device=d.device)])
     augmented = Augmented(back.stepper.back, params, n, sign, path)
     parts = [n] * (1 if path else 2) + ([sum(sizes)] if sizes and not way.seminorm else [])
-    rtol, atol = way.rtol or back.stepper.rtol, way.atol or back.stepper.atol
+    # A tolerance for every number of y counts, on the way back, as its smallest.
+    rtol, atol = way.rtol or back.stepper.tightest, way.atol or float(torch.as_tensor(back.stepper.atol).min())
     fixed = not method.adaptive
     solution = loop.integrate(
         Backward(augmented, z, method, rtol, atol, fixed, s[inner], d[inner], parts), z, [s_end, (s0 + s_end) / 2, s0],

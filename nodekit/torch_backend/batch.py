@@ -13,7 +13,8 @@ from nodekit import loop
 from nodekit.solution import Solution, Stats, Status, Steps, max_steps_reached, not_finite
 from nodekit.solution import step_too_small as too_small_in_words
 from nodekit.step import runge_kutta_step
-from nodekit.torch_backend.control import factor, first_step, smallest
+from nodekit.torch_backend.context import Context
+from nodekit.torch_backend.control import combined, factor, first_step, smallest
 from nodekit.torch_backend.layout import Layout
 
 
@@ -30,8 +31,9 @@ class Taken(NamedTuple):
 class Field:
     """f on (n, d) states at times (n,): t reaches f as a tensor that broadcasts against y, (n, 1, ..., 1)."""
 
-    def __init__(self, f, layout, dtype):
-        self.f, self.layout, self.dtype, self.nfev = f, layout, dtype, 0
+    def __init__(self, f, layout, y, context):
+        self.f, self.layout, self.dtype, self.nfev = context.around(f), layout, y.real.dtype, 0
+        self.kind = y.dtype if context.autocast else None
         self.axes = 1 if layout.shape is None else len(layout.shape)
 
     def __call__(self, t, y):
@@ -45,7 +47,8 @@ class Field:
             raise TypeError(f"f returned {type(k).__name__}, which does not fit y. Return what y is.") from error
         if found != expected:
             raise ValueError(f"f returned shape {found}, but y has {expected}: samples first.")
-        return self.layout.flatten(k)
+        k = self.layout.flatten(k)
+        return k if self.kind is None else k.to(self.kind)
 
 
 def weighted(y, h, weights, k):
@@ -64,13 +67,18 @@ class Independent:
         sample = lambda y: {k: v[0] for k, v in y.items()} if isinstance(y, dict) else tuple(v[0] for v in y)  # noqa: E731
         self.layout = Layout(y0[0] if isinstance(y0, torch.Tensor) else sample(y0))
         self.y0, self.times, self.m = self.layout.flatten(y0), times.to(self.layout.flatten(y0).device), m
-        self.field = Field(f, self.layout, self.y0.real.dtype)
-        self.rtol, self.atol, self.step, self.first, self.max_step = rtol, atol, step, first_step, max_step
+        self.context = Context(self.y0.device)
+        self.field = Field(f, self.layout, self.y0, self.context)
+        self.step, self.first, self.max_step = step, first_step, max_step
+        per_number = lambda x: x.reshape(self.y0.shape) if isinstance(x, torch.Tensor) else x  # noqa: E731
+        self.rtol, self.atol, self.who = per_number(rtol), per_number(atol), slice(None)
         self.max_steps, self.controller = max_steps, controller
         self.k0 = None
 
-    def scale(self, y):
-        return self.atol + self.rtol * y.abs()
+    def scale(self, size):
+        """atol + rtol size (n, d) of the samples that are still on their way."""
+        rtol, atol = (x[self.who] if isinstance(x, torch.Tensor) else x for x in (self.rtol, self.atol))
+        return atol + rtol * size
 
     def norm(self, v):
         return (torch.linalg.vector_norm(v, dim=1) / math.sqrt(v.shape[1])).to(torch.float64)
@@ -83,6 +91,7 @@ class Independent:
         out = torch.full((len(self.times), *y.shape), math.nan, dtype=y.dtype, device=y.device)
         out[0] = y
         self.attempts, self.accepted = (torch.zeros(n, dtype=torch.int64, device=y.device) for _ in range(2))
+        self.calls = torch.zeros_like(self.attempts)  # of f, in which a sample took part
         self.failures, self.log, self.taken = {}, [], []
         who, t = torch.arange(n, device=y.device), self.times[0].clone()
         k0 = self.field(t, y) if self.k0 is None else self.k0
@@ -91,14 +100,15 @@ class Independent:
         elif self.first is not None:
             h = way * self.first
         else:
-            norm = lambda v, y: self.norm(v / self.scale(y))  # noqa: E731
+            norm = lambda v, y: self.norm(v / self.scale(y.abs()))  # noqa: E731
             h = way * first_step(self.field, t, y, k0, ends, order, norm)
         h = way * torch.clamp(h.abs(), max=self.max_step)
         r1 = r2 = torch.ones(n, **real)
         rejected = torch.zeros(n, dtype=torch.bool, device=y.device)
         refused, todo = torch.zeros_like(who), torch.ones_like(who)
+        self.calls += self.field.nfev
         while len(who):
-            end = ends[who]
+            end, before, self.who = ends[who], self.field.nfev, who
             last = h.abs() * (1 + 1e-10) >= (end - t).abs()
             h = torch.where(last, end - t, h)
             t1 = torch.where(last, end, t + h)
@@ -113,13 +123,17 @@ class Independent:
             self.attempts[who] += 1
             self.accepted[who[good]] += 1
             todo = self.note(out, who, t, h, h_y, y, y1, t1, k, good, todo)
+            self.calls[who] += self.field.nfev - before
             if self.step is None:
                 h = way[who] * (h * factor(self.controller, order, ratio, good, rejected, r1, r2)).abs()
                 h = h.clamp(-self.max_step, self.max_step)
             r1, r2 = torch.where(good, ratio, r1), torch.where(good, r1, r2)
             refused = torch.where(ratio < math.inf, 0, refused + 1)
             rejected = ~good
-            k0 = torch.where(good[:, None], k[-1], k[0]) if m.fsal else None
+            if m.fsal:
+                k0 = torch.where(good[:, None], k[-1], k[0])
+            else:  # a sample that goes back begins with the slope it had; one that goes on needs a new one
+                k0 = None if bool(good.any()) else k[0]
             y, t = torch.where(good[:, None], y1, y), torch.where(good, t1, t)
             gone = self.stopped(who, t, h, y, y1, refused, t == end)
             if bool(gone.any()):
@@ -127,7 +141,7 @@ class Independent:
                 who, t, h, y, r1, r2, rejected, refused, todo = (
                     x[stay] for x in (who, t, h, y, r1, r2, rejected, refused, todo)
                 )
-                k0 = k0[stay] if m.fsal else None
+                k0 = None if k0 is None else k0[stay]
         return out
 
     def attempt(self, t, y, h, h_y, end, k0):
@@ -136,11 +150,11 @@ class Independent:
 
     def ratio(self, y, y1, h, k):
         """The error ratio of every sample (n,)."""
-        scale = self.atol + self.rtol * torch.maximum(y.abs(), y1.abs())
+        scale = self.scale(torch.maximum(y.abs(), y1.abs()))
         ratio = self.norm((weighted(None, h, self.m.b_error, k) + 0 * y1) / scale)
         if self.m.b_error_low is not None:
             low = self.norm(weighted(None, h, self.m.b_error_low, k) / scale)
-            ratio = torch.where(ratio > 0, ratio**2 / torch.sqrt(ratio**2 + 0.01 * low**2), ratio)
+            ratio = combined(ratio, low)
         return ratio
 
     def note(self, out, who, t, h, h_y, y, y1, t1, k, good, todo):
@@ -207,9 +221,7 @@ class Independent:
         names = ("sample", "t", "h", "error_ratio", "accepted")
         log = {name: torch.cat(x).cpu().numpy() for name, x in zip(names, zip(*self.log, strict=True), strict=True)}
         accepted, rejected = self.accepted.cpu(), (self.attempts - self.accepted).cpu()
-        stages = self.m.stages - self.m.fsal
-        at_start = 1 + (self.step is None and self.first is None)
-        each = Stats(nfev=self.attempts.cpu() * stages + at_start, n_accepted=accepted, n_rejected=rejected)
+        each = Stats(nfev=self.calls.cpu(), n_accepted=accepted, n_rejected=rejected)
         stats = Stats(
             nfev=self.field.nfev, n_accepted=int(accepted.sum()), n_rejected=int(rejected.sum()), per_sample=each
         )

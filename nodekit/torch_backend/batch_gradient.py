@@ -10,17 +10,39 @@ from nodekit.torch_backend.explicit import ends_only
 
 def solve(f, y0, times, way, params, **arguments):
     """Run an independent solve so that gradients flow to y0 and to what f depends on. Returns the Solution."""
-    one = Independent(f, y0, times, **arguments)
+    one = Independent(f, y0, times.detach(), **arguments)
+    with one.context.held():
+        return _solve(f, one, times, way, params)
+
+
+def _solve(f, one, times, way, params):
     y = one.y0
     if torch.is_grad_enabled():
-        params = list(params) if params is not None else on_what(f, one, times[0].to(y.device), y)
+        params = list(params) if params is not None else on_what(f, one, one.times[0], y)
         params = [p for p in params if p.requires_grad]
-        if params or y.requires_grad:
+        if params or y.requires_grad or times.requires_grad:
             if way.name != "checkpoint" or way.every != 1:
                 raise ValueError(f'batch="independent" takes gradient="checkpoint", not {way!r}.')
-            return one.solution(Through.apply(one, y, *params))
+            one.context.note_random()
+            moved = (times - times.detach()).to(y)[..., None]  # a later start moves a solution back by f
+            if times.requires_grad:
+                y = y - slope(one, one.times[0], y) * moved[0]
+            out = Through.apply(one, y, *params)
+            one.context.refuse_random(way.name)
+            if times.requires_grad:  # and a later output time moves the output along f
+                out = out + torch.stack([slope(one, *at) for at in zip(one.times, out, strict=True)]) * moved
+            return one.solution(out)
     with torch.no_grad():
         return one.solution(one.run(y))
+
+
+def slope(one, t, y):
+    """f (n, d) at times t (n,), as a value, and not in the count of the solve. nan where a sample failed."""
+    before = one.field.nfev
+    with torch.no_grad():
+        k = one.field(t, y)
+    one.field.nfev = before
+    return k
 
 
 class Through(torch.autograd.Function):
@@ -30,19 +52,25 @@ class Through(torch.autograd.Function):
     def forward(ctx, solve, y, *params):
         ctx.solve = solve
         ctx.save_for_backward(*params)
-        return solve.run(y)
+        return solve.run(y.detach())
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, d):
-        solve, params = ctx.solve, ctx.saved_tensors
-        a, total, before = torch.zeros_like(d[0]), [None] * len(params), solve.field.nfev
-        for taken in reversed(solve.taken):
-            if len(taken.samples):
-                a[taken.samples], parts = step_vjp(solve, taken, a[taken.samples], d, params)
-                total = [p if x is None else x if p is None else x + p for x, p in zip(total, parts, strict=True)]
-        solve.stats.nfev_backward += solve.field.nfev - before
-        return None, a + d[0], *total
+        solve = ctx.solve
+        with solve.context.held():
+            return None, *way_back(solve, d, ctx.saved_tensors)
+
+
+def way_back(solve, d, params):
+    """dL/dy0 (n, d) and the gradients by params, from d, dL/d outputs (m, n, d)."""
+    a, total, before = torch.zeros_like(d[0]), [None] * len(params), solve.field.nfev
+    for taken in reversed(solve.taken):
+        if len(taken.samples):
+            a[taken.samples], parts = step_vjp(solve, taken, a[taken.samples], d, params)
+            total = [p if x is None else x if p is None else x + p for x, p in zip(total, parts, strict=True)]
+    solve.stats.nfev_backward += solve.field.nfev - before
+    return a + d[0], *total
 
 
 def step_vjp(solve, taken, a, d, params):

@@ -17,7 +17,7 @@ import torch
 from nodekit import control
 from nodekit.solution import Status, no_convergence
 from nodekit.step import advance
-from nodekit.torch_backend.newton import Jacobian, check_kind, inverse, refuse_recording, same_kind
+from nodekit.torch_backend.newton import Jacobian, check_kind, inverse, refuse_recording
 from nodekit.torch_backend.state import Stepper, all_finite, flat, rms
 
 MAX_ITERATIONS = 4
@@ -84,7 +84,7 @@ class BackwardDifferences(Stepper):
         self.method, self.formulas = method, Formulas(method.kappa, self.tensor)
         self.eye = torch.eye(y.numel(), dtype=y.dtype, device=y.device)
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
-        self.newton_tol = max(10 * torch.finfo(y.dtype).eps / rtol, NEWTON_TOL)
+        self.newton_tol = max(10 * torch.finfo(y.dtype).eps / self.tightest, NEWTON_TOL)
 
     @property
     def error_order(self):
@@ -153,7 +153,7 @@ class BackwardDifferences(Stepper):
         self.eta = max(self.eta, 1e-10) ** 0.8  # rate/(1 − rate) as last seen, trusted less with every step
         d, before = 0.0, math.inf
         for m in range(MAX_ITERATIONS):
-            k = same_kind(self.field(t, y), y)
+            k = self.field(t, y)
             refuse_recording(self.method, INSTEAD, k)  # a parameter may enter late
             change = self.inverse @ (c * k - known - d)
             size = rms(change * weight).item()

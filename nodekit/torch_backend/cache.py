@@ -1,11 +1,14 @@
 """What torch.compile made, kept for the next solve with the same field (used from lesson 08 on)."""
 
+import functools
 import types
 import warnings
 from collections import OrderedDict
 
 import torch
 from torch.torch_version import TorchVersion
+
+from nodekit.torch_backend.depends import filled
 
 OLDEST = "2.13"  # older ones cannot compile a loop that keeps a record, or one with a vjp in it
 KEPT = 64  # compiled functions; the one that was not used for longest goes first
@@ -31,8 +34,10 @@ def compiled(f, key, build):
         )
     whole = (identity(f), key)
     if whole in _made:
-        _made.move_to_end(whole)
-        return _made[whole][0]
+        made, own = _made[whole]
+        if identity(own) == whole[0]:  # what its closure holds may have been exchanged since
+            _made.move_to_end(whole)
+            return made
     function = build(f)
     # The compiler keeps its graphs, and counts them, with the code: each function gets one of its own.
     own = types.FunctionType(
@@ -51,11 +56,15 @@ def compiled(f, key, build):
 
 
 def identity(f):
-    """What makes f the same field in the next call."""
+    """What makes f the same field in the next call, hashable: objects by their ids, of things that f keeps alive."""
     if isinstance(f, types.MethodType):
-        return id(f.__self__), f.__func__.__code__
+        return id(f.__self__), identity(f.__func__)
+    if isinstance(f, functools.partial):
+        return identity(f.func), tuple(map(id, f.args)), tuple((k, id(v)) for k, v in sorted(f.keywords.items()))
     if isinstance(f, types.FunctionType):
-        return f.__code__, tuple(id(cell.cell_contents) for cell in f.__closure__ or ()), f.__defaults__
+        cells = tuple(id(cell.cell_contents) if filled(cell) else None for cell in f.__closure__ or ())
+        named = tuple((k, id(v)) for k, v in sorted((f.__kwdefaults__ or {}).items()))
+        return f.__code__, id(f.__globals__), cells, tuple(map(id, f.__defaults__ or ())), named
     return id(f)
 
 

@@ -17,7 +17,7 @@ from nodekit import control, loop
 from nodekit.solution import Solution, Stats, Status, Steps, Trajectory
 from nodekit.step import runge_kutta_step
 from nodekit.torch_backend.cache import compiled
-from nodekit.torch_backend.control import factor
+from nodekit.torch_backend.control import combined, factor
 from nodekit.torch_backend.state import rms
 
 ATTEMPTS, RECORDED = 1024, 2**24  # the loop comes back to Python after so many attempts, or bytes of states
@@ -66,8 +66,8 @@ def step_vjp(stepper, t, y, h, a, inside, params):
     d = y.new_zeros((n, y.numel()))
     for i, (theta, d_theta) in enumerate(inside):
         weights[i], d[i] = torch.tensor(m.weights_at(theta), dtype=y.dtype), d_theta
-    key = ("vjp", m.name, id(m), n, y.shape, y.dtype, y.device, tuple(layout.shapes), tuple(map(id, params)))
-    vjp = compiled(f.f, key, lambda field: build_vjp(field, layout, m, params))
+    key = ("vjp", m, n, y.shape, y.dtype, y.device, layout.key, stepper.context.default, tuple(map(id, params)))
+    vjp = compiled(f.own, key, lambda field: build_vjp(field, layout, m, params))
     number = lambda x: torch.full((), x, dtype=torch.float64, device=y.device)  # noqa: E731
     dy, *parts = vjp(number(t), number(h), y, a, weights.to(y.device), d)
     evaluations = m.stages + len(m.dense_rows) if n else m.stages - m.fsal
@@ -109,7 +109,7 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
             ratio = rms((advance(None, h, b_error, k) + 0 * y1) / scale).to(h.dtype)
             if b_error_low is not None:
                 low = rms(advance(None, h, b_error_low, k) / scale).to(h.dtype)
-                ratio = torch.where(ratio > 0, ratio**2 / torch.sqrt(ratio**2 + 0.01 * low**2), ratio)
+                ratio = combined(ratio, low)
             good = ratio <= 1
             h1 = h * factor(controller, order, ratio, good, s["rejected"], s["r1"], s["r2"])
             h1 = torch.sign(h) * torch.minimum(h1.abs(), max_step)
@@ -183,12 +183,12 @@ def integrate(
     unrolled = unrolled or (1 if y.device.type == "cpu" else 4)
     keep_step = len(times) > 2
     key = (
-        m.name, id(m), controller, adaptive, keep, keep_step, unrolled, y.shape, y.dtype, y.device,
-        np.ndim(stepper.atol), tuple(stepper.layout.shapes),
+        m, controller, adaptive, keep, keep_step, unrolled, y.shape, y.dtype, y.device,
+        np.ndim(stepper.atol), np.ndim(stepper.rtol), stepper.layout.key, stepper.context.default,
     )  # fmt: skip
     field, layout = stepper.field, stepper.layout
     turns = compiled(
-        field.f, key, lambda f: build(f, layout, m, controller, adaptive, keep == "all", keep_step, unrolled)
+        field.own, key, lambda f: build(f, layout, m, controller, adaptive, keep == "all", keep_step, unrolled)
     )
 
     s = {"t": number(t), "h": number(h), "y": y, "attempts": None, "taken": None, "refused": count(0)}
@@ -200,7 +200,7 @@ def integrate(
     if keep_step:
         s |= {"step0": number(t), "step1": number(h)}
         s |= {f"step{i + 2}": torch.zeros_like(y) for i in range(m.stages + 1)}
-    rtol = torch.full((), stepper.rtol, dtype=stepper.floor.dtype, device=y.device)
+    rtol = torch.as_tensor(stepper.rtol, dtype=stepper.floor.dtype, device=y.device)
     logs, outputs, next_output, attempts, taken = [], [y], 1, 0, 0
     trajectory = Trajectory(t, y, stepper, keep)
     while t != t_end:
@@ -232,11 +232,13 @@ def integrate(
     stats = Stats(n_accepted=taken, n_rejected=attempts - taken)
     stats.nfev = stepper.field.nfev + attempts * (m.stages - m.fsal) - (0 if m.fsal else 1)
     steps = Steps(log[:, 0], log[:, 1], log[:, 2] if adaptive else np.full(len(log), math.nan), accepted)
-    if not keep_step:
+    if keep_step:
+        trajectory.outputs = dict(zip(times, outputs, strict=True))
+    else:
         times, outputs = trajectory.times, list(trajectory.states.values())
     if not stepper.finite(outputs[-1]):
         return ordinary()
-    t_out, y_out = stepper.times(times), stepper.stack(outputs)
+    t_out, y_out = stepper.times(times), stepper.stack(outputs, y)
     return Solution(t_out, y_out, stats, steps, Status.SUCCESS, f"reached t = {t_end!r}", _dense=trajectory)
 
 

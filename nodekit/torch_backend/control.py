@@ -39,6 +39,11 @@ def first_step(f, t, y, k0, t_end, order, norm):
     return torch.maximum(torch.where(huge | ~(d2 < math.inf), h0, h1), smallest(t))
 
 
+def combined(ratio, low):
+    """`control.combined` of tensors."""
+    return torch.where(ratio > 0, ratio * (ratio / torch.hypot(ratio, 0.1 * low)), ratio)
+
+
 def smallest(t):
     """The smallest step sizes at t that are not lost in rounding."""
     return 8 * (torch.nextafter(t.abs(), torch.full_like(t, math.inf)) - t.abs())

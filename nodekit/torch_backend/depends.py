@@ -16,12 +16,12 @@ DEPTH, LIMIT = 5, 2000  # how far, and at how many objects, we look
 def on_what(f, stepper, t, y):
     """A list of the tensors that require grad and that f uses. The stepper is left with its first slope.
 
-    Leaves are all taken; of computed tensors those that the first evaluation met.
+    Leaves are all taken; of computed tensors those that the first evaluation met, which is at a y that does not
+    require grad: f may leave torch, as by y.numpy(), where nothing does.
     """
     leaves, computed = held(f)
-    start = y.detach().requires_grad_()  # a leaf of the graph, and no parameter
     with torch.enable_grad():
-        k = stepper.field(t, start.clone())
+        k = stepper.field(t, y.detach().clone())
     nodes = {x.grad_fn: x for x in computed}
     met = []
     stack, seen = [k.grad_fn], set()
@@ -37,7 +37,7 @@ def on_what(f, stepper, t, y):
         else:
             stack += [after for after, _ in node.next_functions]
     stepper.k0 = k.detach()
-    return [x for x in unique(leaves + met) if x is not start]
+    return unique(leaves + met)
 
 
 def unique(tensors):
@@ -67,7 +67,7 @@ def parts(x):
     if isinstance(x, torch.nn.Module):
         return [*x.parameters(), *(v for k, v in vars(x).items() if not k.startswith("_"))]
     if isinstance(x, types.FunctionType):
-        cells = [cell.cell_contents for cell in x.__closure__ or () if _filled(cell)]
+        cells = [cell.cell_contents for cell in x.__closure__ or () if filled(cell)]
         named = [x.__globals__[name] for name in _names(x.__code__) if name in x.__globals__]
         return [*cells, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values(), *named]
     if isinstance(x, types.MethodType):
@@ -88,7 +88,8 @@ def parts(x):
     return [*wrapped, *(vars(x).values() if hasattr(x, "__dict__") else ()), *([call] if call else [])]
 
 
-def _filled(cell):
+def filled(cell):
+    """Whether a closure's cell holds something already."""
     try:
         cell.cell_contents  # noqa: B018
     except ValueError:  # a name that is assigned later

@@ -12,6 +12,7 @@ import torch
 
 from nodekit import control
 from nodekit.step import dense_slopes, interpolate, runge_kutta_step
+from nodekit.torch_backend.control import combined
 from nodekit.torch_backend.state import Stepper, all_finite, rms, transformed
 
 
@@ -124,12 +125,14 @@ class ExplicitRungeKutta(Stepper):
     def error_ratio(self, y, y1, h):
         """The norm that decides: a step is good when it is <= 1. Values only: in a gradient, h is held."""
         self.size1 = y1.abs()
-        scale = torch.add(self.floor, torch.maximum(self.size, self.size1), alpha=self.rtol)
+        size = torch.maximum(self.size, self.size1)
+        one = isinstance(self.rtol, float)
+        scale = torch.add(self.floor, size, alpha=self.rtol) if one else self.floor + self.rtol * size
         self.error = self.weighted(self.rk.b_error, y1, h).div_(scale)
         ratio = self.norm(self.error)
-        if self.rk.b_error_low is not None:  # dop853: Hairer, Nørsett, Wanner 1993, section II.10
+        if self.rk.b_error_low is not None:  # dop853
             low = self.norm(self.weighted(self.rk.b_error_low, y1, h).div_(scale))
-            ratio = torch.where(ratio > 0, ratio**2 / torch.sqrt(ratio**2 + 0.01 * low**2), ratio)
+            ratio = combined(ratio, low)
         ratio = ratio.item()
         if not ratio < math.inf:
             self.bad = "the result of a step", self.error

@@ -21,7 +21,14 @@ def solve(make, run, f, y0, t, way, params, method, step, events=None):
     depends on; None: they are found. Returns the Solution.
     Raises ValueError for a way that cannot be had of the method.
     """
-    y, stepper = flat(y0), make(y0)
+    stepper = make(y0)
+    with stepper.held():
+        return _solve(stepper, run, f, flat(y0), t, way, params, method, step, events)
+
+
+def _solve(stepper, run, f, y, t, way, params, method, step, events):
+    if stepper.compile and stepper.context.autocast:
+        raise ValueError("compile=True does not go with torch.autocast. Leave one out, or call autocast within f.")
     if transformed():
         try:
             return run(stepper, y)
@@ -31,7 +38,7 @@ def solve(make, run, f, y0, t, way, params, method, step, events=None):
             raise
     if not torch.is_grad_enabled():
         return run(stepper, y)
-    times = t if isinstance(t, torch.Tensor) and t.requires_grad else None
+    times = tracked(t)
     t0 = float(t[0] if times is None else times[0].detach())
     if stepper.compile and isinstance(way, gradients.Backprop):
         raise ValueError('compile=True cannot be recorded by autograd: use gradient="checkpoint", which is as exact.')
@@ -43,26 +50,48 @@ def solve(make, run, f, y0, t, way, params, method, step, events=None):
             with torch.no_grad():
                 return run(stepper, y)
     if times is not None:  # a later start moves the whole solution back by f
-        y = y - slope(stepper, t0, y, record) * (times[0] - times[0].detach()).to(y.dtype)
+        y = y - slope(stepper, t0, y, record) * (times[0] - times[0].detach()).to(y)
     if record:
         solution = run(stepper, y)
     else:
+        stepper.context.note_random()
         back = Back(way, stepper, params, method, step, run)
         out = Through.apply(back, None, y, *params)
+        stepper.context.refuse_random(way.name)
         solution, back.solution = back.solution, None  # which will hold `back`: no cycle may keep tensors alive
         n = len(solution.t)
         solution.y = stepper.layout.show(out[:n])
         sizes = [len(ts) for ts in solution.t_events]
         solution.y_events = [stepper.layout.show(part) for part in out[n:].split(sizes)] if sizes else []
         solution._dense = back.dense(y)
-    if times is not None:  # a later output time moves the output along f
-        moved = (times - times.detach()).to(y.dtype)[: len(solution.t)]
-        states = stepper.layout.flatten(solution.y)
-        slopes = [slope(stepper, t_i, y_i, record) for t_i, y_i in zip(solution.t.tolist(), states, strict=True)]
-        solution.y = stepper.layout.show(states + moved[:, None] * torch.stack(slopes))
+    if times is not None:
+        solution.y = moved_with(times, stepper, solution, record)
     if events is not None:
         differentiate(solution, stepper, events, slope)
     return solution
+
+
+def tracked(t):
+    """The times (n,) as one tensor through which gradients flow, or None where none of them wants any."""
+    if isinstance(t, tuple | list) and any(isinstance(x, torch.Tensor) and x.requires_grad for x in t):
+        device = next(x.device for x in t if isinstance(x, torch.Tensor))
+        return torch.stack([torch.as_tensor(x, device=device).to(torch.float64).reshape(()) for x in t])
+    return t if isinstance(t, torch.Tensor) and t.requires_grad else None
+
+
+def moved_with(times, stepper, solution, record):
+    """solution.y as a function of the output times too: a later one moves its output along f.
+
+    An output that is at none of them, a step's end or an event, does not move.
+    """
+    states, marks = stepper.layout.flatten(solution.y), times.detach().tolist()
+    marks = [marks[0], *[None] * (len(solution.t) - 2), marks[1]] if len(marks) == 2 else marks
+    states = list(states)
+    for i, (t_i, mark) in enumerate(zip(solution.t.tolist(), marks, strict=False)):
+        if t_i == mark:
+            time = times[i if len(times) > 2 else min(i, 1)]
+            states[i] = states[i] + slope(stepper, t_i, states[i], record) * (time - time.detach()).to(states[i])
+    return stepper.layout.show(torch.stack(states))
 
 
 def slope(stepper, t, y, recorded=False):
@@ -77,15 +106,15 @@ class Through(torch.autograd.Function):
     @staticmethod
     def forward(ctx, back, times, y, *params):
         ctx.back, ctx.n = back, len(params)
-        states, ctx.marks = back.run(y) if times is None else back.between(times)
         ctx.save_for_backward(y, *params)  # autograd then refuses parameters that were changed in place meanwhile
+        states, ctx.marks = back.run(y.detach()) if times is None else back.between(times)
         return states
 
     @staticmethod
     def backward(ctx, d_states):
         y, *params = ctx.saved_tensors
         twice = torch.is_grad_enabled()  # create_graph=True
-        with torch.no_grad():
+        with torch.no_grad(), ctx.back.stepper.held():
             dy, dparams = ctx.back.vjp(ctx.marks, d_states, params)
         if twice:
             dy, *dparams = Once.apply(ctx.back.way.name, (dy, *dparams), d_states, y, *params)

@@ -16,7 +16,7 @@ import torch
 from nodekit import control
 from nodekit.solution import Status, no_convergence
 from nodekit.step import advance
-from nodekit.torch_backend.newton import Jacobian, backward_rows, check_kind, inverse, refuse_recording, same_kind
+from nodekit.torch_backend.newton import Jacobian, backward_rows, check_kind, inverse, refuse_recording
 from nodekit.torch_backend.state import Stepper, all_finite, flat, rms
 
 MAX_ITERATIONS = 8  # of an adaptive step, which may be made shorter
@@ -102,7 +102,7 @@ class ImplicitRungeKutta(Stepper):
         self.eta, self.rate, self.rejected, self.limit = 1.0, 0.0, False, math.inf
         eps = torch.finfo(y.dtype).eps
         self.rounding = 1e-14 * (eps / math.ulp(1.0))  # what a fixed step is solved to: as much in any precision
-        self.newton_tol = 1.0 if fixed else max(10 * eps / rtol, min(0.03, math.sqrt(rtol)))
+        self.newton_tol = 1.0 if fixed else max(10 * eps / self.tightest, min(0.03, math.sqrt(self.tightest)))
 
     def tensor(self, array):
         """A small NumPy array as a tensor of the state's kind, on its device."""
@@ -122,7 +122,7 @@ class ImplicitRungeKutta(Stepper):
         self.step, self.why, self.iterations = (t, y, h), "", 1
         self.scale = self.rounding * (1 + y.abs()) if self.fixed else self.atol + self.rtol * y.abs()
         if self.first and self.k0 is None:
-            self.k0 = same_kind(self.field(t, y), y)
+            self.k0 = self.field(t, y)
         converged, stale = False, self.J is not None
         while not converged:
             if self.J is None:
@@ -192,7 +192,7 @@ class ImplicitRungeKutta(Stepper):
         most = MAX_ITERATIONS_FIXED if self.fixed else MAX_ITERATIONS
         for m in range(1, most + 1):
             pairs = zip(times, (base + z).unbind(), strict=True)
-            slopes = torch.stack([same_kind(self.field(t_i, y_i), z) for t_i, y_i in pairs])
+            slopes = torch.stack([self.field(t_i, y_i) for t_i, y_i in pairs])
             refuse_recording(self.rk, INSTEAD, slopes)  # a parameter may enter late
             residual = torch.addmm(z, block.a, slopes, beta=-1, alpha=h)
             dz = torch.mv(inverted, residual.view(-1)).view_as(z)
@@ -221,13 +221,13 @@ class ImplicitRungeKutta(Stepper):
         start = h * self.rk.error_start
         error = weighted = h * (self.b_error @ self.k)
         if start:
-            self.k0 = same_kind(self.field(t, y), y) if self.k0 is None else self.k0
+            self.k0 = self.field(t, y) if self.k0 is None else self.k0
             error = weighted + start * self.k0
         scale = self.atol + self.rtol * torch.maximum(y.abs(), y1.abs())
         if self.rk.filter_error:
             error = self.filter @ error
             if start and self.rejected and self.norm(error / scale).item() > 1:  # Hairer, Wanner 1996, IV.8.20
-                error = self.filter @ (weighted + start * same_kind(self.field(t, y + error), y))
+                error = self.filter @ (weighted + start * self.field(t, y + error))
         self.error = error.abs() / scale
         return self.norm(self.error).item()
 

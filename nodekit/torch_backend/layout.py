@@ -21,6 +21,7 @@ class Layout:
             raise TypeError(f"the tensors of y0 are {several}. Give all of them one dtype on one device.")
         self.shapes, self.sizes = [part.shape for part in parts], [part.numel() for part in parts]
         self.shape = self.shapes[0] if self.names is None else None
+        self.key = (None if self.names is None else tuple(self.names), isinstance(y0, dict), tuple(self.shapes))
         self.vector = self.shape is not None and len(self.shape) == 1
         if self.vector:  # the quick ways of the common cases
             self.show = lambda v: v
@@ -32,9 +33,10 @@ class Layout:
         if self.vector:
             return y
         if self.names is None:
-            return y.reshape((*y.shape[: y.dim() - len(self.shape)], -1))
+            return y.reshape((*y.shape[: y.dim() - len(self.shape)], *self.sizes))
         lead = y[self.names[0]].shape[: y[self.names[0]].dim() - len(self.shapes[0])]
-        return torch.cat([y[name].reshape((*lead, -1)) for name in self.names], -1)
+        parts = zip(self.names, self.sizes, strict=True)
+        return torch.cat([y[name].reshape((*lead, size)) for name, size in parts], -1)
 
     def show(self, v):
         """The state in the caller's form from (..., d); leading axes, if any, are kept."""

@@ -1,7 +1,7 @@
 """What Newton's method needs on torch tensors: Jacobians and inverses (lessons 14 and 15).
 
 Its twin, with the same names, is numpy_backend/newton.py. `Jacobian` is ∂f/∂y from the user, from differences of f, or
-from autograd; `time_derivative` is ∂f/∂t, for the methods that want it. `inverse` is that of a Newton matrix. All are
+from autograd; `with_time` has ∂f/∂t too, for the methods that want it. `inverse` is that of a Newton matrix. All are
 values, on the state's device: how a gradient goes through an implicit step is decided elsewhere.
 """
 
@@ -13,6 +13,7 @@ import torch
 from nodekit.torch_backend.state import all_finite, transformed
 
 AGREEMENT = 1e-3  # how far autograd may be from a difference quotient, relatively, before it is not believed
+SUSPICION = 1e-2  # how far, in the quick look at every step, before it is compared as carefully as at first
 
 
 class Jacobian:
@@ -43,18 +44,21 @@ class Jacobian:
         self.by_autograd = self.time_by_autograd = wanted
 
     def __call__(self, t, y):
+        return self.from_user(t, y.detach()) if self.jac else self.with_value(t, y)[0]
+
+    def with_value(self, t, y):
+        """(∂f/∂y, f) at (t, y), (d, d) and (d,): the one meets the other on its way."""
         y = y.detach()
         self.njev += 1
-        if self.jac is not None:
-            return self.from_user(t, y)
         if self.by_autograd is not False:
-            matrix = _attempt(rows if self.by_autograd else checked_rows, self.field, t, y, self.smallest)
-            self.by_autograd = matrix is not None
+            found = _attempt(rows if self.by_autograd else checked_rows, self.field, t, y, self.smallest)
+            self.by_autograd = found is not None
             if self.by_autograd:
-                return matrix
+                return found
         return columns(self.field, t, y, self.smallest)
 
     def from_user(self, t, y):
+        self.njev += 1
         shown, d = self.field.show(y), y.numel()
         shape = tuple(shown.shape) if isinstance(shown, torch.Tensor) else (d,)
         matrix = self.jac(time(self.field, t), shown)
@@ -70,12 +74,41 @@ class Jacobian:
             )
         return matrix.reshape(d, d)
 
-    def time_derivative(self, t, y, k, h):
-        """∂f/∂t (d,) at (t, y), where f is k, from times between t and t + h alone.
+    def with_time(self, t, y, k, h):
+        """(∂f/∂y, ∂f/∂t, f), (d, d), (d,) and (d,), at (t, y), from times between t and t + h alone.
 
-        By autograd, checked once as above; otherwise by the one-sided difference of second order, with two evaluations
-        of f.
+        k: f(t, y) where it is known already.
+
+        What autograd says agrees, at its first call, with differences of f. That may be a coincidence: a slope that it
+        does not see, as through t.item(), may be zero there. So at every call one evaluation of f nearby is compared
+        with what both predict, and where it differs by more than SUSPICION they are checked as at first.
         """
+        if self.jac:
+            matrix, k = self.from_user(t, y), self.field(t, y) if k is None else k
+        else:
+            matrix, k = self.with_value(t, y)
+        y, k = y.detach(), k.detach()
+        slope = self.time_derivative(t, y, k, h)
+        if (self.by_autograd or self.time_by_autograd) and self._suspicious(t, y, k, h, matrix, slope):
+            self.by_autograd, self.time_by_autograd = self.by_autograd and None, self.time_by_autograd and None
+            self.njev -= 1
+            matrix, slope = self(t, y), self.time_derivative(t, y, k, h)
+        return matrix, slope, k
+
+    def _suspicious(self, t, y, k, h, matrix, slope):
+        s, real = time_move(t, h, self.field.dtype), matrix.real.dtype
+        move = moves(y, k, self.smallest)
+        pattern = (torch.arange(1, y.numel() + 1, device=y.device) * (2 * self.njev + 1) >> 1) % 2
+        move[pattern == 0] *= -1  # another direction every time
+        found = _attempt(self.field, t + s, y + move)  # it may lie beyond a border of f
+        if found is None or not all_finite(found):  # no number to compare with
+            return False
+        difference = (found - k - matrix @ move.to(matrix.dtype) - s * slope).abs()
+        allowed = SUSPICION * (matrix.abs() @ move.abs().to(real) + abs(s) * slope.abs()) + _noise(k)
+        return not bool((difference <= allowed).all())
+
+    def time_derivative(self, t, y, k, h):
+        """∂f/∂t by autograd's forward mode, checked once; or by a one-sided difference of second order."""
         y, k = y.detach(), k.detach()
         if self.time_by_autograd is not False:
             slope = _attempt(time_slope if self.time_by_autograd else checked_time_slope, self.field, t, y, k, h)
@@ -86,10 +119,11 @@ class Jacobian:
 
 
 def rows(field, t, y, smallest):
-    """∂f/∂y (d, d) by autograd: one evaluation of f, and one backward pass a row."""
+    """(∂f/∂y, f), (d, d) and (d,), by autograd: one evaluation of f, and one backward pass a row."""
     with torch.inference_mode(False), torch.enable_grad():
         y = y.detach().clone().requires_grad_()
-        return backward_rows([field(t, y)], [y])[0]
+        k = field(t, y)
+        return backward_rows([k], [y])[0], k.detach()
 
 
 def backward_rows(ks, ys, create_graph=False):
@@ -117,20 +151,20 @@ def backward_rows(ks, ys, create_graph=False):
 
 def checked_rows(field, t, y, smallest):
     """`rows`, or None when they do not give the change of f that one small move of all components causes."""
-    matrix, k = rows(field, t, y, smallest), field(t, y).detach()
+    matrix, k = rows(field, t, y, smallest)
     move = moves(y, k, smallest)
     move[::2] *= -1
     change = (field(t, y + move) - field(t, y - move)).detach() / 2  # central: parabolas do not count
     allowed = AGREEMENT * (matrix.abs() @ move.abs().to(matrix.real.dtype)) + _noise(k)
-    return matrix if bool(((matrix @ move.to(matrix.dtype) - change).abs() <= allowed).all()) else None
+    return (matrix, k) if bool(((matrix @ move.to(matrix.dtype) - change).abs() <= allowed).all()) else None
 
 
 def columns(field, t, y, smallest):
-    """∂f/∂y (d, d) by forward differences: d + 1 evaluations of f."""
-    k = same_kind(field(t, y), y).detach()
+    """(∂f/∂y, f), (d, d) and (d,), by forward differences: d + 1 evaluations of f."""
+    k = field(t, y).detach()
     moved = y + torch.diag(moves(y, k, smallest)).to(y.dtype)
-    slopes = torch.stack([same_kind(field(t, row), y) for row in moved]).detach()
-    return ((slopes - k) / (moved.diagonal() - y)[:, None]).T
+    slopes = torch.stack([field(t, row) for row in moved]).detach()
+    return ((slopes - k) / (moved.diagonal() - y)[:, None]).T, k
 
 
 def moves(y, k, smallest):
@@ -149,7 +183,7 @@ def time_slope(field, t, y, k, h):
     field.nfev += 1
     with torch.inference_mode(False), torch.autograd.forward_ad.dual_level():
         at = torch.autograd.forward_ad.make_dual(time(field, t), torch.ones((), dtype=field.dtype, device=field.device))
-        value = field.slopes(field.f(at, field.show(y.clone())), t)
+        value = field.checked(field.slopes(field.f(at, field.show(y.clone())), t), y)
         slope = torch.autograd.forward_ad.unpack_dual(value).tangent
     return torch.zeros_like(y) if slope is None else slope.detach()
 
@@ -166,7 +200,7 @@ def checked_time_slope(field, t, y, k, h):
 def time_difference(field, t, y, k, h):
     """∂f/∂t (d,) at t from f at t, t + s, t + 2s: exact for parabolas. Recorded where autograd is at work."""
     s = time_move(t, h, field.dtype)
-    k1, k2 = same_kind(field(t + s, y), y), same_kind(field(t + 2 * s, y), y)
+    k1, k2 = field(t + s, y), field(t + 2 * s, y)
     return (4 * k1 - k2 - 3 * k) / (2 * s)
 
 
@@ -221,10 +255,3 @@ def refuse_recording(method, instead, *tensors):
             f"method={method.name!r} cannot be differentiated step by step: its matrices are values. "
             f"Use {instead}; or, if no gradient is wanted, solve under torch.no_grad()."
         )
-
-
-def same_kind(k, y):
-    """The slope k, if it is of y's dtype. Raises TypeError: torch's matrices do not multiply another one."""
-    if k.dtype != y.dtype:
-        raise TypeError(f"f returned {k.dtype} for a state of {y.dtype}. Return y's dtype at every time.")
-    return k

@@ -64,18 +64,23 @@ def smallest(tolerance):
 
 def solve(p, adjoint):
     """Solve the `Problem` p so that gradients go back by `adjoint`, an `AdjointOptions`. Returns (states, Solution)."""
-    y, stepper, t = flat(p.y0), p.make(p.y0), p.t
+    stepper = p.make(p.y0)
+    with stepper.held():
+        return _solve(p, adjoint, stepper, flat(p.y0), p.t)
+
+
+def _solve(p, adjoint, stepper, y, t):
     if not torch.is_grad_enabled() or not (y.requires_grad or t.requires_grad or adjoint.params):
         with torch.no_grad():
             solution = p.run(stepper, y)
             return solution.y, solution
     if t.requires_grad:  # as in gradient.solve: a later start, or output, moves the states along f
-        y = y - slope(stepper, p.times[0], y) * (t[0] - t[0].detach()).to(y.dtype)
+        y = y - slope(stepper, p.times[0], y) * (t[0] - t[0].detach()).to(y)
     back = Sweeping(p, adjoint, stepper)
     states = Through.apply(back, None, y, *adjoint.params)[: len(t)]
     if t.requires_grad:
         slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(back.solution.t.tolist(), states, strict=True)]
-        states = states + (t - t.detach()).to(y.dtype)[:, None] * torch.stack(slopes)
+        states = states + (t - t.detach()).to(y)[:, None] * torch.stack(slopes)
     return p.layout.show(states), back.solution
 
 

@@ -48,12 +48,8 @@ class Problem:
         self.f = self.inward or func
         self.rtol, self.atol = (tolerance(n, x, self.layout) for n, x in (("rtol", rtol), ("atol", atol)))
         self.norm = norm_of(self.options.norm, self.layout)
-        if isinstance(self.rtol, torch.Tensor):  # e / (atol + r max|y|) = (e / r) / (atol / r + max|y|)
-            r = self.rtol.to(first)
-            plain, self.rtol, self.atol = self.norm or rms, 1.0, self.atol / r
-            self.norm = lambda e: plain(e / r)
-        if isinstance(self.atol, torch.Tensor):
-            self.atol = self.atol.to(first.real if first.is_complex() else first)
+        real = first.real if first.is_complex() else first
+        self.rtol, self.atol = (x.to(real) if isinstance(x, torch.Tensor) else x for x in (self.rtol, self.atol))
         self.callbacks = {n: c for n in CALLBACKS if (c := getattr(func, n, None)) is not None}
         valid = () if self.options.scipy else CALLBACKS[:1] if self.options.fixed else CALLBACKS
         if set(self.callbacks) - set(valid):
@@ -138,7 +134,7 @@ def checked_state(y0):
         for part in parts:
             dtype = torch.promote_types(dtype, part.dtype)
         y0 = tuple(part.to(dtype) for part in parts)
-    return check_state(y0, 1.0)[0]
+    return check_state(y0)
 
 
 def tolerance(name, given, layout):

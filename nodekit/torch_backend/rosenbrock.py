@@ -19,7 +19,6 @@ from nodekit.torch_backend.newton import (
     check_kind,
     inverse,
     refuse_recording,
-    same_kind,
     time,
     time_difference,
 )
@@ -31,7 +30,7 @@ INSTEAD = 'gradient="checkpoint"'
 class Rosenbrock(Stepper):
     """A stepper (see stepper.py) for a `RosenbrockTableau`. jac: ∂f/∂y as in `Jacobian`.
 
-    ∂f/∂t is by autograd or by differences, `Jacobian.time_derivative`. A repeated step keeps f, J and ∂f/∂t.
+    ∂f/∂t is by autograd or by differences, `Jacobian.with_time`. A repeated step keeps f, J and ∂f/∂t.
     """
 
     adaptive, why = True, ""
@@ -63,13 +62,11 @@ class Rosenbrock(Stepper):
     def attempt(self, t, y, h):
         self.why = ""
         if self.matrix is None:
-            if self.k0 is None:
-                self.k0 = same_kind(self.field(t, y), y)
+            matrix, self.time_slope, self.k0 = self.jacobian.with_time(t, y, self.k0, h)
             if not all_finite(self.k0):
                 self.bad = "f", self.k0
                 return y, math.nan
-            self.matrix = self.jacobian(t, y)
-            self.time_slope = self.jacobian.time_derivative(t, y, self.k0, h)
+            self.matrix = matrix
         inverted = inverse(self.eye / (h * self.method.gamma) - self.matrix)
         self.nlu += 1
         if inverted is None:
@@ -92,11 +89,11 @@ class Rosenbrock(Stepper):
 
     def solve(self, field, t, y, h, k0, inverted, time_slope):
         """u (s, d) and the s slopes of a step: what autograd differentiates, where it is at work."""
-        found, u, slopes = [], None, [same_kind(k0, y)]
+        found, u, slopes = [], None, [k0]
         for i, c, d, a, C in self.stages:
             right = time_slope * (h * d)
             if i:
-                slopes.append(same_kind(field(t + c * h, y + a @ u), y))
+                slopes.append(field(t + c * h, y + a @ u))
                 right = torch.addmv(right, u.T, C, alpha=1 / h)
             found.append(inverted @ (slopes[i] + right))
             u = torch.stack(found)
@@ -131,7 +128,7 @@ class Rosenbrock(Stepper):
         f, before = self.back, self.back.nfev
         with torch.enable_grad():
             y, at = y.detach().requires_grad_(), time(f, t).requires_grad_()
-            k0 = f.slopes(f.f(at, f.show(y)), t)
+            k0 = f.checked(f.slopes(f.f(at, f.show(y)), t), y)
             f.nfev += 1
             J = backward_rows([k0], [y], create_graph=True)[0]
             if self.jacobian.time_by_autograd is False:

@@ -11,59 +11,70 @@ import torch
 
 from nodekit import stepper
 from nodekit.solution import Status, in_component, not_finite
+from nodekit.torch_backend.context import Context
 from nodekit.torch_backend.layout import Layout
 
 
 class Field:
     """f on flat states: counts its calls, refuses a wrong shape, and changes in place of y or of a slope."""
 
-    def __init__(self, f, layout, y):
-        self.f, self.show, self.slopes, self.nfev = f, layout.show, layout.slopes, 0
+    def __init__(self, f, layout, y, context=None):
+        context = context or Context(y.device)
+        self.own, self.f, self.show, self.slopes, self.nfev = f, context.around(f), layout.show, layout.slopes, 0
         self.dtype, self.device = y.real.dtype, y.device
+        self.autocast = bool(context.autocast)  # then f's answer is converted
         # Under torch.inference_mode no tensor counts its changes.
-        self.last = None if torch.is_inference_mode_enabled() or y.is_inference() else y
-        self.last_version = None if self.last is None else y._version
+        self.last = None if torch.is_inference_mode_enabled() or y.is_inference() else (y, y._version)
 
     def __call__(self, t, y):
         self.nfev += 1
         time = torch.full((), t, dtype=self.dtype, device=self.device)
-        if self.last is None:
-            return self.slopes(self.f(time, self.show(y)), t)
+        if self.last is None or torch.is_inference_mode_enabled():
+            return self.checked(self.slopes(self.f(time, self.show(y)), t), y)
         before = y._version
         k = self.slopes(self.f(time, self.show(y)), t)
         if y._version != before:
             raise ValueError(f"f changed y in place at t = {t!r}. Work on a copy, as in y = y.clone().")
-        if self.last._version != self.last_version:
+        last, version = self.last  # one pair: threads may evaluate f at once
+        if last._version != version:
             raise ValueError(f"f wrote into the tensor that it returned before (seen at t = {t!r}). Return a new one.")
-        self.last, self.last_version = k, k._version
+        self.last = k, k._version
+        return k if k.dtype is y.dtype else self.checked(k, y)
+
+    def checked(self, k, y):
+        """The slope k in y's dtype. Raises TypeError for another one, but for what autocast chose."""
+        if self.autocast:
+            return k.to(y.dtype)
+        if k.is_complex() and not y.is_complex():
+            raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0.to(torch.complex128).")
+        if k.dtype != y.dtype or k.device != y.device:
+            raise TypeError(
+                f"f returned {k.dtype} on {k.device}, but y0 is {y.dtype} on {y.device}. "
+                "Convert the one or the other, as in y0.to(...) or module.to(...)."
+            )
         return k
 
 
 class Stepper(stepper.Stepper):
     """What all steppers on torch tensors share (see stepper.py for what a stepper is).
 
-    y0 and atol as `check_state` returns them. fixed: take every step whatever its error.
+    y0 as `check_state` returns it, rtol and atol as `check_tolerance` does. fixed: take every step whatever its error.
     """
 
     def __init__(self, f, y0, rtol, atol, fixed):
         self.layout = Layout(y0)
         y = flat(y0)
+        self.context = Context(y.device)
         # Dense output and the way back have counts of their own.
-        self.field, self.again, self.back = (Field(f, self.layout, y) for _ in range(3))
+        self.field, self.again, self.back = (Field(f, self.layout, y, self.context) for _ in range(3))
         self.k0 = None
         self.rtol, self.atol, self.fixed = rtol, atol, fixed
+        self.tightest = float(rtol.min()) if isinstance(rtol, torch.Tensor) else rtol
 
     def start(self, t, y):
         """Evaluate the first slope. Raises ValueError or TypeError for an f that cannot be used."""
         if self.k0 is None:
             self.k0 = self.field(t, y)
-        if self.k0.is_complex() and not y.is_complex():
-            raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0.to(torch.complex128).")
-        if self.k0.dtype != y.dtype or self.k0.device != y.device:
-            raise TypeError(
-                f"f returned {self.k0.dtype} on {self.k0.device}, but y0 is {y.dtype} on {y.device}. "
-                "Convert the one or the other, as in y0.to(...) or module.to(...)."
-            )
         self.bad = "f", self.k0
         return all_finite(self.k0)
 
@@ -84,11 +95,17 @@ class Stepper(stepper.Stepper):
     def show(self, y):
         return self.layout.show(y)
 
-    def stack(self, ys):
-        return self.layout.show(torch.stack(ys))
+    def stack(self, ys, like):
+        return self.layout.show(torch.stack(ys) if ys else like.new_empty((0, like.numel())))
 
     def times(self, ts):
         return torch.tensor(ts, dtype=torch.float64)
+
+    def held(self):
+        return self.context.held()
+
+    def mode(self):
+        return None if torch.is_grad_enabled() or transformed() else torch.is_inference_mode_enabled()
 
 
 def transformed():
@@ -96,8 +113,8 @@ def transformed():
     return torch._C._are_functorch_transforms_active()
 
 
-def check_state(y0, atol):
-    """(y0, atol): real or complex floats; atol a number, or flat if it is an array. Raises TypeError, ValueError."""
+def check_state(y0):
+    """y0 of real or complex floats. Raises TypeError, ValueError for no state."""
     convert = lambda y: y if y.is_floating_point() or y.is_complex() else y.to(torch.float64)  # noqa: E731
     if isinstance(y0, torch.Tensor):
         y0 = convert(y0)
@@ -106,17 +123,27 @@ def check_state(y0, atol):
         parts = {name: convert(y) if isinstance(y, torch.Tensor) else y for name, y in pairs}
         y0 = parts if isinstance(y0, dict) else tuple(parts.values())
     layout, y = Layout(y0), flat(y0)
-    if y.numel() == 0:
-        raise ValueError(f"y0 is empty (shape {tuple(layout.shapes[0])}): there is nothing to solve.")
     if not all_finite(y):
         i = first_not_finite(y)
         raise ValueError(f"y0 is {y[i].item()}{in_component(layout.index(i))}. Give a finite initial state.")
-    if isinstance(atol, torch.Tensor | tuple | dict | list) or hasattr(atol, "__array__"):
-        atol = torch.as_tensor(atol, dtype=y.real.dtype, device=y.device) if layout.names is None else flat(atol)
-        if layout.names is None and atol.dim() and atol.shape != layout.shape:
-            raise ValueError(f"atol has shape {tuple(atol.shape)}, but y0 has shape {tuple(layout.shape)}.")
-        atol = atol.reshape(-1) if atol.dim() else float(atol)
-    return y0, atol
+    return y0
+
+
+def check_tolerance(name, value, y0):
+    """rtol or atol as a float, or flat (d,) from one for every number of y0. Raises ValueError for another shape."""
+    if not (isinstance(value, torch.Tensor | tuple | dict | list) or hasattr(value, "__array__")):
+        return float(value)
+    layout, y = Layout(y0), flat(y0)
+    if layout.names is not None and isinstance(value, tuple | dict | list):
+        value = tuple(value) if isinstance(value, list) else value
+        if Layout(value).shapes != layout.shapes:
+            raise ValueError(f"{name} must hold tensors of the shapes of y0, {[tuple(s) for s in layout.shapes]}.")
+        return layout.flatten(value).to(dtype=y.real.dtype, device=y.device)
+    value = torch.as_tensor(value, dtype=y.real.dtype, device=y.device)
+    if value.dim() and (layout.names is not None or value.shape != layout.shape):
+        shape = [tuple(s) for s in layout.shapes] if layout.names is not None else tuple(layout.shape)
+        raise ValueError(f"{name} has shape {tuple(value.shape)}, but y0 has shape {shape}.")
+    return value.reshape(-1) if value.dim() else float(value)
 
 
 def flat(y0):
