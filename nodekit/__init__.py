@@ -8,11 +8,11 @@ A NumPy reference to read and a PyTorch engine to train with, behind one functio
 torch is imported only when a torch tensor arrives.
 """
 
-from nodekit.events import event
+from nodekit.events import event, steady_state
 from nodekit.solution import Solution, SolveError
 from nodekit.solve import solve
 
-__all__ = ["Solution", "SolveError", "event", "solve"]
+__all__ = ["Solution", "SolveError", "event", "solve", "steady_state"]
 __version__ = "0.1.0"
 
 OF_TORCH = ("odeint", "odeint_adjoint", "odeint_event")  # torchdiffeq's interface

@@ -114,4 +114,4 @@ def integrate(
     t_out, y_out = stepper.times(t_out), stepper.stack(outputs, y)
     t_events = [stepper.times(ts) for ts in watch.t_events]
     y_events = [stepper.stack(ys, y) for ys in watch.y_events]
-    return Solution(t_out, y_out, stats, Steps.of(log), status, message, t_events, y_events, trajectory)
+    return Solution(t_out, y_out, stats, Steps.of(log), status, message, t_events, y_events, trajectory, watch.which)

@@ -76,7 +76,8 @@ class Solution:
     message : str
         Why it stopped, in words: what happened, where, and what to try.
     t_events, y_events : lists, one entry an event
-        The times (n,) of its zeros, and the states (n, *y0.shape) there. A terminal event also ends t and y.
+        The times (n,) of its zeros, and the states (n, *y0.shape) there. A terminal event also ends t and y. Where an
+        event is an array, the zeros of all its components in order of time.
 
     Call it for dense output: `sol(t)` with a time, or an array of times, within the interval. It repeats the step
     that holds each time (nothing but its start is stored), so it calls f again; those calls are not in `stats`.
@@ -92,6 +93,7 @@ class Solution:
     t_events: list = field(default_factory=list)
     y_events: list = field(default_factory=list)
     _dense: Any = field(default=None, repr=False)
+    _which: list = field(default_factory=list, repr=False)  # the components of vector events that were zero
 
     @property
     def success(self):

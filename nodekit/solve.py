@@ -59,8 +59,9 @@ def solve(
         Largest number of attempted steps.
     controller : "I", "PI", "PID" or a `nodekit.control.Controller`
         How the error ratios set the next step size, for explicit methods; implicit ones bring their own.
-    events : function g(t, y) -> number, or a list of them
-        Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions.
+    events : function g(t, y) -> number, truth value or array of them; or a list of such functions
+        Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions, and
+        `nodekit.steady_state`.
     jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); "autograd"; or None; for implicit methods
         None: finite differences of f (rodas5p, which no iteration corrects: autograd). "autograd": automatic
         differentiation where f allows it.

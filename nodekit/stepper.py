@@ -16,7 +16,7 @@ The loop (loop.py) decides, in plain floats, which attempts count and how long t
     stepper.worst()                        index of the component with the largest error of the last attempt
     stepper.show(y)                        the state in f's shape
     stepper.stack(ys, like)                states as one array in f's shape; like: a flat state, where there are none
-    stepper.times(ts)                      times as an array
+    stepper.times(ts), stepper.time(t)     times as an array; a time as an event gets it
     stepper.held()                         a context for steps that are repeated, perhaps elsewhere in the program
     stepper.mode()                         what a repeated step depends on besides its start, hashable; None where it
                                            must not be kept (a graph is recorded)

@@ -95,6 +95,9 @@ class Stepper(stepper.Stepper):
     def times(self, ts):
         return np.array(ts, float)
 
+    def time(self, t):
+        return t
+
     def held(self):
         """Overflow is no news here: the solver meets what is infinite, and names it."""
         return np.errstate(over="ignore") if np.geterr()["over"] == "warn" else nullcontext()

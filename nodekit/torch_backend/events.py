@@ -5,6 +5,8 @@ An event at t* is where g(t*, y(t*)) = 0. When y(t*) would move by δy, or g by 
 B. Amos, M. Nickel, "Learning neural event functions for ordinary differential equations", 2021, section 3.
 """
 
+import warnings
+
 import torch
 
 from nodekit.solution import Status
@@ -21,27 +23,60 @@ def differentiate(solution, stepper, events, slope):
         times, states = solution.t_events[i], layout.flatten(solution.y_events[i])
         if not len(times) or not states.requires_grad:
             continue
-        moved = [move(g, t, y, layout, slope(stepper, t, y)) for t, y in zip(times.tolist(), states, strict=True)]
+        moved = []
+        for t, y, component in zip(times.tolist(), states, solution._which[i], strict=True):
+            one = lambda t, y, g=g, component=component: component_of(g(t, y), component)  # noqa: E731
+            moved.append(move(one, t, y, layout, slope(stepper, t, y), f"events[{i}]"))
         solution.t_events[i] = torch.stack([t for t, _ in moved])
         solution.y_events[i] = layout.show(torch.stack([y for _, y in moved]))
-        if getattr(g, "terminal", False):
+        if getattr(g, "terminal", False) and times[-1].item() == solution.t[-1].item():
             ended = moved[-1][1]
     if solution.status is Status.TERMINATED and ended is not None:
         solution.y = layout.show(torch.cat([layout.flatten(solution.y)[:-1], ended[None]]))
 
 
-def move(g, t, y, layout, k):
+def component_of(value, i):
+    """The i-th number of what an event returned."""
+    if isinstance(value, torch.Tensor):
+        return value.reshape(-1)[i]
+    return value[i] if isinstance(value, list | tuple) else value
+
+
+def move(g, t, y, layout, k, name):
     """(t, y) of one event, as functions of what y and g depend on. k = f(t, y)."""
-    with torch.enable_grad():
-        time = torch.tensor(t, dtype=torch.float64, device=y.device, requires_grad=True)
-        state = y.detach().requires_grad_()
+    at = torch.tensor(t, dtype=torch.float64, device=y.device)
+    with torch.enable_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # g may take t as a number: that is seen below
+        time, state = at.clone().requires_grad_(), y.detach().requires_grad_()
         value = g(time, layout.show(state))
-        dt, dy = torch.autograd.grad(value.sum(), [time, state], allow_unused=True)
-        rate = 0.0 if dy is None else torch.sum(dy * k).item()
+        if not isinstance(value, torch.Tensor) or value.dtype is torch.bool or not value.requires_grad:
+            why = f"{name} returns a {type(value).__name__}"
+            if isinstance(value, torch.Tensor):
+                why = f"{name} returns a truth value" if value.dtype is torch.bool else f"{name} leaves autograd"
+            return Untold.apply(f"{why}, so that the time of its zero has no gradient. Return a tensor g(t, y)", at, y)
+        dt, dy = torch.autograd.grad(value, [time, state], allow_unused=True)
+        rate = 0.0 if dy is None else torch.sum((dy.conj() * k).real).item()
         if dt is None:  # g takes t as a number: a central difference
             step, state = 1e-5 * (1 + abs(t)), layout.show(y.detach())
-            dt = (float(g(t + step, state)) - float(g(t - step, state))) / (2 * step)
-        value = g(t, layout.show(y)).sum()
-        t = torch.tensor(t, dtype=torch.float64, device=y.device)
-        t = t - ((value - value.detach()) / (rate + float(dt))).to(torch.float64)
-        return t, y + k * (t - t.detach()).to(k.dtype)
+            dt = (float(g(at + step, state)) - float(g(at - step, state))) / (2 * step)
+        rate += float(dt)
+        if rate == 0:
+            return Untold.apply(f"{name} touches zero at t = {t!r} without a change of sign", at, y)
+        value = g(at, layout.show(y))
+        at = at - ((value - value.detach()) / rate).to(torch.float64)
+        return at, y + k * (at - at.detach()).to(k.dtype)
+
+
+class Untold(torch.autograd.Function):
+    """(t, y) of an event whose gradient cannot be had: a backward pass through them is refused in words."""
+
+    @staticmethod
+    def forward(ctx, why, t, y):
+        ctx.why = why
+        return t.clone(), y.clone()
+
+    @staticmethod
+    def backward(ctx, dt, dy):
+        if dt.any() or dy.any():  # not for a loss that looks elsewhere
+            raise RuntimeError(f"{ctx.why}.")
+        return None, dt, dy

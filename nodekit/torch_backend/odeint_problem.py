@@ -181,7 +181,7 @@ class Ended:
         @torch.no_grad()
         def watched(t, y):
             # Zero counts as beyond: an event_fn that is zero from some time on ends the solve where that begins.
-            return value(clock.new_tensor(t), y).item() or -1e-30
+            return value(t, y).item() or -1e-30
 
         clock = torch.zeros((), dtype=torch.float64, device=flat(y0).device)
         with torch.no_grad():

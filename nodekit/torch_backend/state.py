@@ -101,6 +101,9 @@ class Stepper(stepper.Stepper):
     def times(self, ts):
         return torch.tensor(ts, dtype=torch.float64)
 
+    def time(self, t):
+        return torch.full((), t, dtype=torch.float64, device=self.context.device)
+
     def held(self):
         return self.context.held()
 
