@@ -20,6 +20,14 @@ OF_TORCH = ("odeint", "odeint_adjoint", "odeint_event")  # torchdiffeq's interfa
 
 def __getattr__(name):
     if name in OF_TORCH:
+        try:
+            import torch  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"nodekit.{name} needs PyTorch, which is not installed: pip install torch, or see "
+                "pytorch.org/get-started. nodekit.solve works without it, on NumPy arrays.",
+                name="torch",
+            ) from error
         from nodekit.torch_backend import odeint
 
         return getattr(odeint, name)

@@ -47,7 +47,8 @@ def output_times(t):
     if not math.isfinite(float(times[-1]) - float(times[0])):
         raise ValueError(f"the interval from t={times[0]} to t={times[-1]} is too long for floating-point numbers.")
     gaps = np.diff(times)
-    if not ((gaps > 0).all() or (gaps < 0).all()):
+    nothing_to_do = len(times) == 2 and gaps[0] == 0
+    if not ((gaps > 0).all() or (gaps < 0).all() or nothing_to_do):
         i = int(np.argmax(gaps * np.sign(times[-1] - times[0]) <= 0))
         raise ValueError(
             f"times must be strictly increasing or strictly decreasing: t[{i}]={times[i]} is followed by "

@@ -28,7 +28,8 @@ class Checkpoint:
     """The accepted steps are kept as (t, h, y), and the way back repeats and differentiates one at a time: exact.
 
     every: 1 keeps each state, O(steps · state) memory. "sqrt" keeps about √steps of them, and repeats the steps
-    between two of them once more on the way back: O(√steps · state). Raises ValueError for anything else.
+    between two of them once more on the way back: O(√steps · state). It saves nothing, and warns, where every step is
+    an output, t = (t0, t1), and with implicit methods. Raises ValueError for anything else.
     """
 
     every: int | str = 1

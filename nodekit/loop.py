@@ -35,6 +35,8 @@ def integrate(
     history, rejections, refused = (1.0, 1.0), 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
     watch = Watch(events, stepper)
+    if adaptive and not every_step and not stepper.dense_holds:
+        stops = sorted({*stops, *times[1:-1]} - {t_end}, key=lambda s: s * direction)
     goals = [t_end, *reversed(stops)]  # the last of them is where a step must end next
 
     if not stepper.start(t, y):
@@ -52,7 +54,7 @@ def integrate(
             status = Status.MAX_STEPS
             message = max_steps_reached(max_steps, t, h, t_end, stats.n_rejected)
             break
-        h, last = control.end_on(t, h, goals[-1])
+        wanted, (h, last) = h, control.end_on(t, h, goals[-1])
         y1, ratio = stepper.attempt(t, y, h)
         accepted = ratio <= 1 or (abs(h) <= forced and ratio < math.inf)  # false for nan
         log.append((t, h, ratio if adaptive else math.nan, accepted))
@@ -98,6 +100,7 @@ def integrate(
         if adaptive:
             order = stepper.error_order
             h *= stepper.factor(ratio, True) or controller.accepted(ratio, history, order, rejections > 0)
+            h = wanted if last and abs(h) < abs(wanted) else h  # what was shortened for a stop goes on as before
             h = math.copysign(min(max(abs(h), min_step), max_step), h)
             history, rejections, refused = (ratio, history[0]), 0, 0
         else:

@@ -39,6 +39,6 @@ def get(name):
     """
     if hasattr(name, "family"):
         return name
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"method={name!r} is not known. Choose one of: {', '.join(METHODS)}.")
     return METHODS[name]

@@ -171,10 +171,6 @@ _OTHERS = (
     ),
 )
 
-PROBLEMS = {p.name: p for p in (*DETEST, *_OTHERS, *_STIFF)}
-NONSTIFF = [p.name for p in PROBLEMS.values() if not p.stiff]
-STIFF = [p.name for p in PROBLEMS.values() if p.stiff]
-
 # Names for the problems of DETEST that have one.
 ALIASES = {
     "decay": "DETEST A1",
@@ -185,9 +181,24 @@ ALIASES = {
 }
 
 
+def by_name(problems, aliases):
+    """{name: problem}. Raises ValueError where two problems, or a problem and an alias, have one name."""
+    found = {}
+    for p in problems:
+        if p.name in found or p.name in aliases:
+            raise ValueError(f"problem {p.name!r}: there is one of that name, or an alias, already.")
+        found[p.name] = p
+    return found
+
+
+PROBLEMS = by_name((*DETEST, *_OTHERS, *_STIFF), ALIASES)
+NONSTIFF = [p.name for p in PROBLEMS.values() if not p.stiff]
+STIFF = [p.name for p in PROBLEMS.values() if p.stiff]
+
+
 def get(name):
     """The problem called `name`. Raises ValueError that lists the names when there is none."""
-    name = ALIASES.get(name, name)
-    if name not in PROBLEMS:
+    name = ALIASES.get(name, name) if isinstance(name, str) else name
+    if not isinstance(name, str) or name not in PROBLEMS:
         raise ValueError(f"problem {name!r} is not known. Choose one of: {', '.join([*PROBLEMS, *ALIASES])}.")
     return PROBLEMS[name]

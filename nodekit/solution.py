@@ -1,10 +1,13 @@
 """What a solve returns: the states, what it cost, every step it tried, and why it stopped (lessons 03 and 04)."""
 
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 import numpy as np
+
+from nodekit.travel import detached, error_again, packed, trajectory_again, unpacked
 
 
 class Status(Enum):
@@ -107,6 +110,21 @@ class Solution:
         """
         return self._dense(t)
 
+    def __getstate__(self):
+        return {**detached({**vars(self), "_dense": None}), "_dense": packed(self._dense)}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._dense = unpacked(self._dense)
+
+    def __copy__(self):
+        return replace(self)
+
+    def __deepcopy__(self, memo):
+        """Arrays of its own, without a graph; dense output, which only reads the solve, in common."""
+        fields = copy.deepcopy(detached({**vars(self), "_dense": None}), memo)
+        return Solution(**{**fields, "_dense": self._dense})
+
     def __repr__(self):
         s = self.stats
         return (
@@ -121,6 +139,9 @@ class SolveError(RuntimeError):
     def __init__(self, solution):
         super().__init__(solution.message)
         self.solution = solution
+
+    def __reduce__(self):
+        return error_again, (type(self), self.solution)
 
 
 class Trajectory:
@@ -137,6 +158,10 @@ class Trajectory:
         self.keep, self.stride = keep, 1
         self.outputs = {}  # the states at output times, to the bit as the solve returned them
         self.repeated = None, None  # the step asked for last: a loop over times asks for one again and again
+
+    def __reduce__(self):
+        state = {name: value for name, value in vars(self).items() if name != "stepper"}
+        return trajectory_again, (type(self), self.stepper.recipe, detached({**state, "repeated": (None, None)}))
 
     def append(self, t, h, y, kept):
         self.times.append(t)

@@ -9,6 +9,9 @@ from nodekit.arguments import output_times, positive, sample_times, tolerance
 from nodekit.arrays import is_torch
 from nodekit.control import CONTROLLERS, Controller
 from nodekit.solution import SolveError
+from nodekit.travel import detached
+
+SPARSE = gradients.Checkpoint(every="sqrt")
 
 
 def solve(
@@ -102,10 +105,18 @@ def solve(
     if not callable(f):
         raise TypeError(f"f must be a function f(t, y), got {type(f).__name__}. The order is solve(f, y0, t).")
     method, way = methods.get(method), gradients.get(gradient)
+    if not (jac is None or callable(jac) or (isinstance(jac, str) and jac == "autograd")):
+        raise TypeError(f'jac must be a function jac(t, y), "autograd" or None, got {type(jac).__name__}.')
     if batch not in ("joint", "independent"):
         raise ValueError(f'batch={batch!r} is not known. Choose "joint" or "independent".')
     independent = batch == "independent"
     backend = "torch" if is_torch(y0) else "numpy"
+    if backend == "numpy" and (params is not None or way.name in ("adjoint", "interpolated") or way == SPARSE):
+        given = f"gradient={gradient!r}" if params is None else "params"
+        raise ValueError(
+            f"{given} is for torch: autograd differentiates the steps of a NumPy solve as they were taken. "
+            "Leave it out, or see nodekit.numpy_backend.gradient.solve_and_vjp for the other ways."
+        )
     if (compile or independent) and (backend == "numpy" or method.family != "explicit" or events is not None):
         what = "compile=True" if compile else 'batch="independent"'
         given = f"method={method.name!r} on {backend}" + (" with events" if events is not None else "")
@@ -148,8 +159,14 @@ def solve(
     y0 = state.check_state(y0)
     rtol, atol = (state.check_tolerance(name, x, y0) for name, x in (("rtol", rtol), ("atol", atol)))
 
+    if state.size(y0) == 0:  # one step of anything gets there
+        method, step, compile, loop = methods.get("euler"), abs(ends[1] - ends[0]) or 1.0, False, nodekit.loop
+        family = import_module(f"nodekit.{backend}_backend.explicit")
+
     def make(y0):
-        stepper = family.stepper(f, y0, method, rtol, atol, fixed=step is not None, jac=jac)
+        arguments = f, y0, method, rtol, atol, step is not None, jac
+        stepper = family.stepper(*arguments)
+        stepper.recipe = family.__name__, detached(arguments)
         stepper.compile = compile
         return stepper
 

@@ -3,6 +3,7 @@
 The loop (loop.py) decides, in plain floats, which attempts count and how long the next one is. What it asks:
 
     stepper.adaptive, stepper.error_order  whether it estimates errors, and the order of the estimate
+    stepper.dense_holds                    whether states within a step are about as accurate as those at its ends
     stepper.start(t, y)                    evaluate f at the start; False if that is not finite
     stepper.first_step(t, y, t_end)        a first step size (adaptive only)
     stepper.attempt(t, y, h)               -> (y1, ratio): the error ratio, 0 without an estimate, nan or inf if the
@@ -27,7 +28,8 @@ The loop (loop.py) decides, in plain floats, which attempts count and how long t
 class Stepper:
     """What every stepper can start from; each backend's state.py adds what depends on its arrays."""
 
-    adaptive, error_order, compile = False, None, False
+    adaptive, error_order, compile, dense_holds = False, None, False, True
+    recipe = None  # (module, arguments of its `stepper`): how to make one that repeats steps, in another process
 
     def accept(self):
         """Nothing to do for most methods."""

@@ -122,6 +122,11 @@ class Tableau:
         """Whether the method estimates its own error."""
         return self.b_error is not None
 
+    @property
+    def dense_holds(self):
+        """Whether the dense output is about as accurate as the steps. If not, adaptive steps end on output times."""
+        return not self.adaptive or self.dense_order >= self.order - 1
+
     def weights_at(self, theta):
         """b_i(θ) of the dense output at θ in [0, 1]: a list of stages + len(dense_rows) floats."""
         powers = [theta ** (j + 1) for j in range(len(self.dense_weights[0]))]

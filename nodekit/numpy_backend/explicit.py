@@ -127,6 +127,7 @@ class ExplicitRungeKutta(Stepper):
     def __init__(self, f, y0, tableau, rtol, atol, fixed):
         super().__init__(f, y0, rtol, atol, fixed)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
+        self.dense_holds = tableau.dense_holds
         self.rk, self.advance, self.slopes = plan(tableau, y0.reshape(-1))
         self.tableau, self.boxes = tableau, self.rk is tableau
         self.weights = Weights(tableau, getval(y0).dtype)

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from autograd.tracer import getval
 
 from nodekit import control
 from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
@@ -22,34 +23,40 @@ MAX_ITERATIONS_FIXED = 60  # of a step that may not: even a slow iteration is to
 
 @dataclass(frozen=True)
 class Block:
-    """Stages that are solved together. stages: their slice; a: (m, m) = V diag(mu) V⁻¹, conjugates left out; a⁻¹.
+    """Stages that are solved together. stages: their slice; a: (m, m) = V diag(mu) V⁻¹; a⁻¹. mu: Python numbers.
+
+    Where the state is real, and so is J, of a pair of conjugate mu one stands for both.
 
     The Newton matrix I − h a ⊗ J falls apart into I − h mu_i J in the coordinates of V.
     """
 
     stages: slice
     a: np.ndarray
-    mu: np.ndarray
+    mu: list
     left: np.ndarray
     right: np.ndarray
     inverse: np.ndarray
 
     @staticmethod
-    def of(a, stages):
+    def of(a, stages, kind):
         mu, vectors = np.linalg.eig(a)
-        left, kept = np.linalg.inv(vectors), mu.imag >= 0
-        weights = np.where(mu.imag > 0, 2.0, 1.0)  # the real part of a pair of conjugates is twice that of one
+        both = kind.kind == "c"
+        left, kept = np.linalg.inv(vectors), (mu.imag >= 0) | both
+        # The real part of a pair of conjugates is twice that of one.
+        weights = np.where((mu.imag > 0) & (not both), 2.0, 1.0)
         if np.isrealobj(mu) or not mu.imag.any():
             mu, vectors, left = mu.real, vectors.real, left.real
-        return Block(stages, a, mu[kept], left[kept], (vectors * weights)[:, kept], np.linalg.inv(a))
+        own = lambda x: x.astype(np.result_type(kind, np.complex64) if np.iscomplexobj(x) else kind)  # noqa: E731
+        a, left, right, inverse = map(own, (a, left[kept], (vectors * weights)[:, kept], np.linalg.inv(a)))
+        return Block(stages, a, mu[kept].tolist(), left, right, inverse)
 
 
-def blocks(tableau):
-    """The blocks of a method, in order; an explicit first stage is none."""
+def blocks(tableau, kind):
+    """The blocks of a method for states of this dtype, in order; an explicit first stage is none."""
     a = np.array(tableau.a)
     if np.triu(a, 1).any():
-        return [Block.of(a, slice(0, len(a)))]
-    return [Block.of(a[i : i + 1, i : i + 1], slice(i, i + 1)) for i in range(len(a)) if a[i, i]]
+        return [Block.of(a, slice(0, len(a)), kind)]
+    return [Block.of(a[i : i + 1, i : i + 1], slice(i, i + 1), kind) for i in range(len(a)) if a[i, i]]
 
 
 class ImplicitRungeKutta(Stepper):
@@ -61,20 +68,21 @@ class ImplicitRungeKutta(Stepper):
 
     def __init__(self, f, y0, tableau, rtol, atol, fixed, jac=None):
         super().__init__(f, y0, rtol, atol, fixed)
-        if y0.dtype.kind == "c":
-            raise TypeError(f"method={tableau.name!r} takes real states. Stack real and imaginary part.")
+        kind = getval(y0).dtype
         self.rk, self.adaptive, self.error_order = tableau, tableau.adaptive, tableau.error_order
-        self.a, self.b, self.dense = np.array(tableau.a), np.array(tableau.b), np.array(tableau.dense_weights)
+        self.a, self.b, self.dense = (np.array(x, kind) for x in (tableau.a, tableau.b, tableau.dense_weights))
         self.powers = np.arange(1, self.dense.shape[1] + 1)
-        self.b_error = None if tableau.b_error is None else np.array(tableau.b_error)
-        self.blocks, self.first = blocks(tableau), not self.a[0].any()
+        self.b_error = None if tableau.b_error is None else np.array(tableau.b_error, kind)
+        self.blocks, self.first = blocks(tableau, kind), not self.a[0].any()
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
         self.why = ""  # why the last attempt could not be taken
         self.J = self.size = self.previous = self.k_last = self.before = None
         self.eta, self.rate, self.rejected, self.limit = 1.0, 0.0, False, math.inf
-        self.newton_tol = (
-            1.0 if fixed else max(10 * np.finfo(float).eps / self.tightest, min(0.03, math.sqrt(self.tightest)))
-        )
+        eps = float(np.finfo(kind).eps)
+        self.rounding = 1e-14 * (eps / math.ulp(1.0))  # what a fixed step is solved to: as much in any precision
+        # What an iteration may leave, in tolerances. Below `floor` rounding may keep it from getting there.
+        self.floor = 10 * eps / self.tightest
+        self.newton_tol = 1.0 if fixed else min(0.03, max(self.floor, math.sqrt(self.tightest)))
 
     def start(self, t, y):
         finite = super().start(t, y)
@@ -82,12 +90,12 @@ class ImplicitRungeKutta(Stepper):
         return finite
 
     def first_step(self, t, y, t_end):
-        norm = lambda v, y: rms(v / (self.atol + self.rtol * np.abs(y)))  # noqa: E731
+        norm = lambda v, y: rms(np.abs(v) / (self.atol + self.rtol * np.abs(y)))  # noqa: E731
         return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, advance)
 
     def attempt(self, t, y, h):
         self.step, self.why, self.iterations = (t, y, h), "", 1
-        self.scale = 1e-14 * (1 + np.abs(y)) if self.fixed else self.atol + self.rtol * np.abs(y)
+        self.scale = self.rounding * (1 + np.abs(y)) if self.fixed else self.atol + self.rtol * np.abs(y)
         if self.first and self.k0 is None:
             self.k0 = self.field(t, y)
         converged, stale = False, self.J is not None
@@ -115,16 +123,22 @@ class ImplicitRungeKutta(Stepper):
         for block in self.blocks:
             for mu in block.mu:
                 if mu not in found:
-                    found[mu] = inverse(np.eye(len(self.J)) - h * mu * self.J)
+                    found[mu] = inverse(np.eye(len(self.J), dtype=self.J.dtype) - h * mu * self.J)
                     self.nlu += 1
                 if found[mu] is None:
                     self.why, self.size = "its matrix I − hγ ∂f/∂y is singular", None
                     return
             self.inverses.append([found[mu] for mu in block.mu])
+        real = [mu for mu in self.blocks[-1].mu if not mu.imag]
+        self.filter = self.kept(found[real[0]]) if real else None
+
+    def kept(self, x):
+        """x where the state is complex, its real part where it is not."""
+        return x if self.b.dtype.kind == "c" else x.real
 
     def solve(self, t, y, h):
         """The slopes k (s, d) of the step, block after block. False if an iteration did not converge."""
-        k = np.zeros((len(self.b), y.size))
+        k = np.zeros((len(self.b), y.size), self.b.dtype)
         if self.first:
             k[0] = self.k0
         guess = self.k0 if self.k_last is None else self.k_last
@@ -148,7 +162,7 @@ class ImplicitRungeKutta(Stepper):
         """Y − y from the polynomial of the step before, continued: (m, d)."""
         h0, k0 = self.before
         theta = 1 + np.array(c) * (h / h0)
-        return h0 * ((theta[:, None] ** self.powers @ self.dense.T - self.b) @ k0)
+        return h0 * (((theta[:, None] ** self.powers).astype(self.b.dtype) @ self.dense.T - self.b) @ k0)
 
     def newton(self, t, h, base, block, inverses, z):
         """Solve z = h a F(base + z) for z (m, d) from a first guess. None if the iteration does not converge."""
@@ -159,7 +173,7 @@ class ImplicitRungeKutta(Stepper):
             slopes = np.array([self.field(t_i, y_i) for t_i, y_i in zip(times, base + z, strict=True)])
             w = block.left @ (h * (block.a @ slopes) - z)
             w = np.array([inv @ w_i for inv, w_i in zip(inverses, w, strict=True)])
-            dz = (block.right @ w).real
+            dz = self.kept(block.right @ w)
             size = rms((dz / self.scale).reshape(-1))
             if not size < math.inf:
                 self.why = "f is not finite at a stage"
@@ -167,6 +181,8 @@ class ImplicitRungeKutta(Stepper):
             z = z + dz
             if before is not None:
                 rate = self.rate = size / before if before else 0.0
+                if rate >= 1 and not self.fixed and size <= self.floor:
+                    return z  # as near as rounding lets it come
                 if rate >= 1 and size > self.newton_tol and not (self.fixed and size < 100):
                     self.why = f"Newton's iteration diverges (rate {rate:.2g})"
                     return None
@@ -177,6 +193,8 @@ class ImplicitRungeKutta(Stepper):
                 self.iterations = max(self.iterations, m)
                 return z
             before = size
+        if not self.fixed and size <= self.floor:
+            return z
         self.why = f"Newton's iteration did not converge in {most} steps"
         return None
 
@@ -189,10 +207,9 @@ class ImplicitRungeKutta(Stepper):
             error = weighted + start * self.k0
         scale = self.atol + self.rtol * np.maximum(np.abs(y), np.abs(y1))
         if self.rk.filter_error:
-            real = next(inv for inv in self.inverses[-1] if np.isrealobj(inv) or not inv.imag.any()).real
-            error = real @ error
+            error = self.filter @ error
             if start and rms(error / scale) > 1 and self.rejected:  # Hairer, Wanner 1996, IV.8.20
-                error = real @ (weighted + start * self.field(t, y + error))
+                error = self.filter @ (weighted + start * self.field(t, y + error))
         self.error = np.abs(error) / scale
         return rms(self.error)
 
@@ -229,13 +246,13 @@ class ImplicitRungeKutta(Stepper):
 
     def inside(self, theta):
         _, y, h = self.step
-        return y + h * (theta**self.powers @ self.dense.T @ self.k)
+        return self.restep(None, y, h, self.k)(theta)
 
     def keep(self):
         return self.k
 
     def restep(self, t, y, h, kept):
-        return lambda theta: y + h * (theta**self.powers @ self.dense.T @ kept)
+        return lambda theta: y + h * ((theta**self.powers).astype(self.b.dtype) @ self.dense.T @ kept)
 
     def trouble(self, t, h):
         return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)

@@ -90,7 +90,7 @@ class Jacobian:
         return matrix, slope, k
 
     def _suspicious(self, t, y, k, h, matrix, slope):
-        s = time_move(t, h)
+        s = time_move(t, h, y.dtype)
         move = moves(y, k, self.smallest)
         move[(np.arange(1, y.size + 1) * (2 * self.njev + 1) >> 1) % 2 == 0] *= -1  # another direction every time
         found = _attempt(self.field, t + s, y + move)  # it may lie beyond a border of f
@@ -155,19 +155,19 @@ def time_slope(field, t, y, k, h):
 def checked_time_slope(field, t, y, k, h):
     """`time_slope`, or None when it disagrees with `time_difference`."""
     slope, other = time_slope(field, t, y, k, h), time_difference(field, t, y, k, h)
-    allowed = AGREEMENT * (np.abs(slope) + np.abs(other)) + _noise(k) / abs(time_move(t, h))
+    allowed = AGREEMENT * (np.abs(slope) + np.abs(other)) + _noise(k) / abs(time_move(t, h, y.dtype))
     return slope if (np.abs(slope - other) <= allowed).all() else None
 
 
 def time_difference(field, t, y, k, h):
     """∂f/∂t (d,) at t from f at t, t + s, t + 2s: exact for parabolas."""
-    s = time_move(t, h)
+    s = time_move(t, h, y.dtype)
     return (4 * getval(field(t + s, y)) - getval(field(t + 2 * s, y)) - 3 * k) / (2 * s)
 
 
-def time_move(t, h):
+def time_move(t, h, dtype):
     """s with |2s| <= |h| and h's sign, ∛eps of h's or t's size, such that t + s and t + 2s are exact sums."""
-    size = min(np.finfo(float).eps ** (1 / 3) * max(abs(t), abs(h)), abs(h) / 2)
+    size = min(float(np.finfo(dtype).eps) ** (1 / 3) * max(abs(t), abs(h)), abs(h) / 2)
     exponent = math.frexp(size)[1] - 1
     return math.copysign(math.ldexp(1.0, exponent), h)
 

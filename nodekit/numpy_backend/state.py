@@ -130,6 +130,11 @@ def check_tolerance(name, value, y0):
     return np.asarray(value, float).reshape(-1)
 
 
+def size(y0):
+    """How many numbers y0 holds."""
+    return y0.size
+
+
 def flat(y0):
     """The state as the steppers keep it: (d,), and not y0 itself, which stays the caller's to change."""
     return y0.reshape(-1) + 0.0

@@ -93,7 +93,9 @@ class Independent:
         self.attempts, self.accepted = (torch.zeros(n, dtype=torch.int64, device=y.device) for _ in range(2))
         self.calls = torch.zeros_like(self.attempts)  # of f, in which a sample took part
         self.failures, self.log, self.taken = {}, [], []
-        who, t = torch.arange(n, device=y.device), self.times[0].clone()
+        out[:, self.times[0] == ends] = y[self.times[0] == ends]  # nothing to do
+        who = torch.nonzero(self.times[0] != ends)[:, 0]
+        y, t, way = y[who], self.times[0, who], way[who]
         k0 = self.field(t, y) if self.k0 is None else self.k0
         if self.step is not None:
             h = way * self.step
@@ -108,8 +110,9 @@ class Independent:
         refused, todo = torch.zeros_like(who), torch.ones_like(who)
         self.calls += self.field.nfev
         while len(who):
-            end, before, self.who = ends[who], self.field.nfev, who
-            last = h.abs() * (1 + 1e-10) >= (end - t).abs()
+            before, self.who = self.field.nfev, who
+            end = ends[who] if m.dense_holds or self.step else self.times[todo, who]  # where a step must end next
+            wanted, last = h, h.abs() * (1 + 1e-10) >= (end - t).abs()
             h = torch.where(last, end - t, h)
             t1 = torch.where(last, end, t + h)
             h_y = h.to(self.field.dtype)[:, None]
@@ -126,6 +129,7 @@ class Independent:
             self.calls[who] += self.field.nfev - before
             if self.step is None:
                 h = way[who] * (h * factor(self.controller, order, ratio, good, rejected, r1, r2)).abs()
+                h = torch.where(last & good & (h.abs() < wanted.abs()), wanted, h)  # as in loop.py
                 h = h.clamp(-self.max_step, self.max_step)
             r1, r2 = torch.where(good, ratio, r1), torch.where(good, r1, r2)
             refused = torch.where(ratio < math.inf, 0, refused + 1)
@@ -135,7 +139,7 @@ class Independent:
             else:  # a sample that goes back begins with the slope it had; one that goes on needs a new one
                 k0 = None if bool(good.any()) else k[0]
             y, t = torch.where(good[:, None], y1, y), torch.where(good, t1, t)
-            gone = self.stopped(who, t, h, y, y1, refused, t == end)
+            gone = self.stopped(who, t, h, y, y1, refused, t == ends[who])
             if bool(gone.any()):
                 stay = ~gone
                 who, t, h, y, r1, r2, rejected, refused, todo = (
@@ -232,7 +236,8 @@ class Independent:
             message = f"sample {sample} of {len(accepted)} ({len(self.failures)} failed): {message}"
         t = self.times.cpu()
         t = t[:, 0] if bool((t == t[:, :1]).all()) else t
-        return Solution(t, self.layout.show(out), stats, Steps(**log), status, message, _dense=self.dense)
+        return Solution(t, self.layout.show(out), stats, Steps(**log), status, message, _dense=no_dense_output)
 
-    def dense(self, t):
-        raise ValueError(f't={t!r}: batch="independent" keeps no dense output. Give the times to solve(), as t.')
+
+def no_dense_output(t):
+    raise ValueError(f't={t!r}: batch="independent" keeps no dense output. Give the times to solve(), as t.')

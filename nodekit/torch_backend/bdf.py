@@ -4,7 +4,9 @@ Its twin, with the same names, is numpy_backend/bdf.py. The state is a table of 
 as if all steps so far had had the present size: rows 0 to k are the polynomial through the last k + 1 points, which
 predicts the next one and is the dense output. A step solves for the correction d = y1 − predicted; the new row k + 1
 is d, and every other row is the sum of the rows below it. d is also the error estimate, and its neighbours tell what
-orders k − 1 and k + 1 would do. An iteration waits for the device once, to read how far it has come.
+orders k − 1 and k + 1 would do. An iteration waits for the device once, to read how far it has come. A gradient is
+recorded, by gradient="backprop", whatever was asked for: a step is no function of its start alone. It goes through
+Newton's iteration by the implicit function theorem, `recorded`.
 
 Source: L. F. Shampine, M. W. Reichelt, The MATLAB ODE suite, SIAM J. Sci. Comput. 18(1), 1997, section 2.
 """
@@ -17,14 +19,14 @@ import torch
 from nodekit import control
 from nodekit.solution import Status, no_convergence
 from nodekit.step import advance
-from nodekit.torch_backend.newton import Jacobian, check_kind, inverse, refuse_recording
+from nodekit.torch_backend.newton import Jacobian, check_kind, inverse
+from nodekit.torch_backend.once import Once
 from nodekit.torch_backend.state import Stepper, all_finite, flat, rms
 
 MAX_ITERATIONS = 4
 NEWTON_TOL = 0.03  # the error that Newton's iteration may leave, in units of the tolerance
 MIN_FACTOR, MAX_FACTOR = 0.2, 10.0
 WORTHWHILE = 1.2  # a smaller growth of the step is not worth a new table and a new inverse
-INSTEAD = "radau or kvaerno5, whose steps are functions of their starts alone"
 
 
 class Formulas:
@@ -84,6 +86,7 @@ class BackwardDifferences(Stepper):
         self.method, self.formulas = method, Formulas(method.kappa, self.tensor)
         self.eye = torch.eye(y.numel(), dtype=y.dtype, device=y.device)
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
+        self.exact = Jacobian(self.field, jac or "autograd", self.atol / rtol)  # for a gradient
         self.newton_tol = max(10 * torch.finfo(y.dtype).eps / self.tightest, NEWTON_TOL)
 
     @property
@@ -93,9 +96,7 @@ class BackwardDifferences(Stepper):
     def start(self, t, y):
         self.order, self.table, self.h, self.equal_steps = 1, None, None, 0
         self.matrix, self.fresh, self.c = None, False, None  # the Jacobian, whether it is from this step
-        finite = super().start(t, y)
-        refuse_recording(self.method, INSTEAD, y, self.k0)
-        return finite
+        return super().start(t, y)
 
     def first_step(self, t, y, t_end):
         norm = lambda v, y: rms(v / (self.atol + self.rtol * y.abs())).item()  # noqa: E731
@@ -130,6 +131,8 @@ class BackwardDifferences(Stepper):
                 if self.fresh:
                     return y, math.inf
 
+        if torch.is_grad_enabled():
+            d = self.recorded(t + h, predicted, d, known, c)
         y1 = predicted + d
         self.bad = "the result of a step", y1
         self.weight = 1 / (self.atol + self.rtol * torch.maximum(y.abs(), y1.abs()))
@@ -145,6 +148,18 @@ class BackwardDifferences(Stepper):
             self.table[k + 1] = before  # the step may yet be refused
         return y1, ratio
 
+    def recorded(self, t, predicted, d, known, c):
+        """The correction d, as a function of what `predicted`, `known` and f depend on: the implicit function theorem.
+
+        One more step of Newton's iteration with the true Jacobian at its end, which is held: exact to first order.
+        """
+        y = (predicted + d).detach()
+        with torch.no_grad():
+            inverted = torch.linalg.inv(self.eye - c * self.exact(t, y))
+        residual = c * self.field(t, y) + predicted - known - y
+        return Held.apply(inverted, residual) + y - predicted
+
+    @torch.no_grad()
     def newton(self, t, y, known, c, weight):
         """The correction d (d,) of y that solves known + d = c f(t, y + d), or None if it is not found."""
         if self.inverse is None:
@@ -154,7 +169,6 @@ class BackwardDifferences(Stepper):
         d, before = 0.0, math.inf
         for m in range(MAX_ITERATIONS):
             k = self.field(t, y)
-            refuse_recording(self.method, INSTEAD, k)  # a parameter may enter late
             change = self.inverse @ (c * k - known - d)
             size = rms(change * weight).item()
             if not size < math.inf:
@@ -217,7 +231,25 @@ class BackwardDifferences(Stepper):
         return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)
 
     def count(self):
-        return {"nfev": self.field.nfev, "njev": self.jacobian.njev, "nlu": self.nlu}
+        return {"nfev": self.field.nfev, "njev": self.jacobian.njev + self.exact.njev, "nlu": self.nlu}
+
+
+class Held(torch.autograd.Function):
+    """inverse @ residual, where the inverse is a value: there is one derivative, and no second."""
+
+    @staticmethod
+    def forward(ctx, inverse, residual):
+        ctx.save_for_backward(inverse, residual)
+        return inverse @ residual
+
+    @staticmethod
+    def backward(ctx, d):
+        inverse, residual = ctx.saved_tensors
+        found = inverse.mH @ d
+        if torch.is_grad_enabled():  # create_graph=True
+            why = "method='bdf' can be differentiated once. For a double backward use an explicit method"
+            (found,) = Once.apply(why, (found,), d, residual)
+        return None, found
 
 
 def within(table, theta):
@@ -228,5 +260,5 @@ def within(table, theta):
 
 
 def stepper(f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of a `BackwardDifferentiation`. Raises ValueError for fixed steps, and where a gradient is wanted."""
+    """The stepper of a `BackwardDifferentiation`. Raises ValueError for fixed steps."""
     return BackwardDifferences(f, y0, method, rtol, atol, fixed, jac)

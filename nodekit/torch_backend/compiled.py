@@ -112,6 +112,7 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
                 ratio = combined(ratio, low)
             good = ratio <= 1
             h1 = h * factor(controller, order, ratio, good, s["rejected"], s["r1"], s["r2"])
+            h1 = torch.where(last & good & (h1.abs() < s["h"].abs()), s["h"], h1)  # as in loop.py
             h1 = torch.sign(h) * torch.minimum(h1.abs(), max_step)
         else:
             ratio = torch.zeros_like(h)
@@ -168,7 +169,7 @@ def integrate(
     }  # fmt: skip
     ordinary = lambda: loop.integrate(stepper, y, times, keep=keep, **arguments)  # noqa: E731
     t, t_end, m, adaptive = times[0], times[-1], stepper.tableau, step is None
-    if not stepper.start(t, y):
+    if t == t_end or not stepper.start(t, y):
         return ordinary()
     if not adaptive:
         h = step
@@ -211,7 +212,8 @@ def integrate(
             s["before"] = count(taken)
         limit = min(rows, max_steps - attempts)
         stop = times[next_output] if keep_step else t_end
-        s = turns(s, log, states, number(stop), number(t_end), rtol, stepper.floor, number(max_step), count(limit))
+        goal = t_end if m.dense_holds or not adaptive else stop  # where a step must end next
+        s = turns(s, log, states, number(stop), number(goal), rtol, stepper.floor, number(max_step), count(limit))
         n, now = int(s["attempts"]), int(s["taken"])
         t, attempts, taken = float(s["t"]), attempts + n, taken + now
         reached = (t - stop) * (t_end - times[0]) >= 0

@@ -98,6 +98,7 @@ class ExplicitRungeKutta(Stepper):
     def __init__(self, f, y0, tableau, rtol, atol, fixed):
         super().__init__(f, y0, rtol, atol, fixed)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
+        self.dense_holds = tableau.dense_holds
         self.tableau = tableau
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
 

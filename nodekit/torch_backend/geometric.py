@@ -36,6 +36,9 @@ class Symplectic(Geometric):
             found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
         return found[0], found[1:], self.back.nfev - before
 
+    def restep(self, t, y, h, kept):
+        return super().restep(t, y, h, self.again_end(t, y, h) if kept is None else kept)
+
     def again_end(self, t, y, h):
         """The end of an accepted step, from its start."""
         return self.once(self.again, t, y, None, h)[0]

@@ -5,12 +5,15 @@ runs the loop without recording, its backward is the vjp of one of the ways in g
 *marks*, the times of the outputs and events, and returns dL/dy0 and one gradient for every parameter.
 """
 
+import warnings
+
 import torch
 
 from nodekit import gradients
 from nodekit.torch_backend.adjoint import adjoint, interpolated
 from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.events import differentiate
+from nodekit.torch_backend.once import Once
 from nodekit.torch_backend.state import flat, transformed
 
 
@@ -54,6 +57,8 @@ def _solve(stepper, run, f, y, t, way, params, method, step, events):
     if record:
         solution = run(stepper, y)
     else:
+        if isinstance(way, gradients.Checkpoint) and way.every == "sqrt":
+            tell_if_nothing_is_saved(t, stepper, method)
         stepper.context.note_random()
         back = Back(way, stepper, params, method, step, run)
         out = Through.apply(back, None, y, *params)
@@ -63,12 +68,23 @@ def _solve(stepper, run, f, y, t, way, params, method, step, events):
         solution.y = stepper.layout.show(out[:n])
         sizes = [len(ts) for ts in solution.t_events]
         solution.y_events = [stepper.layout.show(part) for part in out[n:].split(sizes)] if sizes else []
-        solution._dense = back.dense(y)
+        solution._dense = Dense(back, y)
     if times is not None:
         solution.y = moved_with(times, stepper, solution, record)
     if events is not None:
         differentiate(solution, stepper, events, slope)
     return solution
+
+
+def tell_if_nothing_is_saved(t, stepper, method):
+    """Warn where Checkpoint(every="sqrt") keeps no less than every=1."""
+    why = None
+    if len(t) == 2:
+        why = "every step is an output, and kept, where t = (t0, t1). Give three output times or more"
+    elif not hasattr(stepper, "again_end"):
+        why = f"method={method.name!r} needs all that it keeps of a step. Take an explicit method"
+    if why:
+        warnings.warn(f'Checkpoint(every="sqrt") keeps as much as every=1: {why}.', stacklevel=5)
 
 
 def tracked(t):
@@ -117,28 +133,14 @@ class Through(torch.autograd.Function):
         with torch.no_grad(), ctx.back.stepper.held():
             dy, dparams = ctx.back.vjp(ctx.marks, d_states, params)
         if twice:
-            dy, *dparams = Once.apply(ctx.back.way.name, (dy, *dparams), d_states, y, *params)
+            why = f'gradient={ctx.back.way.name!r} can be differentiated once. For a double backward use "backprop"'
+            dy, *dparams = Once.apply(why, (dy, *dparams), d_states, y, *params)
         return None, None, dy, *dparams
 
     @staticmethod
     def jvp(ctx, *tangents):
         raise RuntimeError(
             f'forward-mode gradients cannot be had of gradient={ctx.back.way.name!r}. Use gradient="backprop".'
-        )
-
-
-class Once(torch.autograd.Function):
-    """The gradients, as functions of what they depend on: a double backward comes here, and is refused in words."""
-
-    @staticmethod
-    def forward(ctx, name, found, *_):
-        ctx.name = name
-        return found
-
-    @staticmethod
-    def backward(ctx, *_):
-        raise RuntimeError(
-            f'gradient={ctx.name!r} can be differentiated once. For a double backward use gradient="backprop".'
         )
 
 
@@ -165,18 +167,6 @@ class Back:
         sol.y, sol.y_events, sol._dense = None, [], None  # the caller sets those that autograd knows
         return torch.cat(states) if len(states) > 1 else states[0], marks
 
-    def dense(self, y):
-        """Dense output through which gradients flow: what `sol(t)` calls."""
-
-        def states(t):
-            wanted = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(t, dtype=torch.float64)
-            if not torch.is_grad_enabled():
-                return self.stepper.layout.show(self.between(wanted)[0].reshape(*wanted.shape, -1))
-            out = Through.apply(self, wanted, y, *self.params)
-            return self.stepper.layout.show(out.reshape(*wanted.shape, -1))
-
-        return states
-
     def between(self, times):
         """The states at `times`, any shape, as (m, d), and the marks."""
         marks = times.reshape(-1).tolist()
@@ -190,6 +180,23 @@ class Back:
         dy, dparams, nfev = way(self, [marks[i] for i in order], d_states[order] if order else d_states, params)
         self.stats.nfev_backward += nfev + self.stepper.again.nfev - repeated
         return dy, dparams
+
+
+class Dense:
+    """Dense output through which gradients flow: what `sol(t)` calls. Pickled, it is the path alone."""
+
+    def __init__(self, back, y):
+        self.back, self.y = back, y
+
+    def __call__(self, t):
+        back, show = self.back, self.back.stepper.layout.show
+        wanted = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(t, dtype=torch.float64)
+        if not torch.is_grad_enabled():
+            return show(back.between(wanted)[0].reshape(*wanted.shape, self.y.numel()))
+        return show(Through.apply(back, wanted, self.y, *back.params).reshape(*wanted.shape, self.y.numel()))
+
+    def __reduce__(self):
+        return self.back.path.__reduce__()
 
 
 def added(total, parts):

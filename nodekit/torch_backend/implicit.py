@@ -26,7 +26,9 @@ INSTEAD = 'gradient="checkpoint"'
 
 @dataclass(frozen=True)
 class Block:
-    """Stages that are solved together. stages: their slice; a: (m, m) = V diag(mu) V⁻¹, conjugates left out; a⁻¹.
+    """Stages that are solved together. stages: their slice; a: (m, m) = V diag(mu) V⁻¹; a⁻¹.
+
+    Where the state is real, and so is J, of a pair of conjugate mu one stands for both.
 
     The Newton matrix I − h a ⊗ J falls apart into I − h mu_i J in the coordinates of V. mu: Python numbers, the rest
     tensors. right_left: (m m, len(mu)), V_ip V⁻¹_pj. before: the weights (m, i) of the i stages before these. sums:
@@ -42,11 +44,12 @@ class Block:
     sums: torch.Tensor
 
     @staticmethod
-    def of(rows, stages, tensor):
+    def of(rows, stages, tensor, complex_state):
         a = rows[:, stages]
         mu, vectors = np.linalg.eig(a)
-        left, kept = np.linalg.inv(vectors), mu.imag >= 0
-        weights = np.where(mu.imag > 0, 2.0, 1.0)  # the real part of a pair of conjugates is twice that of one
+        left, kept = np.linalg.inv(vectors), (mu.imag >= 0) | complex_state
+        # The real part of a pair of conjugates is twice that of one.
+        weights = np.where((mu.imag > 0) & (not complex_state), 2.0, 1.0)
         if np.isrealobj(mu) or not mu.imag.any():
             mu, vectors, left = mu.real, vectors.real, left.real
         right_left = ((vectors * weights)[:, None, kept] * left.T[None, :, kept]).reshape(len(a) ** 2, -1)
@@ -62,16 +65,17 @@ class Block:
         m, d = len(self.a), len(inverses[0])
         if m == 1:
             return inverses[0]
-        joined = (self.right_left @ torch.stack(inverses).reshape(-1, d * d)).real  # (m m, d d)
+        joined = self.right_left @ torch.stack(inverses).to(self.right_left.dtype).reshape(-1, d * d)  # (m m, d d)
+        joined = joined if self.a.is_complex() else joined.real
         return joined.reshape(m, m, d, d).transpose(1, 2).reshape(m * d, m * d)
 
 
-def blocks(tableau, tensor):
+def blocks(tableau, tensor, complex_state):
     """The blocks of a method, in order; an explicit first stage is none. tensor: turns an array into a tensor."""
     a = np.array(tableau.a)
     if np.triu(a, 1).any():
-        return [Block.of(a, slice(0, len(a)), tensor)]
-    return [Block.of(a[i : i + 1], slice(i, i + 1), tensor) for i in range(len(a)) if a[i, i]]
+        return [Block.of(a, slice(0, len(a)), tensor, complex_state)]
+    return [Block.of(a[i : i + 1], slice(i, i + 1), tensor, complex_state) for i in range(len(a)) if a[i, i]]
 
 
 class ImplicitRungeKutta(Stepper):
@@ -86,8 +90,6 @@ class ImplicitRungeKutta(Stepper):
     def __init__(self, f, y0, tableau, rtol, atol, fixed, jac=None):
         super().__init__(f, y0, rtol, atol, fixed)
         y = flat(y0)
-        if y.is_complex():
-            raise TypeError(f"method={tableau.name!r} takes real states. Stack real and imaginary part.")
         check_kind(tableau, y)
         self.rk, self.adaptive, self.error_order = tableau, tableau.adaptive, tableau.error_order
         self.kinds, self.device = {"f": y.dtype, "c": y.dtype.to_complex()}, y.device
@@ -95,14 +97,16 @@ class ImplicitRungeKutta(Stepper):
         self.powers = np.arange(1, self.dense.shape[1] + 1)
         self.weights = self.tensor(self.b)
         self.b_error = None if tableau.b_error is None else self.tensor(np.array(tableau.b_error))
-        self.blocks, self.first = blocks(tableau, self.tensor), not self.a[0].any()
+        self.blocks, self.first = blocks(tableau, self.tensor, y.is_complex()), not self.a[0].any()
         self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
         self.why = ""  # why the last attempt could not be taken
         self.J = self.size = self.previous = self.k_last = self.before = None
         self.eta, self.rate, self.rejected, self.limit = 1.0, 0.0, False, math.inf
         eps = torch.finfo(y.dtype).eps
         self.rounding = 1e-14 * (eps / math.ulp(1.0))  # what a fixed step is solved to: as much in any precision
-        self.newton_tol = 1.0 if fixed else max(10 * eps / self.tightest, min(0.03, math.sqrt(self.tightest)))
+        # What an iteration may leave, in tolerances. Below `floor` rounding may keep it from getting there.
+        self.floor = 10 * eps / self.tightest
+        self.newton_tol = 1.0 if fixed else min(0.03, max(self.floor, math.sqrt(self.tightest)))
 
     def tensor(self, array):
         """A small NumPy array as a tensor of the state's kind, on its device."""
@@ -155,7 +159,9 @@ class ImplicitRungeKutta(Stepper):
                     return
             self.inverses.append(block.joined([found[mu] for mu in block.mu]))
         real = [mu for mu in self.blocks[-1].mu if not mu.imag]
-        self.filter = found[real[0]].real if real else None
+        self.filter = None
+        if real:
+            self.filter = found[real[0]] if self.weights.is_complex() else found[real[0]].real
 
     def solve(self, t, y, h):
         """The slopes k (s, d) of the step, block after block. False if an iteration did not converge."""
@@ -203,6 +209,8 @@ class ImplicitRungeKutta(Stepper):
             z = z + dz
             if before is not None:
                 rate = self.rate = size / before if before else 0.0
+                if rate >= 1 and not self.fixed and size <= self.floor:
+                    return z  # as near as rounding lets it come
                 if rate >= 1 and size > self.newton_tol and not (self.fixed and size < 100):
                     self.why = f"Newton's iteration diverges (rate {rate:.2g})"
                     return None
@@ -213,6 +221,8 @@ class ImplicitRungeKutta(Stepper):
                 self.iterations = max(self.iterations, m)
                 return z
             before = size
+        if not self.fixed and size <= self.floor:
+            return z
         self.why = f"Newton's iteration did not converge in {most} steps"
         return None
 
@@ -299,7 +309,7 @@ def step_vjp(f, method, t, y, h, k, a, inside, params):
         Y = [Y_i.detach().requires_grad_() for Y_i in torch.addmm(y, A, k, alpha=h)]
         slopes = [f(t + c * h, Y_i) for c, Y_i in zip(rk.c, Y, strict=True)]
     first = method.blocks[0].stages.start  # 1 where the first stage is f(t, y): it needs no Jacobian
-    J = torch.stack(backward_rows(slopes[first:], Y[first:]))
+    J = torch.stack(backward_rows(slopes[first:], Y[first:])).conj()  # of a complex state the adjoint has Jᴴ
     for block in reversed(method.blocks):
         i, m = block.stages, len(block.a)
         within = slice(i.start - first, i.stop - first)

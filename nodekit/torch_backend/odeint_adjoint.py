@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from nodekit import gradients, loop, methods
-from nodekit.torch_backend.adjoint import Augmented, Backward
+from nodekit.torch_backend.adjoint import Augmented, Backward, on_the_way_back, warn_if_lost
 from nodekit.torch_backend.explicit import ExplicitRungeKutta
 from nodekit.torch_backend.gradient import Back, Through, slope
 from nodekit.torch_backend.odeint_options import CALLBACKS, Observed, Options
@@ -136,7 +136,8 @@ class Sweeping(Back):
             stepper, z, [sign * ends[0], *2 * [sign * ends[1]]], events=None, keep="start", **arguments
         )
         if not solution.success:
-            raise OdeintError(solution)
+            raise OdeintError(on_the_way_back(solution, "adjoint"))
+        warn_if_lost(solution.y[-1][:n], path.state(0), y1, self.adjoint.rtol, "adjoint")
         self.stats.nfev_backward += solution.stats.nfev
         z = solution.y[-1]
         return z[n : 2 * n] + d[at_start].sum(0), self.shaped(z[2 * n :], params)

@@ -55,6 +55,7 @@ class Problem:
         if set(self.callbacks) - set(valid):
             known = set(self.callbacks) - set(valid)
             warnings.warn(f"Solver '{self.options.name}' does not support callbacks {known}", stacklevel=3)
+            self.callbacks = {n: c for n, c in self.callbacks.items() if n in valid}
         self.event = None if event_fn is None else Ended(event_fn, self.times[0], self.y0)
         self.begins_on_event = self.event is not None and self.event.now
         if self.event:

@@ -149,6 +149,11 @@ def check_tolerance(name, value, y0):
     return value.reshape(-1) if value.dim() else float(value)
 
 
+def size(y0):
+    """How many numbers y0 holds."""
+    return sum(Layout(y0).sizes)
+
+
 def flat(y0):
     """The state as the steppers keep it: (d,), and not y0 itself, which stays the caller's to change."""
     y = Layout(y0).flatten(y0)
