@@ -15,7 +15,7 @@ from nodekit.solve import solve
 __all__ = ["Solution", "SolveError", "event", "solve", "steady_state"]
 __version__ = "0.1.0"
 
-OF_TORCH = ("odeint", "odeint_adjoint", "odeint_event")  # torchdiffeq's interface
+OF_TORCH = ("odeint", "odeint_adjoint", "odeint_dense", "odeint_event")  # torchdiffeq's interface
 
 
 def __getattr__(name):

@@ -34,7 +34,13 @@ class Splitting:
 
 @dataclass(frozen=True)
 class Reversible:
-    """A reversible method; `step` is its name in this module."""
+    """A reversible method; `step` is its name in this module.
+
+    What it carries along is stable on the imaginary axis alone: where f is damped, y' = −λ y with hλ near 1 and more,
+    the second quantity runs away from the first, and the solution with it, in steps that succeed. A solve whose two
+    quantities have parted says so in a warning. Source: P. Kidger et al., NeurIPS 2021: the
+    reversible Heun method is stable for hλ in [−i, i].
+    """
 
     name: str
     order: int
@@ -179,6 +185,19 @@ def geometric_stepper(base, all_finite):
 
         def accept(self):
             self.aux = self.aux1
+
+        def warning(self, t, y):
+            """What the second quantity of a reversible method says of the solution: that it has left the first."""
+            if self.splits:
+                return None
+            first, second = (self.field(t, y), self.aux[0]) if len(self.aux) == 1 else (y, self.aux[0])
+            apart, size = (self.largest(x) for x in (second - first, first))
+            if apart is None or apart <= size:
+                return None
+            return (
+                f"method={self.method.name!r} has become unstable: what it carries along is {apart:.1e} away from "
+                f"where it belongs, {size:.1e}. Take a smaller step, or another method where f is damped."
+            )
 
         def between(self, field, t, y, h, y1):
             k, k1 = field(t, y), field(t + h, y1)

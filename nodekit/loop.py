@@ -5,6 +5,7 @@ plain floats, which attempts count and how long the next one is. Built in lesson
 """
 
 import math
+import warnings
 
 from nodekit import control
 from nodekit.events import Watch
@@ -107,6 +108,9 @@ def integrate(
             h = direction * step  # the last one was shortened, perhaps, to end on a stop
         t, y = t1, y1
 
+    if status is Status.SUCCESS and (warning := stepper.warning(t, y)):
+        message += f". {warning}"
+        warnings.warn(warning, RuntimeWarning, stacklevel=2)
     for name, value in stepper.count().items():
         setattr(stats, name, value)
     if every_step:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nodekit.arrays import is_torch
 from nodekit.travel import detached, error_again, packed, trajectory_again, unpacked
 
 
@@ -197,7 +198,7 @@ class Trajectory:
 
     def __call__(self, t):
         """States at the time or times t. Raises ValueError outside the solved part."""
-        t = np.asarray(t, float)
+        t = np.asarray(t.detach().cpu() if is_torch(t) and hasattr(t, "detach") else t, float)
         ends = (self.times[0], self.times[-1])
         low, high = min(ends), max(ends)
         wanted = t.reshape(-1)

@@ -21,6 +21,8 @@ The loop (loop.py) decides, in plain floats, which attempts count and how long t
     stepper.held()                         a context for steps that are repeated, perhaps elsewhere in the program
     stepper.mode()                         what a repeated step depends on besides its start, hashable; None where it
                                            must not be kept (a graph is recorded)
+    stepper.largest(x)                     the largest size of a number in an array, a float; None where none is seen
+    stepper.warning(t, y)                  what is to be said of a solve that arrived at y; None for most
     stepper.count()                        dict of nfev, njev, nlu
 """
 
@@ -41,6 +43,9 @@ class Stepper:
         return None
 
     def keep(self):
+        return None
+
+    def warning(self, t, y):
         return None
 
     def count(self):

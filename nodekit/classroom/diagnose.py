@@ -5,6 +5,7 @@ line of the table. Whatever f raises becomes a line too.
 """
 
 import copy
+import inspect
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -164,8 +165,23 @@ def diagnose(f, y0, t, *, params=None, seed=0, **settings):
 # ---- the checks ------------------------------------------------------------------------------------------------
 
 
+TIMES = ("t", "time", "tau", "τ")
+
+
+def takes_the_state_first(f):
+    """Whether f's first two arguments are named as if they were (y, t)."""
+    try:
+        names = list(inspect.signature(getattr(f, "forward", f)).parameters)[:2]
+    except (TypeError, ValueError):  # a function that does not tell
+        return False
+    return len(names) == 2 and names[0].lower() not in TIMES and names[1].lower() in TIMES
+
+
 def field(case):
-    """Two calls at the start: the shape, and the same value twice."""
+    """The order of the arguments; two calls at the start: the shape, and the same value twice."""
+    if takes_the_state_first(case.f.f):
+        advice = "solve calls f(t, y), with the time first: exchange the arguments."
+        return "f's arguments are named as (y, t)", False, advice
     y, t = copy.deepcopy(array(case.y0)), tensor(case.t[0], case) if case.torch else case.t[0]
     first = array(case.f(t, case.y0))
     if first.shape != y.shape:

@@ -95,6 +95,9 @@ class Stepper(stepper.Stepper):
     def times(self, ts):
         return np.array(ts, float)
 
+    def largest(self, x):
+        return float(np.abs(getval(x)).max(initial=0.0))
+
     def time(self, t):
         return t
 

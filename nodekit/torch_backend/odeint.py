@@ -1,4 +1,4 @@
-"""A drop-in for torchdiffeq: odeint, odeint_adjoint, odeint_event (lesson 07 says which gradient each has).
+"""A drop-in for torchdiffeq: odeint, odeint_adjoint, odeint_dense, odeint_event (lesson 07 says which gradient each has).
 
     from nodekit import odeint, odeint_adjoint, odeint_event      # instead of: from torchdiffeq import ...
 
@@ -28,8 +28,9 @@ Names, arguments, options, callbacks, warnings and the types of errors are torch
                         exact gradient of their steps, once. With respect to t: by the slopes at the output times.
     odeint_adjoint      One sweep, which does not begin anew at each output time; a tolerance for each number counts on
                         the way back as its smallest. Without a norm, dL/dparams counts as one block.
-                        explicit adjoint methods only: an Adams method goes back by dopri5 on the same grid, an
-                        implicit one and scipy_solver by adaptive dopri5. grid_constructor is called once, with all t.
+                        An Adams method goes back by dopri5 on the same grid; an adaptive implicit one and scipy_solver
+                        by adaptive dopri5. grid_constructor is called once, with all t. A backward solve that
+                        misses y(t[0]) warns.
     events              Located to rounding, not to atol. Gradients reach parameters of event_fn whether or not they
                         are in the state, and odeint(event_fn=...) gives the whole gradient as odeint_event does.
     scipy_solver        If SciPy is installed. odeint with it has no gradient, as there.
@@ -57,9 +58,7 @@ def odeint(func, y0, t, *, rtol=1e-7, atol=1e-9, method=None, options=None, even
     p = Problem(func, y0, t, rtol, atol, method, options, event_fn)
     if len(p.times) == 1 or p.begins_on_event:
         return p.nothing_to_do()
-    # Implicit steps cannot be recorded: their gradient is that of the equations which they solve.
-    recorded = p.options.method.family in ("explicit", "multistep", "geometric", "bdf")
-    way = gradients.Backprop() if recorded else gradients.Checkpoint()
+    way = gradients.Backprop() if p.recorded else gradients.Checkpoint()
     with torch.set_grad_enabled(torch.is_grad_enabled() and not p.options.scipy):
         solution = gradient.solve(p.make, p.run, p.f, p.y0, p.t, way, None, p.options.method, None)
         return p.answer(solution.y, solution)
@@ -93,6 +92,21 @@ def odeint_adjoint(
     if len(p.times) == 1 or p.begins_on_event:
         return p.nothing_to_do()
     return p.answer(*solve(p, back))
+
+
+def odeint_dense(func, y0, t0, t1, *, rtol=1e-7, atol=1e-9, method=None, options=None):
+    """The solution from t0 to t1 as a function of time; torchdiffeq's interface, for tuples and all methods too.
+
+    func, y0, rtol, atol, method, options: as for `odeint`. t0, t1: numbers or 0-d tensors, through which gradients
+    flow. Returns a function of t, a number or a tensor of any shape within [t0, t1], that gives the states
+    (*t.shape, *y0.shape) by the method's own dense output, with gradients as `odeint` has them (none by t itself).
+    Raises what odeint raises, and ValueError for a t outside.
+    """
+    parts = [torch.as_tensor(x, dtype=torch.float64).reshape(()) for x in (t0, t1)]
+    p = Problem(func, y0, torch.stack(parts), rtol, atol, method, options, None)
+    way = gradients.Backprop() if p.recorded else gradients.Checkpoint()
+    every = lambda stepper, y, keep="all": p.run(stepper, y, keep)  # noqa: E731  (so that no step is repeated twice)
+    return gradient.solve(p.make, every, p.f, p.y0, p.t, way, None, p.options.method, None)
 
 
 def odeint_event(func, y0, t0, *, event_fn, reverse_time=False, odeint_interface=odeint, **kwargs):

@@ -3,19 +3,18 @@
 It is the sweep of adjoint.py; what is added is a grid of fixed steps, norms, callbacks and jumps.
 """
 
-import math
 import warnings
 
 import torch
 from torch import nn
 
 from nodekit import gradients, loop, methods
-from nodekit.torch_backend.adjoint import Augmented, Backward, on_the_way_back, warn_if_lost
-from nodekit.torch_backend.explicit import ExplicitRungeKutta
+from nodekit.torch_backend.adjoint import Augmented, on_the_way_back, warn_if_lost
 from nodekit.torch_backend.gradient import Back, Through, slope
 from nodekit.torch_backend.odeint_options import CALLBACKS, Observed, Options
 from nodekit.torch_backend.odeint_problem import OdeintError, norm_of
 from nodekit.torch_backend.state import flat, rms
+from nodekit.torch_backend.sweep import ImplicitSweep, Sweep
 
 
 class AdjointOptions:
@@ -39,7 +38,7 @@ class AdjointOptions:
         family = "scipy" if self.options.scipy else self.options.method.family
         if family == "multistep":  # they carry a history, and an output changes a within a step
             self.options.method = methods.get("dopri5")
-        elif family != "explicit":
+        elif family != "explicit" and not (family == "implicit" and self.options.fixed):
             self.options = Options("dopri5", {})
         self.rtol = smallest(forward["rtol"] if rtol is None else rtol)
         self.atol = smallest(forward["atol"] if atol is None else atol)
@@ -116,17 +115,10 @@ class Sweeping(Back):
 
         arguments = options.loop(ends, grid, sign)
         augmented = Augmented(self.stepper.back, params, n, sign, None)
-        sweep = Sweep(
-            augmented,
-            z,
-            options,
-            self.adjoint,
-            s[inner],
-            d[inner],
-            p.layout.sizes,
-            arguments.get("min_step", 0.0),
-        )
-        sweep.known = self.known[inner] if options.fixed else None
+        known = self.known[inner] if options.fixed else None
+        kind = ImplicitSweep if options.method.family == "implicit" else Sweep
+        min_step = arguments.get("min_step", 0.0)
+        sweep = kind(augmented, z, options, self.adjoint, s[inner], d[inner], p.layout.sizes, min_step, known)
         split = lambda z: (z.new_zeros(()), *z[: 2 * n].split(n), *self.shaped(z[2 * n :], params))  # noqa: E731
         if norm := self.norm(split):
             sweep.norm = norm
@@ -168,39 +160,3 @@ class Sweeping(Back):
             return torch.stack([of_state(y), of_state(a), *counted]).max()
 
         return norm
-
-
-class Sweep(Backward):
-    """`Backward`, whose steps may be forced by min_step or be those of a grid, which ends on outputs."""
-
-    def __init__(self, augmented, z, options, adjoint, jump_times, jumps, sizes, min_step):
-        rest = z.numel() - 2 * augmented.d
-        parts = [*sizes, *sizes] + ([rest] if rest and adjoint.norm != "seminorm" else [])
-        method, fixed = options.method, options.fixed
-        super().__init__(augmented, z, method, adjoint.rtol, adjoint.atol, fixed, jump_times, jumps, parts)
-        self.min_step = min_step
-        self.left = torch.ones_like(jump_times, dtype=torch.bool)  # jumps still to come
-
-    def attempt(self, s, z, h):
-        times, forced = self.jump_times, abs(h) <= self.min_step * (1 + 1e-9)
-        at_end = self.left & ((times - (s + h)).abs() <= 1e-12 * abs(h) + 4 * math.ulp(s + h))
-        within = self.left & (times > s + h) & ~at_end
-        self.met = at_end | within
-        self.shorter = None if self.fixed or forced else self.up_to_a_large_jump(s, z, h, within)
-        if self.shorter:
-            return z, 2.0  # refused without an evaluation
-        z1, ratio = ExplicitRungeKutta.attempt(self, s, z, h)
-        self.jumped = (ratio <= 1 or (forced and ratio < math.inf)) and bool(self.met.any())
-        if self.jumped:
-            if within.any():
-                z1 = z1 + self.carry(s, h, z1, times[within], self.jumps[within.to(z.device)])
-            if at_end.any():
-                here, n = at_end.to(z.device), self.field.d
-                y1 = z1[:n] if self.known is None else self.known[here][0]
-                z1 = torch.cat([y1, z1[n : 2 * n] + self.jumps[here].sum(0), z1[2 * n :]])
-            self.size1 = z1.abs()
-        return z1, ratio
-
-    def accept(self):
-        super().accept()
-        self.left = self.left & ~self.met

@@ -74,6 +74,11 @@ class Problem:
             stepper.within(self.times[0], ahead * float("inf"))  # f is looked at before the solve starts
         return stepper
 
+    @property
+    def recorded(self):
+        """Whether autograd records the steps. Implicit ones have the gradient of the equations which they solve."""
+        return self.options.method.family in ("explicit", "multistep", "geometric", "bdf")
+
     def run(self, stepper, y, keep="start"):
         """Solve. Returns the Solution, at the times asked for. Raises OdeintError."""
         if self.options.scipy:

@@ -101,6 +101,9 @@ class Stepper(stepper.Stepper):
     def times(self, ts):
         return torch.tensor(ts, dtype=torch.float64)
 
+    def largest(self, x):
+        return None if transformed() else x.detach().abs().max().item()
+
     def time(self, t):
         return torch.full((), t, dtype=torch.float64, device=self.context.device)
 
