@@ -180,8 +180,22 @@ def geometric_stepper(base, all_finite):
 
         def attempt(self, t, y, h):
             y1, self.aux1 = self.once(self.field, t, y, self.aux, h)
-            self.step, self.bad = (t, y, h, y1), ("the result of a step", y1)
-            return y1, 0.0 if all_finite(y1) else float("nan")
+            self.step = t, y, h, y1
+            if all_finite(y1):
+                return y1, 0.0
+            self.bad = self.culprit(t, y, h) or ("the result of a step", y1)
+            return y1, float("nan")
+
+        def culprit(self, t, y, h):
+            """("f", k) of the first slope in a step that is not finite, or None."""
+            slopes = []
+
+            def watched(t, y):
+                slopes.append(self.again(t, y))
+                return slopes[-1]
+
+            self.once(watched, t, y, self.aux, h)
+            return next((("f", k) for k in slopes if not all_finite(k)), None)
 
         def accept(self):
             self.aux = self.aux1

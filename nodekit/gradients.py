@@ -8,6 +8,7 @@ differentiation, 1992 (checkpoints); R. T. Q. Chen et al., Neural ordinary diffe
 of a network's field; in optimal control, L. S. Pontryagin et al., 1962).
 """
 
+import warnings
 from dataclasses import dataclass
 
 __all__ = ["Adjoint", "Backprop", "Checkpoint", "Interpolated", "get"]
@@ -73,3 +74,26 @@ def get(name):
     if not isinstance(name, str) or name not in GRADIENTS:
         raise ValueError(f"gradient={name!r} is not known. Choose one of: {', '.join(GRADIENTS)}.")
     return GRADIENTS[name]
+
+
+def on_the_way_back(solution, name):
+    """A solution that failed there, its message saying where, and what to use instead."""
+    instead = 'gradient="checkpoint", which solves nothing backward, or a tighter tolerance'
+    solution.message = f"on the way back of gradient={name!r}: {solution.message} Use {instead}."
+    return solution
+
+
+def warn_if_lost(missed, rtol, name):
+    """Warn if the state, solved backward, did not come home to y(t0): the gradient then is that of another solution.
+
+    missed: (off, size), how far it is from y(t0), and the state's size. 1 % of it, or ten times rtol, counts as lost.
+    """
+    off, size = missed
+    if not off <= max(1e-2, 10 * rtol) * size:
+        warnings.warn(
+            f"gradient={name!r} solved the state backward and missed y(t0) by {off:.1e}, for a state of size "
+            f"{size:.1e}: its gradient is wrong by as much, or more. The flow forgets where it began, as stiff and "
+            'strongly damped ones do. Use gradient="checkpoint" or "interpolated", or a tighter tolerance.',
+            RuntimeWarning,
+            stacklevel=3,
+        )

@@ -41,8 +41,8 @@ _LOW_ORDER = (
         numbers("0 1/2 1"),
         rows("", "1/2", "1/256 255/256"),
         numbers("1/512 255/256 1/512"),
-        "E. Fehlberg, Computing 6, 1970, RK1(2), of which the formula of order 2 is propagated; its estimate, a 512th of "
-        "a difference of slopes, is small: errors of 300 tolerances are to be expected",
+        "E. Fehlberg, Computing 6, 1970, RK1(2), of which the formula of order 2 is propagated; its estimate, a 512th "
+        "of a difference of slopes, is small: errors of 300 tolerances are to be expected",
         b_error=minus("1/512 255/256 1/512", "1/256 255/256 0"),
         error_order=2,
     ),

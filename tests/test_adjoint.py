@@ -1,5 +1,7 @@
 """The four ways back on NumPy: exact where they say so, near the tolerance where not, at the cost they say."""
 
+from contextlib import nullcontext
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -142,10 +144,9 @@ def test_reversing_a_decay_goes_astray_but_the_checkpoint_does_not():
     errors = {}
     for g in ("checkpoint", "interpolated", "adjoint"):
         sol, vjp = solve_and_vjp(f, np.ones(1), (0.0, 1.0), np.array(1.0), gradient=g, rtol=1e-6, atol=1e-9)
-        try:
+        lost = pytest.warns(RuntimeWarning, match="missed y") if g == "adjoint" else nullcontext()
+        with lost:
             errors[g] = abs(vjp(np.eye(len(sol.t))[-1][:, None]).params - exact) / abs(exact)
-        except nodekit.SolveError:
-            errors[g] = np.inf
     assert errors["checkpoint"] < 1e-3
     assert errors["interpolated"] < 1e-3
     assert errors["adjoint"] > 10 * errors["checkpoint"]

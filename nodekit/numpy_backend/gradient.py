@@ -20,6 +20,7 @@ from autograd.misc import flatten
 import nodekit
 from nodekit import loop, methods
 from nodekit.control import CONTROLLERS
+from nodekit.gradients import on_the_way_back, warn_if_lost
 from nodekit.numpy_backend.explicit import ExplicitRungeKutta
 
 __all__ = ["Gradients", "solve_and_vjp"]
@@ -72,7 +73,8 @@ def solve_and_vjp(f, y0, t, params=(), gradient="checkpoint", method="dopri5", a
     else:
         sol = nodekit.solve(lambda t, y: g(t, y, vector), y0, t, method=method, **arguments)
         way = GRADIENTS[gradient]
-        settings = {"rtol": arguments.get("rtol", 1e-6), "atol": arguments.get("atol", 1e-9)}
+        # A tolerance for every number of y counts, on the way back, as its smallest.
+        settings = {name: float(np.min(arguments.get(name, x))) for name, x in (("rtol", 1e-6), ("atol", 1e-9))}
         back = lambda dy: way(g, sol, vector, dy, method, methods.get(adjoint_method), settings)  # noqa: E731
 
     def full_vjp(dL_dy):
@@ -228,8 +230,12 @@ def adjoint(g, sol, p, dy, method, adjoint_method, settings, path=None):
         step=None, first_step=None, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["PI"],
     )  # fmt: skip
     if not back.success:
-        raise nodekit.SolveError(back)
+        raise nodekit.SolveError(on_the_way_back(back, "interpolated" if path else "adjoint"))
     z = back.y[-1]
+    if path is None:
+        y0 = sol.y[0].reshape(-1)
+        off, size = np.abs(z[:d] - y0).max(), max(np.abs(y0).max(), np.abs(sol.y[-1]).max())
+        warn_if_lost((off, size), settings["rtol"], "adjoint")
     return (z[n : n + d] + dy[0]).reshape(shape), z[n + d :], back.stats.nfev + extra
 
 

@@ -4,12 +4,12 @@ Its reference is `adjoint` in numpy_backend/gradient.py.
 """
 
 import math
-import warnings
 
 import torch
 
 from nodekit import loop, methods
 from nodekit.control import CONTROLLERS
+from nodekit.gradients import on_the_way_back, warn_if_lost
 from nodekit.solution import SolveError
 from nodekit.torch_backend.explicit import ExplicitRungeKutta, step_vjp
 
@@ -144,34 +144,16 @@ def adjoint(back, marks, d, params, path=None):
     if not solution.success:
         raise SolveError(on_the_way_back(solution, way.name))
     if not path:
-        warn_if_lost(solution.y[-1][:n], forward.state(0), known[0], rtol, way.name)
+        warn_if_lost(missed(solution.y[-1][:n], forward.state(0), known[0]), rtol, way.name)
     z = solution.y[-1][0 if path else n :]
     parts = z[n:].split(sizes) if sizes else []
     dparams = [part.reshape(p.shape) for part, p in zip(parts, params, strict=True)]
     return z[:n] + d[at_start].sum(0), dparams, solution.stats.nfev
 
 
-def on_the_way_back(solution, name):
-    """A solution that failed, its message saying where and what to use instead."""
-    instead = 'gradient="checkpoint", which solves nothing backward, or a tighter tolerance'
-    solution.message = f"on the way back of gradient={name!r}: {solution.message} Use {instead}."
-    return solution
-
-
-def warn_if_lost(arrived, y0, y1, rtol, name):
-    """Warn if y, solved backward from y1, did not come home to y0: the gradient then is that of another solution.
-
-    More than 1 % of the state's size, or ten times rtol, counts as lost.
-    """
-    off, size = (arrived - y0).abs().max().item(), max(y0.abs().max().item(), y1.abs().max().item())
-    if not off <= max(1e-2, 10 * rtol) * size:
-        warnings.warn(
-            f"gradient={name!r} solved the state backward and missed y(t0) by {off:.1e}, for a state of size "
-            f"{size:.1e}: its gradient is wrong by as much, or more. The flow forgets where it began, as stiff and "
-            'strongly damped ones do. Use gradient="checkpoint" or "interpolated", or a tighter tolerance.',
-            RuntimeWarning,
-            stacklevel=2,
-        )
+def missed(arrived, y0, y1):
+    """(off, size): how far a state that was solved backward is from y0, and the size of y0 and y1."""
+    return (arrived - y0).abs().max().item(), max(y0.abs().max().item(), y1.abs().max().item())
 
 
 def interpolated(back, marks, d, params):

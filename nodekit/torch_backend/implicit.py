@@ -156,6 +156,9 @@ class ImplicitRungeKutta(Stepper):
                     self.nlu += 1
                 if found[mu] is None:
                     self.why, self.size = "its matrix I − hγ ∂f/∂y is singular", None
+                    t, y, _ = self.step
+                    if not all_finite(self.J.reshape(-1)):
+                        self.refuse([self.field(t, y)])
                     return
             self.inverses.append(block.joined([found[mu] for mu in block.mu]))
         real = [mu for mu in self.blocks[-1].mu if not mu.imag]
@@ -204,7 +207,7 @@ class ImplicitRungeKutta(Stepper):
             dz = torch.mv(inverted, residual.view(-1)).view_as(z)
             size = rms(dz / self.scale).item()
             if not size < math.inf:
-                self.why = "f is not finite at a stage"
+                self.refuse(slopes)
                 return None
             z = z + dz
             if before is not None:
@@ -225,6 +228,12 @@ class ImplicitRungeKutta(Stepper):
             return z
         self.why = f"Newton's iteration did not converge in {most} steps"
         return None
+
+    def refuse(self, slopes):
+        """Note why Newton's iteration ended: it is f's own fault where a slope is not finite."""
+        bad = next((k for k in slopes if not all_finite(k)), None)
+        self.why = "the numbers of the step overflow" if bad is None else ""
+        self.bad = "f", bad
 
     def error_ratio(self, t, y, y1, h):
         """The norm that decides: a step is good when it is <= 1."""

@@ -1,6 +1,6 @@
-"""A drop-in for torchdiffeq: odeint, odeint_adjoint, odeint_dense, odeint_event (lesson 07 says which gradient each has).
+"""A drop-in for torchdiffeq: odeint and its kin (lesson 07 says which gradient each of them has).
 
-    from nodekit import odeint, odeint_adjoint, odeint_event      # instead of: from torchdiffeq import ...
+    from nodekit import odeint, odeint_adjoint, odeint_dense, odeint_event    # instead of: from torchdiffeq import ...
 
 Names, arguments, options, callbacks, warnings and the types of errors are torchdiffeq's (R. T. Q. Chen et al., 2018,
 2021); the solvers are ours. What differs:

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from nodekit import gradients, loop, methods
-from nodekit.torch_backend.adjoint import Augmented, on_the_way_back, warn_if_lost
+from nodekit.gradients import on_the_way_back, warn_if_lost
+from nodekit.torch_backend.adjoint import Augmented, missed
 from nodekit.torch_backend.gradient import Back, Through, slope
 from nodekit.torch_backend.odeint_options import CALLBACKS, Observed, Options
 from nodekit.torch_backend.odeint_problem import OdeintError, norm_of
@@ -129,7 +130,7 @@ class Sweeping(Back):
         )
         if not solution.success:
             raise OdeintError(on_the_way_back(solution, "adjoint"))
-        warn_if_lost(solution.y[-1][:n], path.state(0), y1, self.adjoint.rtol, "adjoint")
+        warn_if_lost(missed(solution.y[-1][:n], path.state(0), y1), self.adjoint.rtol, "adjoint")
         self.stats.nfev_backward += solution.stats.nfev
         z = solution.y[-1]
         return z[n : 2 * n] + d[at_start].sum(0), self.shaped(z[2 * n :], params)
