@@ -57,7 +57,7 @@ def velocity(block, x, h):
 
 def check_velocity(velocity):
     for seed in range(3):
-        field, _ = random_field(seed)
+        field, _ = random_field(seed, d=2)
         x, h = np.random.default_rng(seed).normal(size=(5, 2)), 0.25
 
         def block(z, field=field):
@@ -102,7 +102,7 @@ def hidden_states(blocks, x):
 def check_hidden_states(hidden_states):
     rng = np.random.default_rng(4)
     x = rng.normal(size=(5, 2))
-    fields = [random_field(seed)[0] for seed in range(4)]
+    fields = [random_field(seed, d=2)[0] for seed in range(4)]
     blocks = [lambda z, f=field: 0.5 * f(0.0, z) for field in fields]
     right, plain, from_input, added, thinned = [x], [x], [x], [x], [x]
     for block in blocks:
@@ -277,7 +277,7 @@ def check_changed_labels(changed_labels):
         return x
 
     for seed in range(3):
-        random, _ = random_field(seed)
+        random, _ = random_field(seed, d=2)
 
         def field(t, z, random=random):  # turning, so that points go on changing class
             return 0.3 * random(t, z) + np.stack([-z[:, 1], z[:, 0]], axis=1)

@@ -62,7 +62,7 @@ def reversed_field(f, T):
 
 def check_reversed_field(reversed_field):
     for seed in range(3):
-        f, x0 = random_field(seed)
+        f, x0 = random_field(seed, d=2)
         T, s, x = 1.3, 0.4, np.random.default_rng(seed).normal(size=(5, 2))
         g = reversed_field(f, T)
         if not callable(g):
@@ -168,7 +168,7 @@ def piece_by_piece(flow, fields, x, T):
 
 
 def check_piece_by_piece(piece_by_piece):
-    fields = [random_field(seed)[0] for seed in range(4)]
+    fields = [random_field(seed, d=2)[0] for seed in range(4)]
     x, T, K = np.random.default_rng(3).normal(size=(5, 2)), 2.0, 4
 
     def flow(f, x, t0, t1, n=8):

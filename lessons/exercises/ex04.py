@@ -83,7 +83,7 @@ def heun_pair(f, t, x, h):
 def check_heun_pair(heun_pair):
     sizes, estimates = 0.2 / 2.0 ** np.arange(5), []
     for seed in range(6):
-        f, x = random_field(seed)
+        f, x = random_field(seed, d=2)
         t, h = 0.3, 0.1
         k1 = f(t, x)
         k2 = f(t + h, x + h * k1)
@@ -234,7 +234,7 @@ def check_hermite(hermite):
             if got.shape == x0.shape and not np.allclose(got, x1 if theta else x0, atol=1e-12):
                 raise Wrong(f"At theta = {theta:.0f} the cubic must be {'x1' if theta else 'x0'}.")
         same_values(hermite(theta, h, x0, k0, x1, k1), cubic(theta * h), 1e-12, "the state", mistakes)
-    f, x0 = random_field(1)
+    f, x0 = random_field(1, d=2)
     sizes, errors = 0.2 / 2.0 ** np.arange(5), []
     for h in sizes:
         middle = runge_kutta_step(f, 0.0, x0, h / 2, METHODS["dopri5"])[0]
@@ -280,7 +280,7 @@ def first_step(f, t, x, q, rtol, atol):
 def check_first_step(first_step):
     rng, got, expected, mistakes = np.random.default_rng(43), [], [], {}
     for seed in range(8):
-        field, x = random_field(seed)
+        field, x = random_field(seed, d=2)
         q, rtol, speed = [2, 3, 5, 8][seed % 4], 10.0 ** -int(rng.integers(2, 9)), 10.0 ** int(rng.integers(-1, 4))
         x, atol, t = x * (seed < 7), 0.1 * rtol, 0.4  # the last one starts at 0
 

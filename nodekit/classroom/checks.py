@@ -61,7 +61,7 @@ class Exercise(Named):
     check       called as check(function) with the student's function. Returns what was found right, in one
                 sentence, or raises `Wrong` (the helpers in this file do)
     hints       three, rising from "where to look" to "almost the line itself"
-    seconds     limit on the whole check
+    seconds     limit on the whole check: seconds of computing, whatever the clock says
 
     `check` prints one message, and raises nothing because of what the function does: Wrong stays inside. `hint` raises
     ValueError for a number other than 1, 2 or 3.
@@ -98,8 +98,15 @@ class Exercise(Named):
         except Wrong as wrong:
             return Result(False, str(wrong))
         except TimeUp as error:
-            stopped = f"Stopped after {self.seconds:g} s.{watched.own_line(error)}"
-            return Result(False, f"{stopped}\nDoes every loop in {own} come to an end?")
+            stopped, advice = f"{error}{watched.own_line(error)}\n", f"Does every loop in {own} come to an end?"
+            if error.waited:
+                advice = f"Does {own} sleep, or wait for something? (Or is this machine busy with other things?)"
+            if watched.changed:
+                advice = (
+                    f"By then your {own} had changed {watched.changed} itself, which may be why it does not come to an "
+                    "end: work on a copy."
+                )
+            return Result(False, stopped + advice)
         except Exception as error:  # a value so odd that the check itself stumbles over it
             return Result(
                 False,
@@ -148,7 +155,15 @@ def as_array(value, what="the result"):
 
 
 def several(value, names):
-    """The returned tuple or list, one entry for each name; Wrong if it is none."""
+    """What was returned, one entry for each name, from a tuple, a list or an array; Wrong if it is none.
+
+    An array counts from two dimensions on (np.stack of a pair): one of a single dimension is one thing, a vector that
+    happens to have as many components as there are names.
+    """
+    if hasattr(value, "detach"):
+        value = as_array(value)
+    if isinstance(value, np.ndarray) and value.ndim > 1:
+        value = list(value)
     if not (isinstance(value, tuple | list) and len(value) == len(names)):
         raise Wrong(f"{len(names)} things are returned: return {', '.join(names)}.")
     return value
@@ -157,9 +172,14 @@ def several(value, names):
 def same_values(got, expected, tol=1e-12, what="the result", mistakes=None):
     """Return the largest difference, relative to max(1, |expected|); raise Wrong if it is above `tol`.
 
+    A float32 answer, PyTorch's default, is held to its own rounding where `tol` is finer.
     mistakes: {message: value}. When the wrong value equals one of these, that message is the one given.
     """
     got, expected = as_array(got, what), as_array(expected)
+    if got.dtype == np.float32 and expected.dtype == np.float64:
+        got, tol = got.astype(np.float64), max(tol, SINGLE)
+    elif got.shape == () and got.dtype.kind == "i" and expected.dtype.kind == "f":
+        got = got.astype(expected.dtype)  # a number is a number: 1 for 1.0
     difference = np.inf
     if got.shape == expected.shape and np.all(np.isfinite(got)):
         relative = np.abs(got - expected) / np.maximum(1.0, np.abs(expected))
@@ -184,13 +204,20 @@ def same_values(got, expected, tol=1e-12, what="the result", mistakes=None):
     return difference
 
 
+SINGLE = 1e-5  # what a few dozen roundings to float32, of 6e-8 each, may add up to
+
+
 def place(index) -> str:
     """' at index [1, 0]', or nothing for a scalar."""
     return f" at index {[int(i) for i in index]}" if len(index) else ""
 
 
-def random_field(seed, d=2):
-    """A smooth random field and a start: f(t, x) -> (..., d) for x (..., d), depends on t; x0 (d,)."""
+def random_field(seed, d=None):
+    """A smooth random field and a start: f(t, x) -> (..., d) for x (..., d), depends on t; x0 (d,).
+
+    d is 2 for even seeds and 3 for odd ones, unless it is given. The Jacobian is neither symmetric nor normal.
+    """
+    d = 2 + seed % 2 if d is None else d
     rng = np.random.default_rng(seed)
     A, B = rng.normal(size=(2, d, d))
     b, c, x0 = rng.normal(size=(3, d))
@@ -227,8 +254,9 @@ def exact_end(seed, T):
 def order_slope(step, fields=8, steps=(16, 32, 64, 128), T=1.0) -> float:
     """The measured order of convergence of step(f, t, x, h) -> x: the slope of log error against log h.
 
-    The error at T is the root mean square over `fields` seeded random fields, which depend on time, so that
-    a stage taken at the wrong time shows. Raises Wrong if a step does not return a finite array like x.
+    The error is the root mean square over `fields` seeded random fields, which depend on time, so that a stage taken
+    at the wrong time shows. They have 2 and 3 dimensions in turn; every other pair is followed back, to -T, with
+    h < 0. Raises Wrong if a step does not return a finite array like x.
     """
 
     def checked(f, t, x, h):
@@ -241,9 +269,9 @@ def order_slope(step, fields=8, steps=(16, 32, 64, 128), T=1.0) -> float:
     for n in steps:
         ends = []
         for seed in range(fields):
-            f, x0 = random_field(seed)
-            ends.append(many_steps(checked, f, x0, T, n) - exact_end(seed, T))
-        errors.append(np.sqrt(np.mean(np.square(ends))))
+            (f, x0), end = random_field(seed), (T, T, -T, -T)[seed % 4]
+            ends.append(many_steps(checked, f, x0, end, n) - exact_end(seed, end))
+        errors.append(np.sqrt(np.mean(np.square(np.concatenate(ends)))))
     return slope(T / np.array(steps), errors)
 
 

@@ -24,7 +24,18 @@ class NotAttempted(Exception):
 
 
 class TimeUp(BaseException):
-    """Raised inside a function that runs too long. No Exception: `except Exception` must not catch it."""
+    """Raised inside a function that runs too long. No Exception: `except Exception` must not catch it.
+
+    str() of it says what ran out, the computing or the clock. waited: True if it was the clock.
+    """
+
+    waited = False
+
+
+class Waited(TimeUp):
+    """Raised inside a function that sleeps or waits too long, with hardly anything computed."""
+
+    waited = True
 
 
 def is_stub(function) -> bool:
@@ -65,15 +76,22 @@ class Watched:
             raise NotAttempted from None
         except (Wrong, NotAttempted):  # from an argument that is a function of the check's own
             raise
+        except TimeUp:
+            self.look_for_changes(args, own)
+            raise
         except (Exception, SystemExit) as error:
             what = f"{self.__name__} raised {type(error).__name__}: {error}"
             raise Wrong(what + self.own_line(error)) from None
         if self.last is None:
             raise Wrong(f"{self.__name__} returned None. Does every path through it end with `return ...`?")
+        self.look_for_changes(args, own)
+        return self.last
+
+    def look_for_changes(self, args, own):
+        """Set `changed` where an argument no longer is what it was."""
         for name, before, after in zip(self.names, args, own, strict=False):
             if not unchanged(before, after):
                 self.changed = name
-        return self.last
 
     def compare_arguments(self):
         """Raise Wrong if the function cannot be called as the reference is."""
@@ -127,21 +145,30 @@ def unchanged(before, after) -> bool:
     return True
 
 
+WAIT = 10  # times the limit by the clock: a machine may be busy with other things, but a check must end
+
+
 @contextmanager
 def time_limit(seconds, function):
-    """Raise TimeUp inside the block after `seconds`.
+    """Raise TimeUp inside the block after `seconds` of this thread's computing, or `WAIT` times as many by the clock.
 
-    An alarm signal does it where there is one (Unix, main thread). Elsewhere every line that `function`'s own
-    file executes is traced and looks at the clock: that stops a Python loop there, slows it several
-    times, and cannot interrupt one long call into compiled code.
+    It is the computing that counts, so that a right answer passes on a busy machine too; the clock stops a function
+    that sleeps or waits. An alarm signal rings now and then where there is one (Unix, main thread). Elsewhere every
+    line that `function`'s own file executes is traced: that stops a Python loop there, slows it several times, and
+    cannot interrupt one long call into compiled code.
     """
+    computed, waited = time.thread_time(), time.monotonic()
+
+    def look():
+        used = time.thread_time() - computed
+        if used > seconds:
+            raise TimeUp(f"Stopped after {seconds:g} s of computing.")
+        if time.monotonic() - waited > WAIT * seconds:
+            raise Waited(f"Stopped after {WAIT * seconds:g} s, of which {used:.1f} s were spent on computing.")
+
     if hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread():
-
-        def ring(signum, frame):
-            raise TimeUp
-
-        previous = signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        previous = signal.signal(signal.SIGALRM, lambda signum, frame: look())
+        signal.setitimer(signal.ITIMER_REAL, seconds / 20, max(seconds / 20, 0.05))
         try:
             yield
         finally:
@@ -149,18 +176,16 @@ def time_limit(seconds, function):
             signal.signal(signal.SIGALRM, previous)
         return
 
-    end = time.monotonic() + seconds
     own_file = getattr(getattr(function, "__code__", None), "co_filename", None)
 
-    def look(frame, event, argument):
+    def trace(frame, event, argument):
         if frame.f_code.co_filename != own_file:
             return None  # do not trace other people's lines
-        if time.monotonic() > end:
-            raise TimeUp
-        return look
+        look()
+        return trace
 
     previous = sys.gettrace()
-    sys.settrace(look)
+    sys.settrace(trace)
     try:
         yield
     finally:

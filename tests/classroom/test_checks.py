@@ -68,6 +68,18 @@ def test_right_answer_passes_and_shows_once(capsys):
     assert repr(result) == "passed"
 
 
+def test_float32_is_held_to_its_own_rounding():
+    """A right answer in float32, PyTorch's default, passes, as an array and as a tensor."""
+    torch = pytest.importorskip("torch")
+    assert twice.check(lambda x: (2.0 * x).astype(np.float32)).passed
+    assert twice.check(lambda x: torch.tensor(2.0 * x, dtype=torch.float32)).passed
+
+
+def test_an_integer_is_a_number():
+    """1 for 1.0 is right where one number is asked for."""
+    assert same_values(1, np.float64(1.0)) == 0.0
+
+
 def in_place(x):
     x *= 2.0
     return x
@@ -102,7 +114,9 @@ WRONG = {
     "objects": (lambda x: np.array([None, x, 1], dtype=object), "your result is an array of dtype object"),
     "booleans": (lambda x: x > 0.0, "your result is an array of dtype bool; an array of numbers was expected."),
     "shape": (lambda x: np.append(x, 1.0), "has shape (4,); (3,) was expected"),
-    "dtype": (lambda x: (2.0 * x).astype(np.float32), "has dtype float32; float64 was expected"),
+    "dtype": (lambda x: (2.0 * x).astype(complex), "has dtype complex128; float64 was expected"),
+    "a wrong float32": (lambda x: (2.0001 * x).astype(np.float32), "your result is off"),
+    "float16": (lambda x: (2.0 * x).astype(np.float16), "has dtype float16; float64 was expected"),
     "integers": (lambda x: (2.0 * x).astype(int), "has dtype int64; float64 was expected"),
     "nan": (lambda x: 2.0 * x * [1.0, np.nan, 1.0], "not finite: nan at index [1]"),
     "value": (lambda x: 2.0 * x + [0.0, 0.0, 1.0], "your result is off at index [2]"),
@@ -113,7 +127,7 @@ WRONG = {
     "helper": (raises_in_helper, 'line 2 of helper: return z["a"]'),
     "exits": (lambda x: exit(3), "double raised SystemExit: 3"),
     "arguments": (lambda t, x: x, "double is called as double(x), and yours cannot be"),
-    "endless": (swallows_everything, "Stopped after 0.3 s.\n  line"),
+    "endless": (swallows_everything, "Stopped after 0.3 s of computing.\n  line"),
     "not a function": (np.zeros(3), "check takes the function itself"),
 }
 
@@ -165,6 +179,47 @@ def test_check_keeps_its_inputs():
     np.testing.assert_array_equal(seen[0][1]["a"], np.ones(1))
 
 
+def test_endless_because_it_changed_its_input():
+    """A loop that never ends because the function overwrote its input is told of that, not only of the time."""
+
+    def shrinks_what_it_waits_for(x):
+        while x.max() < 1.0:
+            x *= 0.5
+        return 2.0 * x
+
+    def check(student):
+        student(np.full(3, 0.5))
+
+    result = Exercise(double, check, "123", seconds=0.3).check(shrinks_what_it_waits_for)
+    assert "Stopped after 0.3 s of computing.\n  line" in result.message
+    assert "had changed x itself, which may be why it does not come to an end" in result.message
+
+
+def test_sleeping_is_stopped_by_the_clock(monkeypatch):
+    """What does not compute is stopped too, later, and is not told of loops."""
+    monkeypatch.setattr(watch, "WAIT", 3)
+
+    def sleeps(x):
+        while True:
+            time.sleep(10.0)
+
+    start = time.monotonic()
+    result = twice.check(sleeps)
+    assert time.monotonic() - start < 5.0
+    assert result.message.startswith("Stopped after 0.9 s, of which 0.0 s were spent on computing.\n  line 3 of sleeps")
+    assert "sleep, or wait for something?" in result.message
+
+
+def test_waiting_for_others_is_not_computing():
+    """A right answer passes where the clock runs past the limit and its own computing does not: a busy machine."""
+
+    def slow(x):
+        time.sleep(0.5)
+        return 2.0 * x
+
+    assert twice.check(slow).passed
+
+
 def test_torch_inputs_are_copied():
     """A tensor changed in place is noticed too."""
     torch = pytest.importorskip("torch")
@@ -192,7 +247,7 @@ def test_time_limit_without_an_alarm():
     thread.join(10.0)
     assert not thread.is_alive()
     assert time.monotonic() - start < 5.0
-    assert "Stopped after 0.3 s" in results[0].message
+    assert "Stopped after 0.3 s of computing" in results[0].message
 
 
 def test_interrupt_by_the_user_is_not_swallowed():
@@ -241,9 +296,27 @@ def heun_at_wrong_time(f, t, x, h):
     return x + h / 2 * (k1 + f(t, x + h * k1))
 
 
+def heun_forward_only(f, t, x, h):
+    return heun(f, t, x, abs(h))
+
+
+def heun_of_two_components(f, t, x, h):
+    k1, new = f(t, x), np.zeros(2)
+    for i in range(2):
+        new[i] = x[i] + h / 2 * (k1[i] + f(t + h, x + h * k1)[i])
+    return new
+
+
 @pytest.mark.parametrize(
     ("step", "order"),
-    [(euler, 1), (heun, 2), (heun_at_wrong_time, 1), (checks.rk4, 4), (lambda f, t, x, h: x, 0)],
+    [
+        (euler, 1),
+        (heun, 2),
+        (heun_at_wrong_time, 1),
+        (heun_forward_only, 0),
+        (checks.rk4, 4),
+        (lambda f, t, x, h: x, 0),
+    ],
 )
 def test_order_slope(step, order):
     """The measured order is the method's; a second slope taken at the wrong time costs one order."""
@@ -258,6 +331,33 @@ def test_order_slope_refuses_a_bad_step():
     with pytest.raises(Wrong, match=r"gives 0.0; a finite array of shape \(2,\)"):
         checks.order_slope(lambda f, t, x, h: calls.append(t) or 0.0)
     assert len(calls) == 1  # refused at the first step, not after all of them
+    with pytest.raises(Wrong, match=r"a finite array of shape \(3,\) was expected"):
+        checks.order_slope(heun_of_two_components)
+
+
+def test_random_field_breaks_the_symmetries():
+    """2 and 3 dimensions; it depends on time; its Jacobian is neither symmetric nor normal."""
+    eps = 1e-6
+    for seed in range(8):
+        f, x0 = checks.random_field(seed)
+        assert x0.shape == (2 + seed % 2,)
+        J = np.stack([(f(0.3, x0 + e) - f(0.3, x0 - e)) / (2 * eps) for e in eps * np.eye(len(x0))], axis=1)
+        assert np.linalg.norm(J - J.T) > 0.05 * np.linalg.norm(J)
+        assert np.linalg.norm(J @ J.T - J.T @ J) > 0.05 * np.linalg.norm(J) ** 2
+        assert np.linalg.norm(f(0.0, x0) - f(0.8, x0)) > 0.04
+    assert checks.random_field(0, d=4)[1].shape == (4,)
+
+
+def test_several_takes_any_form():
+    """A tuple, a list, an array stacked from the parts; a vector is one thing, however long it is."""
+    q, p = np.random.default_rng(0).normal(size=(2, 3))
+    for form in ((q, p), [q, p], np.stack([q, p])):
+        one, two = checks.several(form, "qp")
+        assert np.array_equal(one, q)
+        assert np.array_equal(two, p)
+    for bad in (q[:2], (q,), np.stack([q, p, p]), 1.0, "qp"):
+        with pytest.raises(Wrong, match="2 things are returned: return q, p"):
+            checks.several(bad, "qp")
 
 
 def test_gradient_matches():

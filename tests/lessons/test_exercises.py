@@ -1,7 +1,7 @@
 """Every exercise of every lesson: complete, solvable, and not to be passed by a wrong answer."""
 
 import ast
-import importlib
+import importlib.util
 import inspect
 import json
 import re
@@ -40,6 +40,12 @@ def bank(module):
     return importlib.import_module(f"wrong_answers.{module}").WRONG
 
 
+def right(module):
+    """Right answers in other forms than the reference's: name -> {label: function}; {} where there are none."""
+    found = importlib.util.find_spec(f"right_answers.{module}")
+    return importlib.import_module(f"right_answers.{module}").RIGHT if found else {}
+
+
 def lesson_source(module):
     """The code of the lesson, cell by cell. Fails if there is no lesson of that number."""
     notebooks = list(LESSONS.glob(f"{module[2:]}_*.ipynb"))
@@ -63,6 +69,7 @@ QUESTIONS = [
     (module, name, i) for module, name in assigned(Quiz) for i in range(len(getattr(MODULES[module], name).questions))
 ]
 WRONG = [(module, name, label) for module in MODULES for name, answers in bank(module).items() for label in answers]
+RIGHT = [(module, name, label) for module in MODULES for name, answers in right(module).items() for label in answers]
 
 
 def test_there_are_exercises():
@@ -122,8 +129,10 @@ def test_bank_has_three_wrong_answers(module, name):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_bank_has_no_strangers(module):
-    """Each name in the bank is an exercise: a renamed exercise does not leave its wrong answers behind."""
-    assert set(bank(module)) <= {name for found, name in EXERCISES if found == module}
+    """Each name in the banks is an exercise: a renamed exercise does not leave its answers behind."""
+    names = {name for found, name in EXERCISES if found == module}
+    assert set(bank(module)) <= names
+    assert set(right(module)) <= names
 
 
 @pytest.mark.parametrize(("module", "name", "label"), WRONG)
@@ -134,6 +143,13 @@ def test_wrong_answer_is_rejected(module, name, label):
     assert not result.passed
     assert result.attempted, result.message
     assert words in result.message
+
+
+@pytest.mark.parametrize(("module", "name", "label"), RIGHT)
+def test_right_answer_in_another_form_passes(module, name, label):
+    """A right answer passes in every form that is right: another type, another order of the work."""
+    result = getattr(MODULES[module], name).check(right(module)[name][label])
+    assert result.passed, result.message
 
 
 @pytest.mark.parametrize(("module", "name"), assigned(Quiz))
