@@ -56,12 +56,13 @@ def velocity(block, x, h):
 
 
 def check_velocity(velocity):
-    for seed in range(3):
-        field, _ = random_field(seed, d=2)
-        x, h = np.random.default_rng(seed).normal(size=(5, 2)), 0.25
+    for seed in range(4):
+        field, x0 = random_field(seed)
+        rng = np.random.default_rng(seed)
+        x, h = rng.normal(size=(5 - seed, len(x0))), float(rng.uniform(0.05, 0.8))
 
         def block(z, field=field):
-            return 0.1 * field(0.0, z)
+            return 0.1 * field(0.3, z)
 
         F = block(x)
         mistakes = {
@@ -71,7 +72,7 @@ def check_velocity(velocity):
             "block(x) is what the layer adds to x already: nothing is to be subtracted.": (F - x) / h,
         }
         same_values(velocity(block, x, h), F / h, what="your field", mistakes=mistakes)
-    return "x + h f(x) is the layer x + F(x), on 3 random blocks."
+    return "x + h f(x) is the layer x + F(x), on 4 random blocks."
 
 
 velocity = Exercise(
@@ -100,9 +101,15 @@ def hidden_states(blocks, x):
 
 
 def check_hidden_states(hidden_states):
-    rng = np.random.default_rng(4)
-    x = rng.normal(size=(5, 2))
-    fields = [random_field(seed, d=2)[0] for seed in range(4)]
+    for L, n, d in ((4, 5, 2), (3, 4, 3)):
+        check_states_of(hidden_states, L, n, d)
+    return "All states of two nets, of 4 and of 3 different random blocks."
+
+
+def check_states_of(hidden_states, L, n, d):
+    """Check hidden_states on a net of L blocks, with n points of d numbers."""
+    x = np.random.default_rng(L).normal(size=(n, d))
+    fields = [random_field(seed, d)[0] for seed in range(L)]
     blocks = [lambda z, f=field: 0.5 * f(0.0, z) for field in fields]
     right, plain, from_input, added, thinned = [x], [x], [x], [x], [x]
     for block in blocks:
@@ -121,13 +128,12 @@ def check_hidden_states(hidden_states):
         "Every block was given the input x. Block k takes the state that layer k - 1 left.": np.stack(from_input),
         "You add the blocks of the input x. Block k takes the state that layer k - 1 left.": np.stack(added),
         "A block is the whole step, h f: it is not divided by L.": np.stack(thinned),
-        "All zeros: are the states ever stored?": np.zeros((5, 5, 2)),
+        "All zeros: are the states ever stored?": np.zeros((L + 1, n, d)),
         "All states are equal to the last one: the same array was appended each time, and changed in place.": (
-            np.stack([got[-1]] * 5) if got.ndim == 3 else got * np.nan
+            np.stack([got[-1]] * (L + 1)) if got.ndim == 3 else got * np.nan
         ),
     }
     same_values(got, right, what="your array of states", mistakes=mistakes)
-    return "All 5 states of a net with 4 different random blocks."
 
 
 hidden_states = Exercise(
@@ -154,28 +160,29 @@ def refine(theta, h):
 
 
 def check_refine(refine):
-    theta, h = np.random.default_rng(5).normal(size=(4, 3)), 0.5
-    got = refine(theta, h)
-    if not (isinstance(got, tuple) and len(got) == 2):
-        raise Wrong("refine returns two things, the new weights and the new step size: return theta, h.")
-    expected = np.repeat(theta, 2, axis=0)
-    between = expected.copy()
-    between[1:-1:2] = (theta[1:] + theta[:-1]) / 2
-    mistakes = {
-        "The layers follow one another twice, 0 1 2 3 0 1 2 3: that runs through the schedule twice. "
-        "Each layer is to be doubled where it stands.": np.tile(theta, (2, 1)),
-        "You halved the weights. The block is not linear in its weights, and the field is to stay the same: "
-        "what shrinks is the step.": expected / 2,
-        "You put averages between the layers. That is another schedule: row k holds until (k + 1) h.": between,
-        "The number of layers is still L.": theta,
-    }
-    same_values(got[0], expected, what="your theta", mistakes=mistakes)
-    steps = {
-        "Twice as many layers of the same step size take twice the time. The horizon T = L h is to stay.": h,
-        "You doubled the step. Twice as many layers share the same time.": 2 * h,
-    }
-    same_values(got[1], h / 2, what="your step size", mistakes=steps)
-    return "The same weights at every time, 8 layers of size 0.25 in place of 4 of size 0.5."
+    for L, p, h in ((4, 3, 0.5), (3, 2, 0.7)):
+        theta = np.random.default_rng(L).normal(size=(L, p))
+        got = refine(theta, h)
+        if not (isinstance(got, tuple | list) and len(got) == 2):
+            raise Wrong("refine returns two things, the new weights and the new step size: return theta, h.")
+        expected = np.repeat(theta, 2, axis=0)
+        between = expected.copy()
+        between[1:-1:2] = (theta[1:] + theta[:-1]) / 2
+        mistakes = {
+            "The layers follow one another twice, 0 1 2 3 0 1 2 3: that runs through the schedule twice. "
+            "Each layer is to be doubled where it stands.": np.tile(theta, (2, 1)),
+            "You halved the weights. The block is not linear in its weights, and the field is to stay the same: "
+            "what shrinks is the step.": expected / 2,
+            "You put averages between the layers. That is another schedule: row k holds until (k + 1) h.": between,
+            "The number of layers is still L.": theta,
+        }
+        same_values(got[0], expected, what="your theta", mistakes=mistakes)
+        steps = {
+            "Twice as many layers of the same step size take twice the time. The horizon T = L h is to stay.": h,
+            "You doubled the step. Twice as many layers share the same time.": 2 * h,
+        }
+        same_values(got[1], h / 2, what="your step size", mistakes=steps)
+    return "The same weights at every time: 8 layers of size 0.25 in place of 4 of size 0.5, and 6 in place of 3."
 
 
 refine = Exercise(
@@ -276,14 +283,15 @@ def check_changed_labels(changed_labels):
             x = x + h * f(clock * k * h, x)
         return x
 
-    for seed in range(3):
-        random, _ = random_field(seed, d=2)
+    for seed, (T, L, finer) in enumerate([(4.0, 3, 7), (3.0, 2, 5), (5.0, 4, 3)]):
+        random, x0 = random_field(seed)
 
         def field(t, z, random=random):  # turning, so that points go on changing class
-            return 0.3 * random(t, z) + np.stack([-z[:, 1], z[:, 0]], axis=1)
+            turning = np.zeros_like(z)
+            turning[:, 0], turning[:, 1] = -z[:, 1], z[:, 0]
+            return 0.3 * random(t, z) + turning
 
-        x = np.random.default_rng(10 + seed).normal(size=(400, 2))
-        T, L, finer = 4.0, 3, 7
+        x = np.random.default_rng(10 + seed).normal(size=(400 - 50 * seed, len(x0)))
         own = classify(output(field, x, T / L, L))
         right = np.mean(own != classify(output(field, x, T / (L * finer), L * finer)))
         stopped, unit = (

@@ -61,16 +61,16 @@ def reversed_field(f, T):
 
 
 def check_reversed_field(reversed_field):
-    for seed in range(3):
-        f, x0 = random_field(seed, d=2)
-        T, s, x = 1.3, 0.4, np.random.default_rng(seed).normal(size=(5, 2))
+    for seed, T in enumerate((1.3, 0.8, -0.9)):
+        f, x0 = random_field(seed)
+        s, x = 0.4 * T, np.random.default_rng(seed).normal(size=(5, len(x0)))
         g = reversed_field(f, T)
         if not callable(g):
             raise Wrong("A field is a function: return a function of (s, x), not its values.")
         mistakes = {
             "The clock runs backward too: at the reversed time s the old time is T - s.": -f(s, x),
             "The sign is missing: the reversed field points the other way.": f(T - s, x),
-            "The old time is T - s, positive; yours is s - T.": -f(s - T, x),
+            "The old time is T - s; yours is s - T.": -f(s - T, x),
             "The old time is T - s: at s = 0 the way back begins at T, not at 0.": -f(-s, x),
             "This is the old field.": f(s, x),
             "The sign is missing, and the old time is T - s, not s - T.": f(s - T, x),
@@ -79,7 +79,7 @@ def check_reversed_field(reversed_field):
         there = many_steps(rk4, f, x0, T, 200)
         back = many_steps(rk4, g, there, T, 200)
         same_values(back, x0, tol=1e-6, what="the start after the round trip")
-    return "There and back on 3 random fields that depend on time, to 1e-6."
+    return "There and back on 3 random fields that depend on time, once from a negative T, to 1e-6."
 
 
 reversed_field = Exercise(
@@ -168,8 +168,15 @@ def piece_by_piece(flow, fields, x, T):
 
 
 def check_piece_by_piece(piece_by_piece):
-    fields = [random_field(seed, d=2)[0] for seed in range(4)]
-    x, T, K = np.random.default_rng(3).normal(size=(5, 2)), 2.0, 4
+    for K, T, d in ((4, 2.0, 2), (3, 1.3, 3)):
+        check_pieces_of(piece_by_piece, K, T, d)
+    return "Four random fields that depend on time, each for its quarter of [0, T]; and three, each for its third."
+
+
+def check_pieces_of(piece_by_piece, K, T, d):
+    """Check piece_by_piece on K fields in d dimensions."""
+    fields = [random_field(seed, d)[0] for seed in range(K)]
+    x = np.random.default_rng(K).normal(size=(5, d))
 
     def flow(f, x, t0, t1, n=8):
         h = (t1 - t0) / n
@@ -177,9 +184,9 @@ def check_piece_by_piece(piece_by_piece):
             x = rk4(f, t0 + i * h, x, h)
         return x
 
-    def chain(order, times):
+    def chain(order, times, pieces=K):
         z = x
-        for k in range(K):
+        for k in range(pieces):
             z = flow(fields[order(k)], z, *times(k))
         return z
 
@@ -208,11 +215,10 @@ def check_piece_by_piece(piece_by_piece):
         "The pieces end at k / K, wherever T is. They are the K-th parts of [0, T].": chain(
             lambda k: k, lambda k: (k / K, (k + 1) / K)
         ),
-        "The last piece is missing.": flow(fields[2], flow(fields[1], flow(fields[0], x, *own(0)), *own(1)), *own(2)),
+        "The last piece is missing.": chain(lambda k: k, own, K - 1),
         "The input comes back as it was: is the result of flow kept?": x,
     }
     same_values(piece_by_piece(flow, fields, x, T), right, tol=1e-10, what="your state at T", mistakes=mistakes)
-    return "Four random fields that depend on time, each for its quarter of [0, T]."
 
 
 def chain_of(flow, f, x, times):
@@ -249,8 +255,8 @@ def invert_layer(F, y, rounds):
 
 def check_invert_layer(invert_layer):
     for seed in range(3):
-        rng = np.random.default_rng(seed)
-        A, a, B = rng.normal(size=(6, 2)), rng.normal(size=6), rng.normal(size=(2, 6))
+        rng, d = np.random.default_rng(seed), 2 + seed % 2
+        A, a, B = rng.normal(size=(6, d)), rng.normal(size=6), rng.normal(size=(d, 6))
         B *= 0.7 / (np.linalg.norm(A, 2) * np.linalg.norm(B, 2))  # shrinks by 0.7 at least
 
         def F(z, A=A, a=a, B=B):
@@ -262,7 +268,7 @@ def check_invert_layer(invert_layer):
                 z = step(F, z)
             return z
 
-        x = rng.normal(size=(5, 2))
+        x = rng.normal(size=(5, d))
         y = x + F(x)
         for rounds in (3, 60):
 
