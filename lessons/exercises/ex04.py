@@ -3,7 +3,7 @@
 import numpy as np
 
 from nodekit import control
-from nodekit.classroom.checks import Exercise, Wrong, as_array, random_field, same_values, slope
+from nodekit.classroom.checks import Exercise, Wrong, as_array, random_field, same_values, several, slope
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 from nodekit.control import CONTROLLERS
 from nodekit.step import runge_kutta_step
@@ -52,13 +52,6 @@ def clue(got, mistakes):
     return next((text for text, value in mistakes.items() if np.allclose(got, value, rtol=1e-9, atol=1e-12)), "")
 
 
-def several(value, names):
-    """The returned tuple, one entry for each name; Wrong if it is none."""
-    if not (isinstance(value, tuple) and len(value) == len(names)):
-        raise Wrong(f"{len(names)} things are returned: return {', '.join(names)}.")
-    return value
-
-
 def number(value, what):
     """The value as a float; Wrong if it is an array or no number."""
     value = as_array(value, what)
@@ -73,7 +66,8 @@ def number(value, what):
 def heun_pair(f, t, x, h):
     """Heun's step from (t, x), and the estimate that Euler's method gives with it: higher order minus lower.
 
-    f: function (t, x) -> (d,). t: float. x: (d,). h: float. Returns two arrays: x at t + h (d,), the estimate (d,).
+    Two evaluations of f: the methods share their slopes. f: function (t, x) -> (d,). t: float. x: (d,).
+    h: float, negative to go back. Returns two arrays: x at t + h (d,), the estimate (d,).
     """
     k1 = f(t, x)
     k2 = f(t + h, x + h * k1)
@@ -83,12 +77,18 @@ def heun_pair(f, t, x, h):
 def check_heun_pair(heun_pair):
     sizes, estimates = 0.2 / 2.0 ** np.arange(5), []
     for seed in range(6):
-        f, x = random_field(seed, d=2)
-        t, h = 0.3, 0.1
+        f, x = random_field(seed)
+        rng, calls = np.random.default_rng(400 + seed), []
+        t, h = float(rng.uniform(-1.0, 1.0)), float(rng.uniform(0.1, 0.8)) * (1, 1, -1)[seed % 3]
+
+        def counted(t, x, f=f, calls=calls):
+            calls.append(t)
+            return f(t, x)
+
         k1 = f(t, x)
         k2 = f(t + h, x + h * k1)
         heun = x + h * (k1 + k2) / 2
-        got, error = several(heun_pair(f, t, x, h), ["x1", "error"])
+        got, error = several(heun_pair(counted, t, x, h), ["x1", "error"])
         first = {
             "The first result is Euler's step. Go on with the better of the two, Heun's.": x + h * k1,
             "The two results are swapped: first the new x, then the estimate.": h * (k2 - k1) / 2,
@@ -96,6 +96,11 @@ def check_heun_pair(heun_pair):
             "The second slope is taken at the old x.": x + h * (k1 + f(t + h, x)) / 2,
             "You add the two slopes. Heun follows their average.": x + h * (k1 + k2),
         }
+        if h < 0:
+            late = f(t - h, x - h * k1)
+            first["A negative h goes back in time. Your step goes forward, whatever its sign."] = (
+                x - h * (k1 + late) / 2
+            )
         same_values(got, heun, 1e-13, "the new x", first)
         second = {
             "The estimate is Euler minus Heun. Agree on a sign: higher order minus lower.": h * (k1 - k2) / 2,
@@ -109,7 +114,11 @@ def check_heun_pair(heun_pair):
             ),
         }
         same_values(error, h * (k2 - k1) / 2, 1e-13, "the estimate", second)
-        estimates.append([np.linalg.norm(heun_pair(f, t, x, h_i)[1]) for h_i in sizes])
+        if len(calls) > 2:
+            raise Wrong(
+                f"Right values, but f was evaluated {len(calls)} times; two are enough: both methods begin with k1."
+            )
+        estimates.append([np.linalg.norm(as_array(heun_pair(f, t, x, h_i)[1])) for h_i in sizes])
     order = slope(sizes, np.sqrt(np.mean(np.square(estimates), axis=0)))
     return f"Heun's step on 6 random fields, with an estimate that falls like h^{order:.2f}."
 
@@ -198,7 +207,9 @@ def hermite(theta, h, x0, k0, x1, k1):
 def check_hermite(hermite):
     rng = np.random.default_rng(42)
     for theta in (0.0, 1.0, *rng.uniform(0.1, 0.9, size=6).tolist()):
-        h, p = float(rng.uniform(0.3, 0.8)), rng.normal(size=(4, 3))  # a random cubic: exact, of course
+        d = int(rng.integers(2, 5))
+        h = float(rng.uniform(0.3, 0.8)) * (1 if d > 2 else -1)  # a step may go back
+        p = rng.normal(size=(4, d))  # a random cubic: exact, of course
 
         def cubic(s, p=p):
             return p[0] + s * (p[1] + s * (p[2] + s * p[3]))
@@ -229,12 +240,12 @@ def check_hermite(hermite):
             + theta**2 * (x1 - x0 - h * k0),
         }
         if theta in (0.0, 1.0):
-            mistakes = {f"At theta = {theta:.0f} the cubic must be {'x1' if theta else 'x0'}.": np.full(3, np.nan)}
+            mistakes = {f"At theta = {theta:.0f} the cubic must be {'x1' if theta else 'x0'}.": np.full(d, np.nan)}
             got = as_array(hermite(theta, h, x0, k0, x1, k1), "the state")
             if got.shape == x0.shape and not np.allclose(got, x1 if theta else x0, atol=1e-12):
                 raise Wrong(f"At theta = {theta:.0f} the cubic must be {'x1' if theta else 'x0'}.")
         same_values(hermite(theta, h, x0, k0, x1, k1), cubic(theta * h), 1e-12, "the state", mistakes)
-    f, x0 = random_field(1, d=2)
+    f, x0 = random_field(1)
     sizes, errors = 0.2 / 2.0 ** np.arange(5), []
     for h in sizes:
         middle = runge_kutta_step(f, 0.0, x0, h / 2, METHODS["dopri5"])[0]
@@ -280,7 +291,7 @@ def first_step(f, t, x, q, rtol, atol):
 def check_first_step(first_step):
     rng, got, expected, mistakes = np.random.default_rng(43), [], [], {}
     for seed in range(8):
-        field, x = random_field(seed, d=2)
+        field, x = random_field(seed)
         q, rtol, speed = [2, 3, 5, 8][seed % 4], 10.0 ** -int(rng.integers(2, 9)), 10.0 ** int(rng.integers(-1, 4))
         x, atol, t = x * (seed < 7), 0.1 * rtol, 0.4  # the last one starts at 0
 
@@ -303,7 +314,7 @@ def check_first_step(first_step):
         expected.append(control.first_step(f, t, x, k0, 1e9, q, lambda v, y, size=size: size(v), plain))
         h0 = 0.01 * size(x) / size(k0) if seed < 7 else 1e-6
         d1, jump, stale = size(k0), size(f(t + h0, x + h0 * k0) - k0), size(f(t, x + h0 * k0) - k0)
-        d2, root = jump / h0, np.sqrt(2)
+        d2, root = jump / h0, np.sqrt(len(x))
 
         def rest(d, e=q, h0=h0):
             return min(100 * h0, (0.01 / d) ** (1 / e))
@@ -325,7 +336,25 @@ def check_first_step(first_step):
     same_values(np.divide(got, expected), np.ones(8), 1e-9, "your step / the recipe's", ratios)
     if used > 2:
         raise Wrong(f"Right value, but f was evaluated {used} times; two are enough: keep k0.")
+    hardly_moving(first_step)
     return "Equal to nodekit's first step on 8 random fields, on scales from 0.1 to 1000."
+
+
+def hardly_moving(first_step):
+    """Check the sentences in brackets of steps 1 and 3: for d1 below 1e-5, and for a field that is 0."""
+    field, x = random_field(8)
+    for speed, expected, advice in (
+        (1e-13, 1e-4, "d1 is below 1e-5 there, so step 1 takes h0 = 1e-6, and step 4 allows 100 h0."),
+        (0.0, 1e-6, "d1 and d2 are below 1e-15 there, so step 3 takes h1 = max(1e-6, 1e-3 h0)."),
+    ):
+        f = lambda t, x, speed=speed: speed * field(t, x)  # noqa: E731
+        where = "For a field that is 0" if speed == 0 else "For a field of size 1e-13"
+        try:
+            h = number(first_step(f, 0.4, x, 5, 1e-6, 1e-7), "the first step")
+        except Wrong as error:
+            raise Wrong(f"{where}: {error}\n{advice}") from None
+        if not abs(h / expected - 1) < 1e-6:
+            raise Wrong(f"{where} your first step is {h:.4g}; {expected:.0e} was expected. {advice}")
 
 
 def unscaled(f, t, x, k0, q):
@@ -359,20 +388,21 @@ def batch_attempt(f, t, x, h, rtol, atol):
 
     f: function (t, x) -> (d, n), of t (n,) and x (d, n). t, h: (n,). x: (d, n). rtol, atol: float.
     A sample is accepted when its own ratio is at most 1. Its next step is h times 0.9 ratio^(-1/2), kept within 0.2
-    and 10 times h, whether accepted or not. Returns three arrays, after the attempt: t (n,), x (d, n), h (n,).
+    and 10 times h, whether accepted or not; if its ratio is NaN, it is rejected and its next step is 0.2 h.
+    Returns three arrays, after the attempt: t (n,), x (d, n), h (n,).
     """
     k1 = f(t, x)
     k2 = f(t + h, x + h * k1)
     x1, error = x + h * (k1 + k2) / 2, h * (k2 - k1) / 2
     scale = atol + rtol * np.maximum(np.abs(x), np.abs(x1))
     ratio = np.sqrt(np.mean((error / scale) ** 2, axis=0))
-    accepted = ratio <= 1
-    factor = np.clip(0.9 * ratio**-0.5, 0.2, 10.0)
+    accepted = ratio <= 1  # false for NaN
+    factor = np.where(np.isnan(ratio), 0.2, np.clip(0.9 * ratio**-0.5, 0.2, 10.0))
     return np.where(accepted, t + h, t), np.where(accepted, x1, x), h * factor
 
 
 def check_batch_attempt(batch_attempt):
-    rng, n = np.random.default_rng(44), 12
+    rng = np.random.default_rng(44)
     A = rng.normal(size=(3, 3))
 
     def f(t, x):
@@ -380,7 +410,9 @@ def check_batch_attempt(batch_attempt):
 
     rtol, atol, got, parts = 1e-3, 1e-4, [], []
     for trial in range(4):
+        n = (12, 12, 7, 1)[trial]
         t, x, h = rng.uniform(size=n), rng.normal(size=(3, n)), 10.0 ** rng.uniform(-3, -0.3, size=n)
+        h = -h if trial == 2 else h  # a step may go back
         if trial == 0:  # a batch whose joint ratio is below 1, although some of its own are not
             while np.mean(ratios_of(f, t, x, h, rtol, atol) ** 2) > 0.9:
                 h = 0.95 * h
@@ -390,11 +422,12 @@ def check_batch_attempt(batch_attempt):
         scaled = ratios_of(f, t, x, h, rtol, atol)
         joint = np.full(n, np.sqrt(np.mean(scaled**2)))
         parts.append((t, h, x, x + h * k1, x + h * (k1 + k2) / 2, scaled, joint))
-    for i, (shape, name) in enumerate((((n,), "t"), ((3, n), "x"), ((n,), "h"))):
-        for result in got:
-            if as_array(result[i], name).shape != shape:
-                raise Wrong(f"{name} has shape {np.shape(result[i])}; {shape} was expected.")
-    new_t, new_x, new_h = (np.concatenate([result[i] for result in got], -1) for i in range(3))
+    for result, part in zip(got, parts, strict=True):
+        n = len(part[0])
+        for value, shape, name in zip(result, ((n,), (3, n), (n,)), "txh", strict=True):
+            if as_array(value, name).shape != shape:
+                raise Wrong(f"{name} has shape {np.shape(value)}; {shape} was expected.")
+    new_t, new_x, new_h = (np.concatenate([as_array(result[i]) for result in got], -1) for i in range(3))
     t, h, x, euler, x1, scaled, joint = (np.concatenate(part, -1) for part in zip(*parts, strict=True))
     ratio, total, worst = np.sqrt(np.mean(scaled**2, 0)), np.sqrt(np.sum(scaled**2, 0)), np.abs(scaled).max(0)
     ok, next_h = ratio <= 1, h * np.clip(0.9 * ratio**-0.5, 0.2, 10.0)
@@ -434,7 +467,34 @@ def check_batch_attempt(batch_attempt):
         "Your ratio is the largest entry, not the root mean square.": h * np.clip(0.9 * worst**-0.5, 0.2, 10.0),
     }
     same_values(new_h, next_h, 1e-12, "h", sizes)
+    with_a_nan(batch_attempt)
     return f"{ok.sum()} of {ok.size} samples moved on, {(~ok).sum()} tried again, each with a step of its own."
+
+
+def with_a_nan(batch_attempt):
+    """Check a batch in dimension 2, one sample of which meets NaN in its second slope."""
+    rng, n, lost = np.random.default_rng(45), 5, 3
+    t, x, h = rng.uniform(size=n), rng.normal(size=(2, n)), np.full(n, 1e-3)
+    x[0, lost] = -2.0 + 1e-6  # moves below -2, where the field is undefined
+    x[0, :lost] = x[0, lost + 1 :] = 1.0
+
+    def f(t, x):
+        return np.where(x[0] < -2.0, np.nan, np.stack([-np.ones_like(x[0]), np.cos(x[0] + 2 * t)]))
+
+    new_t, new_x, new_h = (as_array(v) for v in several(batch_attempt(f, t, x, h, 1e-3, 1e-4), ["t", "x", "h"]))
+    if new_t[lost] != t[lost] or not np.array_equal(new_x[:, lost], x[:, lost]):
+        raise Wrong(
+            "A sample whose ratio is NaN was accepted. A comparison with NaN is always false: write the test as "
+            "ratio <= 1, which then rejects, not as ratio > 1."
+        )
+    if not abs(new_h[lost] / (0.2 * h[lost]) - 1) < 1e-6:
+        raise Wrong(
+            f"A sample whose ratio is NaN has the next h {new_h[lost]:.4g}; 0.2 h = {0.2 * h[lost]:.4g} was expected. "
+            "np.clip leaves NaN as it is: give it the smallest factor yourself."
+        )
+    others = np.arange(n) != lost
+    if not np.allclose(new_t[others], (t + h)[others], rtol=0, atol=1e-6):
+        raise Wrong("One sample with NaN held up the others. Each has a ratio of its own.")
 
 
 def ratios_of(f, t, x, h, rtol, atol):
@@ -457,8 +517,9 @@ batch_attempt = Exercise(
         "The slopes and the estimate are those of exercise 1: h of shape (n,) multiplies the columns of (d, n) as it "
         "stands. The mean square goes over the components of each sample, not over the batch.",
         "ratio = np.sqrt(np.mean((error / scale) ** 2, axis=0)) has shape (n,). np.where(ratio <= 1, a, b) chooses for "
-        "each sample.",
-        "return np.where(ok, t + h, t), np.where(ok, x1, x), h * np.clip(0.9 * ratio ** -0.5, 0.2, 10)",
+        "each sample. With ok = ratio <= 1 a NaN is rejected; np.clip leaves NaN as it is.",
+        "return np.where(ok, t + h, t), np.where(ok, x1, x), h * factor, with the factor "
+        "np.where(np.isnan(ratio), 0.2, np.clip(0.9 * ratio ** -0.5, 0.2, 10))",
     ),
 )
 

@@ -101,7 +101,7 @@ def check_leaky_vjp(leaky_vjp):
     names = ["for x", "for W", "for b"]
     for seed in range(6):
         rng = np.random.default_rng(500 + seed)
-        d, t = 3, rng.uniform(0.3, 0.9)
+        d, t = (3, 2, 4)[seed % 3], rng.uniform(0.3, 0.9) * (-1) ** (seed // 3)
         x, b, a = rng.normal(size=(3, d))
         W = rng.normal(size=(d, d))
         z = np.tanh(W @ x + t * b)
@@ -219,10 +219,11 @@ BACK_MISTAKES = {
 def check_backward(backward):
     worst = 0.0
     for seed in range(5):
-        f, vjp, x, theta = tanh_field(seed)
+        d, n = (3, 2, 4, 3, 2)[seed], 6 - seed % 2
+        f, vjp, x, theta = tanh_field(seed, d)
         rng = np.random.default_rng(510 + seed)
-        times = 0.2 + np.concatenate([[0.0], np.cumsum(rng.uniform(0.05, 0.4, size=6))])
-        weights = rng.normal(size=(7, 3))
+        times = 0.2 + np.concatenate([[0.0], np.cumsum(rng.uniform(0.05, 0.4, size=n))]) * (1 if seed < 4 else -1)
+        weights = rng.normal(size=(n + 1, d))
 
         def forward(x, theta, f=f, times=times):
             states = [x]
@@ -277,8 +278,9 @@ def heun_back(f, vjp, t, x, h, a):
 def check_heun_back(heun_back):
     worst = 0.0
     for seed in range(5):
-        f, vjp, x, theta = tanh_field(20 + seed)
-        t, h, a = 0.4, 0.3, np.random.default_rng(520 + seed).normal(size=3)
+        f, vjp, x, theta = tanh_field(20 + seed, (3, 2, 4, 3, 2)[seed])
+        rng = np.random.default_rng(520 + seed)
+        t, h, a = 0.4, float(rng.uniform(0.2, 0.5)) * (1 if seed < 4 else -1), rng.normal(size=len(x))
         k1 = f(t, x, theta)
         half = h / 2 * a
         v2, g2 = vjp(t + h, x + h * k1, theta, half)
@@ -379,8 +381,8 @@ def checkpointed(f, vjp, x, h, n, every, loss_slope):
 def check_checkpointed(checkpointed):
     counts = []
     for seed, (n, every) in enumerate([(12, 3), (64, 8), (23, 5), (9, 1), (7, 10)]):
-        f, vjp, x, theta = tanh_field(40 + seed)
-        h, target, calls, seen, most = 0.9 / n, np.array([0.5, -1.0, 2.0]), 0, {}, 0
+        f, vjp, x, theta = tanh_field(40 + seed, 3 - seed % 2)
+        h, target, calls, seen, most = 0.9 / n, np.array([0.5, -1.0, 2.0])[: len(x)], 0, {}, 0
 
         def look(x, seen=seen):
             """How many different states are alive that were handed to f or vjp so far."""
@@ -401,7 +403,7 @@ def check_checkpointed(checkpointed):
         states = [x]
         for k in range(n):
             states.append(states[-1] + h * f(k * h, states[-1], theta))
-        times, jumps = h * np.arange(n + 1), np.zeros((n + 1, 3))
+        times, jumps = h * np.arange(n + 1), np.zeros((n + 1, len(x)))
         jumps[-1] = states[-1] - target
         at_theta = lambda t, x, a, vjp=vjp, theta=theta: vjp(t, x, theta, a)  # noqa: E731
         got = checkpointed(own_f, own_vjp, x, h, n, every, lambda x, target=target: x - target)

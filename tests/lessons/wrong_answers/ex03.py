@@ -37,8 +37,8 @@ def order_in_place(coarse, middle, fine):
     return float(np.log2(np.linalg.norm(coarse) / np.linalg.norm(middle)))
 
 
-def bisect(stable, low=0.0, high=50.0):
-    for _ in range(60):
+def bisect(stable, low=0.0, high=1e5):
+    for _ in range(70):
         middle = (low + high) / 2
         low, high = (middle, high) if stable(middle) else (low, middle)
     return low
@@ -121,12 +121,35 @@ WRONG = {
         "in place": (heun_in_place, "Right value, but your heun_step changed x itself"),
         "predictor in place": (heun_predictor_in_place, "Right value, but your heun_step changed x itself"),
         "one component": (lambda f, t, x, h: heun(f, t, x, h)[1][:1], "The new x has shape (1,); (2,) was expected"),
+        "two components": (
+            lambda f, t, x, h: np.array(
+                [x[i] + h * (heun(f, t, x, h)[0] + heun(f, t, x, h)[1])[i] / 2 for i in (0, 1)]
+            ),
+            "The new x has shape (2,); (3,) was expected",
+        ),
+        "forward only": (
+            lambda f, t, x, h: x + abs(h) * sum(heun(f, t, x, abs(h))) / 2,
+            "Your step goes forward, whatever the sign of h.",
+        ),
+        "three evaluations": (
+            lambda f, t, x, h: x + h * (f(t, x) + f(t + h, x + h * f(t, x))) / 2,
+            "Right value, but f was evaluated 3 times; two are enough: keep k1.",
+        ),
+        "NaN for a long step": (
+            lambda f, t, x, h: x + h * sum(heun(f, t, x, h)) / 2 if abs(h) < 0.5 else np.full_like(x, np.nan),
+            "the new x is not finite: nan",
+        ),
     },
     "two_stage": {
         "swapped": (lambda s: ([0, s], [[], [s]], [1 / (2 * s), 1 - 1 / (2 * s)]), "The two weights are swapped"),
         "midpoint's weights": (lambda s: ([0, s], [[], [s]], [0, 1]), "the midpoint method's weights"),
         "Heun's weights": (lambda s: ([0, s], [[], [s]], [0.5, 0.5]), "Heun's weights, right for alpha = 1 alone"),
         "multiplied": (lambda s: ([0, s], [[], [s]], [1 - s / 2, s / 2]), "Σ b c is"),
+        "rounded down": (lambda s: ([0, s], [[], [s]], [1 - 1 // (2 * s), 1 // (2 * s)]), "`//` divides and rounds"),
+        "positive alpha only": (
+            lambda s: ([0, s], [[], [s]], [1 - 1 / abs(2 * s), 1 / abs(2 * s)]),
+            "Right for a positive alpha alone",
+        ),
         "weights do not add up": (lambda s: ([0, s], [[], [s]], [1, 1 / (2 * s)]), "Σ b is"),
         "a from midpoint": (lambda s: ([0, s], [[], [0.5]], [1 - 1 / (2 * s), 1 / (2 * s)]), "After a time alpha h"),
         "nodes of Heun": (lambda s: ([0, 1], [[], [1]], [0.5, 0.5]), "c is off"),
@@ -196,13 +219,24 @@ WRONG = {
             lambda R, A: float(f"{step_with(np.linalg.eigvals)(R, A):.1e}"),
             "0.1% is asked",
         ),
-        "between 0 and 1": (lambda R, A: min(step_with(np.linalg.eigvals)(R, A), 1.0), "at the limit it is 1"),
+        "between 0 and 1": (
+            lambda R, A: min(step_with(np.linalg.eigvals)(R, A), 1.0),
+            "Does your search end at a fixed h?",
+        ),
         "Euler's formula": (
             lambda R, A: step_with(np.linalg.eigvals)(lambda z: 1 + z, A),
             "Which method it is, only R tells",
         ),
         "entries of A": (step_with(lambda A: A.astype(complex)), "no stable step at all"),
         "half": (lambda R, A: step_with(np.linalg.eigvals)(R, A) / 2, "at the limit it is 1"),
+        "bisection on [0, 10]": (
+            lambda R, A: bisect(lambda h: np.all(np.abs(R(h * np.linalg.eigvals(A))) <= 1), high=10.0),
+            "Does your search end at a fixed h? No interval is given",
+        ),
+        "complex eigenvalues alone": (
+            step_with(lambda A: (lambda z: z[z.imag != 0])(np.linalg.eigvals(A))),
+            "at the limit it is 1",
+        ),
         "a constant": (lambda R, A: 0.1, "at the limit it is 1"),
         "complex": (lambda R, A: step_with(np.linalg.eigvals)(R, A) + 0j, "your step size is a complex"),
         "in place": (step_in_place, "changed A itself"),
@@ -213,6 +247,7 @@ WRONG = {
         "b3 forgotten": (third(lambda b, c2, c3: 1 / (6 * c2)), "Only i = 3, j = 2 is left of it"),
         "1/6 taken for a32": (third(lambda b, c2, c3: 1 / 6), "Only i = 3, j = 2 is left of it"),
         "a32 is c3": (third(lambda b, c2, c3: c3), "Only i = 3, j = 2 is left of it"),
+        "nodes in order": (lambda c2, c3: third(right_a32)(*sorted((c2, c3))), "c is off"),
         "1/6 for the third condition": (third(right_a32, right=(1, 1 / 2, 1 / 6)), "Σ b c² is 0.1667, and 0.3333"),
         "factorials": (third(right_a32, right=(1, 1, 1 / 2)), "Σ b c is 1, and 0.5"),
         "Kutta's weights for all nodes": (

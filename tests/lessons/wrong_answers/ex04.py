@@ -86,7 +86,16 @@ def batch_scaled(magnitude):
     return batch_attempt
 
 
-def batch(axis=0, norm=None, keep=np.where, size=None, x1=lambda x, h, k1, k2: x + h * (k1 + k2) / 2, move=None):
+def batch(
+    axis=0,
+    norm=None,
+    keep=np.where,
+    size=None,
+    x1=lambda x, h, k1, k2: x + h * (k1 + k2) / 2,
+    move=None,
+    test=lambda ratio: ratio <= 1,
+    lost=0.2,
+):
     """An answer to batch_attempt with one of its parts replaced."""
 
     def batch_attempt(f, t, x, h, rtol, atol):
@@ -94,8 +103,8 @@ def batch(axis=0, norm=None, keep=np.where, size=None, x1=lambda x, h, k1, k2: x
         new, error = x1(x, h, k1, k2), h * (k2 - k1) / 2
         scaled = error / (atol + rtol * np.maximum(np.abs(x), np.abs(x + h * (k1 + k2) / 2)))
         ratio = np.sqrt(np.mean(scaled**2, axis=axis)) if norm is None else norm(scaled)
-        ok = ratio <= 1
-        factor = np.clip(0.9 * ratio**-0.5, 0.2, 10.0)
+        ok = test(ratio)
+        factor = np.where(np.isnan(ratio), lost, np.clip(0.9 * ratio**-0.5, 0.2, 10.0))
         new_h = h * factor if size is None else size(h, ratio, ok)
         moved = t + (h if move is None else h * factor)
         return keep(ok, moved, t), keep(ok, new, x), new_h + 0 * h
@@ -140,7 +149,16 @@ WRONG = {
         "zeros": (lambda f, t, x, h: (np.zeros_like(x), np.zeros_like(x)), "the new x is off"),
         "no estimate": (pair(error=lambda x, h, k1, k2: 0 * x), "the estimate is off"),
         "only x": (lambda f, t, x, h: pair()(f, t, x, h)[0], "2 things are returned"),
-        "an array of both": (lambda f, t, x, h: np.array(pair()(f, t, x, h)), "2 things are returned"),
+        "an array of three": (lambda f, t, x, h: np.array([x, *pair()(f, t, x, h)]), "2 things are returned"),
+        "two components": (
+            lambda f, t, x, h: [np.array([v[0], v[1]]) for v in pair()(f, t, x, h)],
+            "the new x has shape (2,); (3,) was expected",
+        ),
+        "forward only": (lambda f, t, x, h: pair()(f, t, x, abs(h)), "goes forward, whatever its sign"),
+        "three evaluations": (
+            lambda f, t, x, h: (pair()(f, t, x, h)[0], pair()(f, t, x, h)[0] - (x + h * f(t, x))),
+            "Right values, but f was evaluated 5 times; two are enough",
+        ),
         "in place": (pair_in_place, "Right value, but your heun_pair changed x itself"),
     },
     "pi_factor": {
@@ -209,6 +227,15 @@ WRONG = {
         "atol alone": (first(weight=lambda x, rtol, atol: atol + 0 * x), "and 1 was expected"),
         "unscaled": (first(weight=lambda x, rtol, atol: 1.0 + 0 * x), "by atol + rtol |x| first"),
         "three evaluations": (first_wasteful, "f was evaluated 3 times"),
+        "third step without its bracket": (first(), "For a field that is 0 your first step is 0.0001; 1e-06 was"),
+        "divides by 0": (
+            first(end=lambda h0, d1, d2, q: min(100 * h0, (0.01 / float(max(d1, d2))) ** (1 / q))),
+            "ZeroDivisionError: float division by zero",
+        ),
+        "first step looks at d0 alone": (
+            first(guess=lambda d0, d1: 1e-6 if d0 < 1e-5 else 0.01 * d0 / d1),
+            "For a field of size 1e-13 your first step is",
+        ),
         "zero": (lambda f, t, x, q, rtol, atol: 0.0, "At x = 0 your first step is 0.0"),
         "negative": (lambda f, t, x, q, rtol, atol: -first()(f, t, x, q, rtol, atol), "and 1 was expected"),
         "constant": (lambda f, t, x, q, rtol, atol: 1e-3, "and 1 was expected"),
@@ -250,6 +277,9 @@ WRONG = {
             "one ratio for the whole batch",
         ),
         "two results": (lambda *a: batch()(*a)[:2], "3 things are returned"),
+        "NaN accepted": (batch(test=lambda ratio: ~(ratio > 1)), "write the test as ratio <= 1"),
+        "NaN for the next step": (batch(lost=np.nan), "np.clip leaves NaN as it is"),
+        "NaN grows": (batch(lost=10.0), "0.2 h = 0.0002 was expected"),
         "zeros": (lambda f, t, x, h, rtol, atol: (0 * t, 0 * x, 0 * h), "t is off"),
         "in place": (batch_in_place, "changed h itself"),
     },

@@ -267,6 +267,14 @@ WRONG = {
         "zeros": (leaky(lambda t, x, W, a, z, g: (0 * x, 0 * W, 0 * a)), "your array for x is off"),
         "g alone": (leaky(lambda t, x, W, a, z, g: g), "3 things are returned"),
         "for x alone": (leaky(lambda t, x, W, a, z, g: -a + W.T @ g), "3 things are returned"),
+        "three components": (
+            leaky(lambda t, x, W, a, z, g: (-a[:3] + (W.T @ g)[:3], np.outer(g, x), t * g)),
+            "your array for x has shape (3,); (4,) was expected",
+        ),
+        "t without its sign": (
+            leaky(lambda t, x, W, a, z, g: (-a + W.T @ g, np.outer(g, x), abs(t) * g)),
+            "your array for b is off",
+        ),
         "flat W": (
             leaky(lambda t, x, W, a, z, g: (-a + W.T @ g, np.outer(g, x).ravel(), t * g)),
             "for W has shape (9,)",
@@ -282,6 +290,7 @@ WRONG = {
         "h forgotten in a": (back(pull=lambda a, h, a_x, jump: a + a_x + jump), "a has no h"),
         "only the end": (back(pull=lambda a, h, a_x, jump: a + h * a_x), "Only the last row"),
         "equal steps": (back(size=lambda times, k: times[1] - times[0]), "not of equal size"),
+        "absolute step": (back(size=lambda times, k: abs(times[k + 1] - times[k])), "dL/dx0 is off"),
         "mean step": (back(size=lambda times, k: (times[-1] - times[0]) / (len(times) - 1)), "dL/dx0 is off"),
         "row too early": (jump_early, "added too early"),
         "no row 0": (no_jump_at_start, "dL_dx[0] is missing"),

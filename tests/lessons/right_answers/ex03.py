@@ -1,0 +1,70 @@
+"""Right answers in other forms to the exercises of lesson 03."""
+
+import numpy as np
+
+
+def heun(f, t, x, h):
+    slope = f(t, x)
+    ahead = x + h * slope
+    return ahead + h / 2 * (f(t + h, ahead) - slope)
+
+
+def two(alpha):
+    w = 0.5 / alpha
+    return [0.0, alpha], [[], [alpha]], [1.0 - w, w]
+
+
+def three(c2, c3):
+    b3 = (1 / 3 - c2 / 2) / (c3 * (c3 - c2))
+    b2 = (1 / 2 - b3 * c3) / c2
+    a32 = 1 / (6 * b3 * c2)
+    return [0.0, c2, c3], [[], [c2], [c3 - a32, a32]], [1 - b2 - b3, b2, b3]
+
+
+def as_list(method):
+    return lambda *nodes: list(method(*nodes))
+
+
+def as_tuples(method):
+    def answer(*nodes):
+        c, a, b = method(*nodes)
+        return tuple(c), tuple(map(tuple, a)), tuple(b)
+
+    return answer
+
+
+def as_arrays(method):
+    def answer(*nodes):
+        c, a, b = method(*nodes)
+        return np.array(c), [np.array(row) for row in a], np.array(b)
+
+    return answer
+
+
+def doubling(R, A):
+    z, h = np.linalg.eigvals(A), 1.0
+    while np.abs(R(h * z)).max() > 1:
+        h /= 2
+    while np.abs(R(2 * h * z)).max() <= 1:
+        h *= 2
+    low, high = h, 2 * h
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.abs(R(middle * z)).max() <= 1 else (low, middle)
+    return np.float32(low)
+
+
+RIGHT = {
+    "heun_step": {
+        "a correction of Euler's": heun,
+        "float32": lambda f, t, x, h: heun(f, t, x, h).astype(np.float32),
+    },
+    "two_stage": {"a list": as_list(two), "tuples": as_tuples(two), "arrays": as_arrays(two)},
+    "third_order": {"a list": as_list(three), "tuples": as_tuples(three), "arrays": as_arrays(three)},
+    "observed_order": {
+        "difference of logarithms": lambda c, m, f: np.log2(np.linalg.norm(c - m)) - np.log2(np.linalg.norm(m - f)),
+        "largest component": lambda c, m, f: np.log2(np.abs(c - m).max() / np.abs(m - f).max()),
+        "float32": lambda c, m, f: np.float32(np.log2(np.linalg.norm(c - m) / np.linalg.norm(m - f))),
+    },
+    "largest_step": {"from 1 both ways, float32": doubling},
+}
