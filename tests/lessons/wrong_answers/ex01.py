@@ -110,6 +110,11 @@ WRONG = {
         "x subtracted": (lambda block, x, h: (block(x) - x) / h, "nothing is to be subtracted"),
         "a function": (lambda block, x, h: lambda x: block(x) / h, "your field is a function"),
         "the block not called": (lambda block, x, h: block / h, "velocity raised TypeError"),
+        "a step of 1/4 built in": (lambda block, x, h: 4.0 * block(x), "your field is off"),
+        "two coordinates": (
+            lambda block, x, h: np.stack([block(x)[:, 0], block(x)[:, 1]], axis=1) / h,
+            "has shape (4, 2); (4, 3) was expected",
+        ),
         "one sample": (lambda block, x, h: block(x)[0] / h, "has shape (2,); (5, 2) was expected"),
     },
     "hidden_states": {
@@ -129,6 +134,10 @@ WRONG = {
         "a list": (lambda blocks, x: list(right_states(blocks, x)), "your result is a list"),
         "sign": (states_from(lambda block, z, x: z - block(z)), "your array of states is off"),
         "zeros": (lambda blocks, x: np.zeros((len(blocks) + 1, *x.shape)), "All zeros"),
+        "four layers built in": (
+            lambda blocks, x: right_states([blocks[k] for k in range(4)], x),
+            "hidden_states raised IndexError",
+        ),
     },
     "refine": {
         "tiled": (lambda theta, h: (np.tile(theta, (2, 1)), h / 2), "runs through the schedule twice"),
@@ -137,6 +146,7 @@ WRONG = {
         "same step": (lambda theta, h: (np.repeat(theta, 2, axis=0), h), "take twice the time"),
         "doubled step": (lambda theta, h: (np.repeat(theta, 2, axis=0), 2 * h), "You doubled the step"),
         "only the step": (lambda theta, h: (theta, h / 2), "The number of layers is still L"),
+        "a step of 1/4 built in": (lambda theta, h: (np.repeat(theta, 2, axis=0), 0.25), "your step size is off"),
         "wrong axis": (lambda theta, h: (np.repeat(theta, 2, axis=1), h / 2), "has shape (4, 6); (8, 3)"),
         "weights only": (lambda theta, h: np.repeat(theta, 2, axis=0), "refine returns two things"),
         "zeros": (lambda theta, h: (np.zeros((8, 3)), h / 2), "your theta is off"),

@@ -88,6 +88,7 @@ def right_but_input_spoilt(F, y, rounds):
 
 WRONG = {
     "reversed_field": {
+        "a positive T only": (lambda f, T: lambda s, x: -f(abs(T) - s, x), "your field is off"),
         "clock forward": (lambda f, T: lambda s, x: -f(s, x), "The clock runs backward too"),
         "no sign": (lambda f, T: lambda s, x: f(T - s, x), "The sign is missing"),
         "s - T": (lambda f, T: lambda s, x: -f(s - T, x), "yours is s - T"),
@@ -131,6 +132,7 @@ WRONG = {
         "without the last": (without_the_last, "The last piece is missing"),
         "result lost": (result_lost, "is the result of flow kept"),
         "zeros": (lambda flow, fields, x, T: np.zeros_like(x), "your state at T is off"),
+        "quarters": (pieces(lambda k, K, T: (k * T / 4, (k + 1) * T / 4)), "your state at T is off"),
         "first field only": (pieces(own, order=lambda k, K: 0), "your state at T is off"),
         "shifted by one": (pieces(lambda k, K, T: ((k + 1) * T / K, (k + 2) * T / K)), "your state at T is off"),
     },

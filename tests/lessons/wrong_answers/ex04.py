@@ -199,6 +199,7 @@ WRONG = {
         "one component": (lambda s, h, x0, k0, x1, k1: cubic(s, h, x0, k0, x1, k1)[:1], "has shape (1,)"),
         "zeros": (lambda s, h, x0, k0, x1, k1: 0 * x0, "At theta = 0 the cubic must be x0"),
         "the end": (lambda s, h, x0, k0, x1, k1: x1, "At theta = 0 the cubic must be x0"),
+        "forward only": (lambda s, h, x0, k0, x1, k1: cubic(s, abs(h), x0, k0, x1, k1), "the state is off"),
         "flat ends": (lambda s, h, x0, k0, x1, k1: x0 + s**2 * (3 - 2 * s) * (x1 - x0), "Its slope is 0 at both ends"),
         "nearest end": (lambda s, h, x0, k0, x1, k1: x0 if s < 0.5 else x1, "the state is off"),
         "in place": (cubic_in_place, "Right value, but your hermite changed x1 itself"),
