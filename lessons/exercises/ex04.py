@@ -570,7 +570,7 @@ quiz = Quiz(
         },
         answer="a",
         explain={
-            "a": "On a decaying solution we found far less than 1e-6, on the Lorenz equations all digits were wrong.",
+            "a": "On a field that draws solutions together we found 3e-7, on the Lorenz equations not one right digit.",
             "b": "Nothing in the loop looks at the error of the whole way.",
             "c": "That would hold if errors were added up. They are also magnified, or damped, by the flow.",
             "d": "Only where the flow neither magnifies nor damps differences, and then roughly.",
