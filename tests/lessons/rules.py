@@ -198,6 +198,58 @@ def mathematics(lesson):
         yield f"{match} does not render everywhere: $$ \\begin{{aligned}} ... \\end{{aligned}} $$ does"
 
 
+def blocks(cell):
+    """The paragraphs, headings and formulas of a Markdown cell, one by one; blocks of code are left out."""
+    plain = re.sub(r"^(```|~~~).*?^\1", "code", text(cell["source"]), flags=re.M | re.S)
+    plain = re.sub(r"^(#+ .*)$", r"\n\n\1\n\n", plain, flags=re.M)
+    return [block.strip() for block in re.split(r"\n\s*\n", plain) if block.strip()]
+
+
+def headings(cell):
+    """[(level, title)] of a Markdown cell."""
+    found = [re.match(r"(#+) (.*)", block) for block in blocks(cell)] if cell["cell_type"] == "markdown" else []
+    return [(len(match[1]), match[2].strip()) for match in found if match]
+
+
+def announced(lesson):
+    """What a colon announces comes next: no heading stands between, and a cell's last colon is followed by code."""
+    for number, cell in enumerate(lesson.cells):
+        parts = blocks(cell) if cell["cell_type"] == "markdown" else []
+        next_type = next((each["cell_type"] for each in lesson.cells[number + 1 :]), None)
+        for i, part in enumerate(parts):
+            if part.startswith("#") or not re.search(r":[*_)\]\"”]*$", part):
+                continue
+            if i + 1 == len(parts) and next_type != "code":
+                yield f"cell {number} ends in {part[-40:]!r}, and no code cell follows"
+            elif i + 1 < len(parts) and re.match("#+ ", parts[i + 1]):
+                yield f"cell {number} announces with {part[-40:]!r}, and the heading {parts[i + 1]!r} follows"
+
+
+def numbering(lesson):
+    """The sections, ## 1. to ## N., rise by one."""
+    titles = [title for cell in lesson.cells for level, title in headings(cell) if level == 2]
+    found = [int(match[1]) for title in titles if (match := re.match(r"(\d+)\b", title))]
+    if not found or found != list(range(1, len(found) + 1)):
+        yield f"the sections are numbered {found}"
+
+
+def quiz(lesson):
+    """The heading of the quiz is the last before the cell that shows it, and that is the next cell."""
+    shown = [cell["cell_type"] == "code" and ".quiz.show(" in text(cell["source"]) for cell in lesson.cells]
+    above = ""
+    for number, (cell, next_shows) in enumerate(zip(lesson.cells, [*shown[1:], False], strict=True)):
+        titles = [title for _, title in headings(cell)]
+        if any(is_quiz(title) for title in titles) and not (is_quiz(titles[-1]) and next_shows):
+            yield f"cell {number} has the heading of the quiz, and the quiz does not follow it"
+        above = titles[-1] if titles else above
+        if shown[number] and not is_quiz(above):
+            yield f"cell {number} shows the quiz under the heading {above!r}"
+
+
+def is_quiz(title):
+    return re.search(r"\bquiz\b", title, re.I) is not None
+
+
 def size(lesson):
     bytes_ = lesson.path.stat().st_size
     if bytes_ >= 2 * MEGABYTE:
@@ -206,5 +258,5 @@ def size(lesson):
 
 RULES = [
     card, counts, no_error, no_trace_of_a_machine, kernel, alt, sentence_below, links, exercises, imports_nodekit,
-    run_time, mathematics, size,
+    run_time, mathematics, announced, numbering, quiz, size,
 ]  # fmt: skip

@@ -62,7 +62,9 @@ CARD = """# 03 Small
 MARKDOWN = [
     CARD,
     "The figure shows a line that rises from zero to one.\n\n$$ \\begin{aligned} x &= y \\end{aligned} $$",
-    "See [lesson 04](04_next.ipynb), [the file](data/a.csv#top), [a paper](https://arxiv.org/abs/1806.07366).",
+    "See [lesson 04](04_next.ipynb), [the file](data/a.csv#top), [a paper](https://arxiv.org/abs/1806.07366).\n\n"
+    "## 1. What a colon says\n\nA list:\n\n- of one\n\n```\nx:\n# no heading\n```\n\n### A number\n\nAnd a *cell:*",
+    "## 2. Quiz\n\nChoose, and read why. (Without buttons: `ex03.quiz.answer(1)`.)",
 ]
 
 
@@ -91,9 +93,12 @@ GOOD = {
     "cells": [
         markdown(MARKDOWN[0]),
         code(1, "import numpy as np\nimport nodekit\nfrom exercises import ex03", 4.5, [STREAM]),
-        code(2, "ex03.heun_step.check(heun_step)\nex03.quiz.show()\n1 / 3", 6.5, [PICTURE]),
+        code(2, "ex03.heun_step.check(heun_step)\n1 / 3", 6.5, [PICTURE]),
         markdown(MARKDOWN[1]),
         markdown(MARKDOWN[2]),
+        code(3, "2 / 3", 0.5),
+        markdown(MARKDOWN[3]),
+        code(4, "ex03.quiz.show()", 0.5),
     ],
     "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
     "nbformat": 4,
@@ -193,6 +198,24 @@ BREAKS = {
     "too fast for its card": (rules.run_time, card_row("Run time", "21 s on 2 cores")),
     "no times": (rules.run_time, cell(2, metadata={})),
     "align": (rules.mathematics, cell(3, source="A line that rises to one.\n\n\\begin{align*} x \\end{align*}")),
+    "a heading after a colon": (rules.announced, cell(3, source="And so it is:\n\n### Next\n\nA line.")),
+    "a heading in the next line": (
+        rules.announced,
+        cell(3, source="A line.\n\nIn **numbers:**\n## 1. Next\n\nA line."),
+    ),
+    "a heading after a bracket": (rules.announced, cell(3, source="A line. (With more of it:)\n\n### Next\n\nA line.")),
+    "a colon before Markdown": (rules.announced, cell(3, source="A line. The numbers:")),
+    "a colon before the end": (rules.announced, lambda notebook: notebook["cells"].append(markdown("In numbers:"))),
+    "no sections": (rules.numbering, lambda notebook: notebook["cells"].__delitem__(slice(4, None))),
+    "a section twice": (rules.numbering, cell(6, source="## 1. Quiz")),
+    "a section left out": (rules.numbering, cell(6, source="## 3. Quiz")),
+    "sections from 2": (rules.numbering, lambda notebook: notebook["cells"].pop(4)),
+    "sections in another order": (rules.numbering, cell(6, source="## 2. Quiz\n## 4. Cost\n## 3. Summary")),
+    "a cell between quiz and heading": (rules.quiz, lambda notebook: notebook["cells"].insert(7, code(4, "1", 0.5))),
+    "a heading between quiz and heading": (rules.quiz, cell(6, source="## 2. Quiz\n\nChoose.\n\n### Cost")),
+    "a heading for a quiz that stands elsewhere": (rules.quiz, cell(3, source="A line.\n\n## 1. Quiz\n\nChoose.")),
+    "a heading without a quiz": (rules.quiz, lambda notebook: notebook["cells"].pop(7)),
+    "a quiz without a heading": (rules.quiz, cell(6, source="Choose, and read why.")),
     "too large": (rules.size, output(2, data={"image/png": "a" * 2_000_000})),
 }
 
