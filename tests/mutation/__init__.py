@@ -9,8 +9,8 @@ kinds, and makes each from the syntax tree.
   which no cell raises, by an assert or otherwise, has survived. No kernel is started: the cells run once, in one
   process. A mutant gets a fork of that process (forked.py) as it was just before the first cell that uses the
   function, so that what was trained before need not be trained again. It runs only the cells that read what the
-  function may have changed, and those that they need. The same cells are run without a mistake first; they must pass,
-  and say what time is to be expected.
+  function may have changed, and those that they need. The same cells must pass without a mistake, and each has
+  several times the CPU time that it then takes: a mutant that needs more counts as killed.
 
 A function with an argument ax, axes or fig only draws: pictures are looked at, not asserted, so it is left alone, and
 so are print and assert themselves. Nor are lessons asked for float32 and for looser tolerances: their numbers are

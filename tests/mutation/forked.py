@@ -8,9 +8,11 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from dataclasses import dataclass
 
 GIGABYTE = 2**30
+PATIENCE = 10  # seconds that a child may wait, beside several times its CPU time
 
 
 @dataclass(frozen=True)
@@ -19,10 +21,6 @@ class Outcome:
 
     text: str
     seconds: float
-
-    @property
-    def out_of_time(self):
-        return self.text == "out of time"
 
 
 def run(tasks, limit, processes=1):
@@ -37,7 +35,7 @@ def run(tasks, limit, processes=1):
                 number, task = waiting.pop()
                 pid, pipe = start(task, limit)
                 selector.register(pipe, selectors.EVENT_READ, pid)
-                running[pid] = (number, pipe, time.monotonic() + 4 * limit + 10)
+                running[pid] = (number, pipe, time.monotonic() + 4 * limit + PATIENCE)
             ready = {key.data for key, _ in selector.select(timeout=1.0)}
             for pid, (number, pipe, end) in list(running.items()):
                 if pid in ready or time.monotonic() > end:
@@ -52,7 +50,9 @@ def start(task, limit):
     read, write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    with warnings.catch_warnings():  # of threads: those of the numerical libraries are idle
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid:
         os.close(write)
         return pid, read

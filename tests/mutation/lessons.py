@@ -4,7 +4,11 @@ import ast
 import contextlib
 import json
 import os
+import re
+import signal
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -41,21 +45,51 @@ def execute(body, names):
     exec(compile(ast.fix_missing_locations(ast.Module(body, [])), "<cell>", "exec"), names)
 
 
-def outcome(cells, names, planned, tree):
-    """Run in a child: "survived", "no mistake", or in which cell what was raised. tree: the mutant, or None."""
+class OutOfTime(BaseException):
+    """A cell has used several times the CPU time that it needs without a mistake."""
+
+
+def outcome(cells, names, planned, tree, seconds):
+    """Run in a child: "survived", "no mistake", or in which cell what was raised. tree: the mutant, or None.
+
+    seconds: the CPU time that each cell needs without a mistake.
+    """
     install()
-    own = cells[planned.cell].body
+    signal.signal(signal.SIGPROF, ring)
     if tree is not None and planned.first > planned.cell:
         execute([tree], names)
     for k in planned.run:
-        body = cells[k].body
+        body = list(cells[k].body)
         if k == planned.cell and tree is not None:
-            body = [*own[: planned.statement], tree, *own[planned.statement + 1 :]]
+            body[planned.statement] = tree
+        signal.setitimer(signal.ITIMER_PROF, limit(seconds[k]))
         try:
             execute(body, names)
+        except OutOfTime:
+            return f"out of time: code cell {k + 1}"
         except (Exception, SystemExit) as error:
-            return f"killed: {type(error).__name__} in code cell {k + 1}: {error}"
+            return f"killed: code cell {k + 1}: {type(error).__name__}: {error}"
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
     return "no mistake" if tree is not None and no_mistake(tree) else "survived"
+
+
+def ring(signum, frame):
+    raise OutOfTime
+
+
+def limit(seconds):
+    return 3 + 3 * seconds
+
+
+def times(cells, names):
+    """Run in a child: the CPU seconds of each cell, as JSON. A lesson that fails without any mistake raises."""
+    found = []
+    for cell in cells:
+        start = time.process_time()
+        execute(cell.body, names)
+        found.append(round(time.process_time() - start, 2))
+    return json.dumps(found)
 
 
 def prepare():
@@ -90,10 +124,16 @@ def judge(number, chosen, processes=1, say=print):
         elif mine:
             waiting.setdefault(planned.first, []).append((planned, mine))
     names = {"__name__": "__main__"}
+    timed = forked.run([lambda: times(cells, names)], limit=600)[0]
+    if not timed.text.startswith("["):
+        raise RuntimeError(f"lesson {number} itself {timed.text}")
+    seconds = json.loads(timed.text)
     for k, cell in enumerate(cells):
         for planned, mine in waiting.pop(k, ()):
-            outcomes = judge_function(cells, names, planned, mine, processes, say)
+            outcomes = judge_function(cells, names, planned, mine, seconds, processes)
             results[planned.cell, planned.statement] = list(zip(mine, outcomes, strict=True))
+            survived = sum(each.text == "survived" for each in outcomes)
+            say(f"{mine[0].name.split('.')[0]} of code cell {planned.cell + 1}: {survived} of {len(mine)} survive")
         if not waiting:
             break
         with open(os.devnull, "w") as silent, contextlib.redirect_stdout(silent):
@@ -101,14 +141,16 @@ def judge(number, chosen, processes=1, say=print):
     return [(number, *pair) for key in sorted(results) for pair in results[key]]
 
 
-def judge_function(cells, names, planned, mine, processes, say):
+def judge_function(cells, names, planned, mine, seconds, processes):
     """The Outcomes of the mutants of one function."""
-    right = forked.run([lambda: outcome(cells, names, planned, None)], limit=300)[0]
-    where = f"{mine[0].name.split('.')[0]} of code cell {planned.cell + 1}"
-    if right.text != "survived":
-        raise RuntimeError(f"{where} has no mistake, and yet: {right.text}")
-    tasks = [lambda m=mutant: outcome(cells, names, planned, m.tree) for mutant in mine]
-    outcomes = forked.run(tasks, 10 + 4 * right.seconds, processes)
-    survived = sum(each.text == "survived" for each in outcomes)
-    say(f"{where}: {survived} of {len(mine)} survive; {right.seconds:.0f} s without a mistake")
+    needed = sum(limit(seconds[k]) for k in planned.run) + 10
+    tasks = [lambda m=mutant: outcome(cells, names, planned, m.tree, seconds) for mutant in mine]
+    outcomes = forked.run(tasks, needed, processes)
+    # Is it the mistake that they died of? Without it, all cells up to the last that killed one must pass.
+    killing = [int(match[1]) - 1 for each in outcomes if (match := re.match(r"killed: code cell (\d+)", each.text))]
+    if killing and not any(each.text == "survived" for each in outcomes):
+        right = replace(planned, run=tuple(k for k in planned.run if k <= max(killing)))
+        found = forked.run([lambda: outcome(cells, names, right, None, seconds)], needed)[0]
+        if found.text != "survived":
+            raise RuntimeError(f"{mine[0].name} has no mistake, and yet: {found.text}")
     return outcomes

@@ -73,8 +73,10 @@ def is_text(node):
 def factor(node, context):
     """A number of the arithmetic doubled, or halved; a result doubled."""
     if isinstance(node, ast.Constant) and isinstance(context.parent, ast.BinOp | ast.UnaryOp):
-        value = node.value
-        if type(value) in (int, float) and abs(value) > 1e-3:
+        value, minus = node.value, isinstance(context.parent, ast.UnaryOp)
+        if type(value) is float or (type(value) is int and not minus):  # -1 is an index, or "the last axis"
+            if abs(value) <= 1e-3:
+                return
             yield ast.Constant(2 * value)
             yield ast.Constant(value // 2 if value % 2 == 0 and type(value) is int else value / 2)
     if isinstance(node, ast.Return):
@@ -159,6 +161,27 @@ def opposite(node, context):
             yield changed(node, func=ast.Name(OPPOSITE[node.func.id], ast.Load()))
 
 
+NEVER_NEGATIVE = {"norm", "abs", "sqrt", "exp", "square", "std", "var", "len", "hypot", "any", "all", "allclose"}
+KEEPS_SIGN = {"float", "sum", "mean", "max", "min", "median", "item", "tolist", "maximum", "ptp", "prod"}
+
+
+def never_negative(node):
+    """Seen from its form: a norm, a square, a sum of such."""
+    if isinstance(node, ast.Constant):
+        return type(node.value) in (int, float) and node.value >= 0
+    if isinstance(node, ast.BinOp):
+        if isinstance(node.op, ast.Pow):
+            return is_int(node.right) and ast.literal_eval(node.right) % 2 == 0
+        return isinstance(node.op, ast.Add | ast.Mult | ast.Div) and all(map(never_negative, (node.left, node.right)))
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func).split(".")[-1]
+        inner = [*node.args[:1], *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
+        return name in NEVER_NEGATIVE or (name in KEEPS_SIGN and any(map(never_negative, inner)))
+    return isinstance(node, ast.Compare | ast.GeneratorExp | ast.ListComp) and never_negative(
+        getattr(node, "elt", None) or ast.Constant(0)
+    )
+
+
 def float32(node, context):
     """A result rounded to float32."""
     if isinstance(node, ast.Return):
@@ -167,7 +190,7 @@ def float32(node, context):
 
 def absolute(node, context):
     """A result without its sign."""
-    if isinstance(node, ast.Return):
+    if isinstance(node, ast.Return) and not never_negative(node.value):
         yield from one_result(node, lambda text: f"_absolute_({text})")
 
 
