@@ -13,8 +13,8 @@ kinds, and makes each from the syntax tree.
   several times the CPU time that it then takes: a mutant that needs more counts as killed.
 
 A function with an argument ax, axes or fig only draws: pictures are looked at, not asserted, so it is left alone, and
-so are print and assert themselves. Nor are lessons asked for float32 and for looser tolerances: their numbers are
-asserted to the digits that the text speaks of.
+so are print and assert themselves. Nor are lessons asked for a fifth digit and for looser tolerances: their numbers
+are asserted to the digits that the text speaks of. A result in float32 is no mistake: checks take it on purpose.
 
 A survivor is a gap in a check or an assert, or a mutant that is no mistake. The second kind is listed in accepted.toml,
 with the reason in words. Any other survivor makes the command fail, and so does a row of the list whose mutant is

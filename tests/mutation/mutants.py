@@ -6,8 +6,6 @@ import copy
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
-
 from tests.mutation.operators import Context
 
 PICTURES = {"ax", "axes", "fig", "plt", "plotting"}
@@ -148,8 +146,8 @@ def _absolute_(value):
     return each_number("_absolute_", abs, value)
 
 
-def _float32_(value):
-    return each_number("_float32_", lambda x: x.float() if hasattr(x, "detach") else np.float32(x), value)
+def _inexact_(value):
+    return each_number("_inexact_", lambda x: 1.0001 * x, value)
 
 
 def each_number(name, change, value):
@@ -164,12 +162,12 @@ def each_number(name, change, value):
 
 def install():
     """Let mutated code find these names, whatever its globals."""
-    for function in (_transposed_, _absolute_, _float32_):
+    for function in (_transposed_, _absolute_, _inexact_):
         setattr(builtins, function.__name__, function)
 
 
 def no_mistake(tree):
     """What the mutant was made with met nothing that it changes."""
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    made_with = {"_transposed_", "_absolute_", "_float32_"} & names
+    made_with = {"_transposed_", "_absolute_", "_inexact_"} & names
     return bool(made_with) and not made_with & used

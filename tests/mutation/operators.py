@@ -182,10 +182,10 @@ def never_negative(node):
     )
 
 
-def float32(node, context):
-    """A result rounded to float32."""
+def inexact(node, context):
+    """A result off by a part in ten thousand."""
     if isinstance(node, ast.Return):
-        yield from one_result(node, lambda text: f"_float32_({text})")
+        yield from one_result(node, lambda text: f"_inexact_({text})")
 
 
 def absolute(node, context):
@@ -252,4 +252,4 @@ def tolerance(node, context):
 FOR_LESSONS = [
     transpose, sign, factor, time, off_by_one, comparison, opposite, absolute, in_place, removed, logic, swapped,
 ]  # fmt: skip
-ALL = [*FOR_LESSONS, float32, tolerance]
+ALL = [*FOR_LESSONS, inexact, tolerance]

@@ -88,7 +88,7 @@ def test_a_check_with_a_gap_is_found(exercise):
 
 
 def test_a_reference_that_is_refused_is_an_error(exercise):
-    with pytest.raises(RuntimeError, match="step refuses its own solution: killed: step raised ):
+    with pytest.raises(RuntimeError, match="step refuses its own solution: killed: step raised "):
         exercise([("a", 0.0)])
 
 
