@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import re
 import sys
 import time
 from collections import Counter
@@ -12,6 +13,8 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from tests.mutation import accepted, exercises, lessons  # noqa: E402
 
+# What may become of a mutant; anything else is reported.
+EXPECTED = re.compile("survived|killed|out of time|no mistake|ended by signal")
 PARTS = {"exercises": exercises, "lessons": lessons}
 
 
@@ -56,6 +59,7 @@ def main(given=None):
         counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         print(f"{number} {part}: {counted} of {len(found)}, in {time.monotonic() - start:.0f} s", flush=True)
         results += found
+        failures += [f"{where} {m.name} | {m.text}\n  {o.text}" for where, m, o in found if not EXPECTED.match(o.text)]
     looked_at = [each for job in jobs for each in existing[job]]
     complete = len(results) == len(looked_at)
     return report(

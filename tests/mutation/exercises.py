@@ -44,8 +44,12 @@ def judged(exercise, tree, seconds):
     """Run in a child: "survived", "no mistake", or why the check refused."""
     install()
     exercise.seconds = seconds
+    try:
+        function = exercise.reference if tree is None else answer(exercise, tree)
+    except Exception as error:
+        return f"killed: {type(error).__name__}: {error}"
     with contextlib.redirect_stdout(io.StringIO()):
-        result = exercise.check(exercise.reference if tree is None else answer(exercise, tree))
+        result = exercise.check(function)
     if not result.passed:
         return "killed: " + result.message.splitlines()[0]
     return "no mistake" if tree is not None and no_mistake(tree) else "survived"

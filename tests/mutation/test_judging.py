@@ -110,6 +110,19 @@ def test_a_lesson_that_fails_by_itself_is_an_error(lesson):
         lesson("end > 0")
 
 
+def test_cells_that_fail_without_a_mistake_are_told(lesson):
+    """What a cell did unseen is missing where it is left out: nothing is said to be killed by that."""
+    cells = [
+        "class Log:\n    pass\n\n\ndef one(x):\n    return -x",
+        "one(1)",
+        "exec('Log.done = 1')",
+        "one(2), Log.done",
+    ]
+    lesson("", cells)
+    results = lessons.judge("97", lessons.listed("97"), say=lambda line: None)
+    assert {outcome.text.split(":")[0] for _, _, outcome in results} == {"unclear"}
+
+
 def test_a_mutant_that_hangs_is_killed(lesson, monkeypatch):
     monkeypatch.setattr(lessons, "limit", lambda seconds: 0.3)
     cells = ["def last(n):\n    while n > 0:\n        n = n - 1\n    return n", "assert last(3) == 0"]
