@@ -5,6 +5,8 @@ import copy
 from collections import Counter
 from dataclasses import dataclass
 
+from tests.mutation.forms import expr, is_int, is_text, is_time, never_negative
+
 OPPOSITE = {"min": "max", "minimum": "maximum", "argmin": "argmax", "amin": "amax", "floor": "ceil", "sum": "mean"}
 OPPOSITE |= {value: key for key, value in OPPOSITE.items()}
 SYMMETRIC = {"min", "max", "minimum", "maximum", "allclose", "isclose", "hypot", "isinstance", "zip", "print"}
@@ -22,16 +24,6 @@ class Context:
     parent: ast.AST
     arguments: set
     stored: Counter
-
-
-def expr(text):
-    return ast.parse(text, mode="eval").body
-
-
-def is_int(node):
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        node = node.operand
-    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 def changed(node, **fields):
@@ -64,10 +56,6 @@ def sign(node, context):
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         if not (is_int(node) and isinstance(context.parent, ast.keyword | ast.Subscript | ast.Slice | ast.Tuple)):
             yield node.operand
-
-
-def is_text(node):
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def factor(node, context):
@@ -108,10 +96,6 @@ def time(node, context):
         new = expr(f"{first.id} + {steps[0]}" if steps else f"0 * {first.id}")
     if new is not None:
         yield changed(node, args=[new, *node.args[1:]])
-
-
-def is_time(node):
-    return isinstance(node, ast.Name) and node.id in {"t", "s", "t0", "t1", "tau"}
 
 
 def off_by_one(node, context):
@@ -159,27 +143,6 @@ def opposite(node, context):
             yield changed(node, func=changed(node.func, attr=OPPOSITE[node.func.attr]))
         elif isinstance(node.func, ast.Name) and node.func.id in ("min", "max"):
             yield changed(node, func=ast.Name(OPPOSITE[node.func.id], ast.Load()))
-
-
-NEVER_NEGATIVE = {"norm", "abs", "sqrt", "exp", "square", "std", "var", "len", "hypot", "any", "all", "allclose"}
-KEEPS_SIGN = {"float", "sum", "mean", "max", "min", "median", "item", "tolist", "maximum", "ptp", "prod"}
-
-
-def never_negative(node):
-    """Seen from its form: a norm, a square, a sum of such."""
-    if isinstance(node, ast.Constant):
-        return type(node.value) in (int, float) and node.value >= 0
-    if isinstance(node, ast.BinOp):
-        if isinstance(node.op, ast.Pow):
-            return is_int(node.right) and ast.literal_eval(node.right) % 2 == 0
-        return isinstance(node.op, ast.Add | ast.Mult | ast.Div) and all(map(never_negative, (node.left, node.right)))
-    if isinstance(node, ast.Call):
-        name = ast.unparse(node.func).split(".")[-1]
-        inner = [*node.args[:1], *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
-        return name in NEVER_NEGATIVE or (name in KEEPS_SIGN and any(map(never_negative, inner)))
-    return isinstance(node, ast.Compare | ast.GeneratorExp | ast.ListComp) and never_negative(
-        getattr(node, "elt", None) or ast.Constant(0)
-    )
 
 
 def inexact(node, context):
