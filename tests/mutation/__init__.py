@@ -15,6 +15,7 @@ kinds, and makes each from the syntax tree.
 A function with an argument ax, axes or fig only draws: pictures are looked at, not asserted, so it is left alone, and
 so are print and assert themselves. Nor are lessons asked for a fifth digit and for looser tolerances: their numbers
 are asserted to the digits that the text speaks of. A result in float32 is no mistake: checks take it on purpose.
+What is only printed counts for nothing here, though nbval compares it in the cells that are tagged so.
 
 A survivor is a gap in a check or an assert, or a mutant that is no mistake. The second kind is listed in accepted.toml,
 with the reason in words. Any other survivor makes the command fail, and so does a row of the list whose mutant is
