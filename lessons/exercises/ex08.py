@@ -5,7 +5,7 @@ Images are arrays (n, c, h, w): samples, channels, height, width.
 
 import numpy as np
 
-from nodekit.classroom.checks import Exercise, Wrong, as_array, same_values
+from nodekit.classroom.checks import Exercise, Wrong, as_array, same_values, several
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
@@ -195,9 +195,9 @@ def check_body_parameters(body_parameters):
     for c, n in ((3, 2), (8, 4), (32, 4), (64, 6)):
         right = counted(c, n)
         got = body_parameters(c, n)
-        if not (isinstance(got, tuple | list) and len(got) == 2):
-            raise Wrong("Two numbers are returned: return resnet, field.")
-        got = [as_array(value, "your number") for value in got]
+        if np.shape(got) == (2,):  # two numbers: an array of them will do
+            got = list(np.asarray(got))
+        got = [as_array(value, "your number") for value in several(got, ("resnet", "field"))]
         for words, options in COUNT_MISTAKES.items():
             wrong = counted(c, n, **options)
             hits = [g.shape == () and g == w != r for g, w, r in zip(got, wrong, right, strict=True)]
@@ -263,13 +263,12 @@ def costs_more(nfev, wrong):
 def check_costs_more(costs_more):
     for seed in range(6):
         rng = np.random.default_rng(830 + seed)
-        n = 40
+        n = 40 + 7 * seed
         nfev = 2 + 6 * rng.integers(2, 6, size=n)
         wrong = rng.permutation(np.arange(n) < 3 + seed)
         a, b = nfev[wrong][:, None], nfev[~wrong][None, :]
         more, equal = np.mean(a > b), np.mean(a == b)
         right = more + 0.5 * equal
-        paired = rng.permutation(nfev)
         mistakes = {
             "Pairs with equal costs are left out: each counts as half.": more,
             "Pairs with equal costs count in full; half was asked for.": more + equal,
@@ -286,9 +285,6 @@ def check_costs_more(costs_more):
         }
         mistakes = {k: v for k, v in mistakes.items() if abs(v - right) > 1e-9}
         same_values(costs_more(nfev, wrong), np.float64(right), 1e-12, "the probability", mistakes)
-        again = as_array(costs_more(paired, wrong), "the probability")
-        if not 0 <= again <= 1:
-            raise Wrong(f"{again:.3g} is no probability.")
     return "Right for 6 random sets of costs, many of them equal."
 
 

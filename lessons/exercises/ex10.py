@@ -5,7 +5,7 @@ import autograd.numpy as anp
 import numpy as np
 
 import nodekit
-from nodekit.classroom.checks import Exercise, Wrong, as_array, same_values
+from nodekit.classroom.checks import Exercise, Wrong, as_array, rk4, same_values
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
@@ -56,8 +56,10 @@ def area_factor(A, eps):
 def check_area_factor(area_factor):
     rng = np.random.default_rng(100)
     got, expected, mistakes = [], [], {}
-    for eps in (0.0, 1e-3, 0.3, 1.0, -0.7):
+    for eps in (0.0, 1e-3, 0.3, 1.0, -0.7, 0.6):
         A = rng.normal(size=(2, 2))
+        if eps == 0.6:  # one direction is turned over: the determinant is negative
+            A = A - [[0.0, 0.0], [0.0, 6.0]]
         value = as_array(area_factor(A, eps), "the determinant")
         if value.shape != ():
             raise Wrong(f"the determinant has shape {value.shape}; one number was expected.")
@@ -76,10 +78,11 @@ def check_area_factor(area_factor):
             "This is det(ε A). Where is the I?": eps**2 * det,
             "The 1 is missing: at ε = 0 nothing is moved, and the area is 1.": eps * tr + eps**2 * det,
             "This is exp(ε tr A), the factor of the flow. Here it is one step, I + ε A.": np.exp(eps * tr),
+            "The sign is lost: where I + ε A turns the plane over, the determinant is negative.": abs(expected[-1]),
         }.items():
             mistakes.setdefault(text, []).append(mistake)
     difference = same_values(np.array(got), np.array(expected), 1e-12, "the determinant", mistakes)
-    return f"Equal to the determinant on 5 random matrices, to {max(difference, 1e-16):.0e}."
+    return f"Equal to the determinant on 6 random matrices, to {max(difference, 1e-16):.0e}."
 
 
 area_factor = Exercise(
@@ -189,7 +192,7 @@ def check_stream_field(stream_field):
                 "The components are swapped: x' is the derivative by y.": np.array([gx, -gy]),
                 "The components are swapped, and the sign is at the wrong place.": np.array([-gx, gy]),
             }
-            same_values(f(0.3, z), np.array([gy, -gx]), 1e-12, "the field", mistakes)
+            same_values(f(0.3, z), np.array([gy, -gx]), 1e-6, "the field", mistakes)  # differences will do
     return "Right for 4 random functions; so its divergence ∂²ψ/∂x∂y - ∂²ψ/∂y∂x is 0."
 
 
@@ -222,50 +225,55 @@ def log_prob(f, trace, base, x, T):
 def check_log_prob(log_prob):
     rng = np.random.default_rng(103)
     got, expected, mistakes = [], [], {}
-    for T in (1.0, 0.6, 1.3, 0.8):
-        w, c = rng.normal(size=2), rng.normal() / 2
+    for T, d in ((1.0, 2), (0.6, 1), (1.3, 3), (0.8, 4)):
+        A, B = rng.normal(size=(2, d, d))
+        b, centre = rng.normal(size=(2, d))
 
-        def f(t, x, w=w, c=c):  # one component after the other, each solved exactly: x' = (w₁ cos t) x, y' = c t + w₂ y
-            return np.array([w[0] * np.cos(t) * x[0], c * t + w[1] * x[1]])
+        def f(t, x, A=A, B=B, b=b, d=d):
+            if np.shape(x) != (d,):
+                raise Wrong(f"f was called with a state of shape {np.shape(x)}; x has shape ({d},) here.")
+            return B @ np.tanh(A @ x + b * np.sin(2 * t))
 
-        def trace(t, x, w=w):
-            return w[0] * np.cos(t) + w[1]
+        def trace(t, x, A=A, B=B, b=b, d=d):
+            if np.shape(x) != (d,):
+                raise Wrong(f"trace was called with a state of shape {np.shape(x)}; x has shape ({d},) here.")
+            return np.sum((B * A.T) @ (1 - np.tanh(A @ x + b * np.sin(2 * t)) ** 2))
 
-        def base(x):
-            return -0.5 * np.sum((x - 0.3) ** 2) - np.log(2 * np.pi)
+        def base(x, centre=centre, d=d):
+            if np.shape(x) != (d,):
+                raise Wrong(f"base was called with a state of shape {np.shape(x)}; x has shape ({d},) here.")
+            return -0.5 * np.sum((x - centre) ** 2) - 0.5 * d * np.log(2 * np.pi)
 
-        x = rng.normal(size=2)
+        def carried(x, t0, t1, clock=1, f=f, trace=trace):
+            """x and the integral of the trace, carried from t0 to t1. clock=-1: of -f and -trace, with f's clock."""
+            both = lambda t, s: clock * np.append(f(t, s[:-1]), trace(t, s[:-1]))  # noqa: E731
+            s, n = np.append(x, 0.0), 200
+            for i in range(n):
+                s = rk4(both, t0 + i * (t1 - t0) / n, s, (t1 - t0) / n)
+            return s[:-1], s[-1]
+
+        x = rng.normal(size=d)
         value = as_array(log_prob(f, trace, base, x, T), "log p")
         if value.shape != ():
             raise Wrong(f"log p has shape {value.shape}; one number was expected.")
         got.append(float(value))
-        change = w[0] * np.sin(T) + w[1] * T
-
-        def carried(x, way, w=w, c=c, T=T):
-            begin, stop = (0, T) if way > 0 else (T, 0)
-            r, grow = c / w[1] ** 2, np.exp(way * w[1] * T)  # y = const · exp(w₂ t) - r (1 + w₂ t)
-            y = (x[1] + r * (1 + w[1] * begin)) * grow - r * (1 + w[1] * stop)
-            return np.array([x[0] * np.exp(way * w[0] * np.sin(T)), y])
-
-        start, end = carried(x, -1), carried(x, 1)
-        r, shrink = c / w[1] ** 2, np.exp(-w[1] * T)  # x' = -f(t, x) solved from 0 to T: the clock is not turned
-        clock = np.array([start[0], (x[1] - r) * shrink + r * (1 - w[1] * T)])
-        expected.append(base(start) - change)
+        (start, minus), (end, forward), (clock, turned) = carried(x, T, 0), carried(x, 0, T), carried(x, 0, T, -1)
+        expected.append(base(start) + minus)
         for text, mistake in {
-            "The sign of the trace is turned: where the flow spreads out, the density falls.": base(start) + change,
+            "The sign of the trace is turned: where the flow spreads out, the density falls.": base(start) - minus,
             "The change of log p is missing: this is the base density at the start of the trajectory.": base(start),
             "You go forward from x. x is the END, at time T: go back to time 0, where the base density is.": base(end)
-            + change,
-            "You go forward from x. x is the END, at time T: go back to time 0.": base(end) - change,
-            "The base density is asked about x itself. Ask about the start of its trajectory.": base(x) - change,
-            "The base density is asked about x itself, and the sign of the trace is turned.": base(x) + change,
+            + forward,
+            "You go forward from x. x is the END, at time T: go back to time 0.": base(end) - forward,
+            "The base density is asked about x itself. Ask about the start of its trajectory.": base(x) + minus,
+            "The base density is asked about x itself, and the sign of the trace is turned.": base(x) - minus,
             "You turned the sign of f and not its clock: on the way back, after the time s, the field is the one at "
-            "T - s. Solve from T to 0.": base(clock) - change,
-            "This is p, not log p.": np.exp(base(start) - change),
+            "T - s. Solve from T to 0.": base(clock) + turned,
+            "This is p, not log p.": np.exp(base(start) + minus),
         }.items():
             mistakes.setdefault(text, []).append(mistake)
     difference = same_values(np.array(got), np.array(expected), 1e-6, "log p", mistakes)
-    return f"Right at 4 points of 4 flows that can be solved by hand, to {max(difference, 1e-16):.0e}."
+    return f"Right at 4 points of 4 random flows, in 1 to 4 dimensions, to {max(difference, 1e-16):.0e}."
 
 
 log_prob = Exercise(

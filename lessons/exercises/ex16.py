@@ -3,7 +3,7 @@
 import numpy as np
 
 import nodekit
-from nodekit.classroom.checks import Exercise, Wrong, as_array, rk4, same_values, slope
+from nodekit.classroom.checks import Exercise, Wrong, as_array, rk4, same_values, several, slope
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
@@ -139,10 +139,13 @@ def check_energy_drift(energy_drift):
                 np.sum((t - t[0]) * (E - E[0])) / np.sum((t - t[0]) ** 2)
             ),
         }
-        if abs(expected) < 1e-12:
-            mistakes = {text: value for text, value in mistakes.items() if abs(value) > 1e-9}
-        same_values(float_of(energy_drift(t, E)), expected, 1e-9, f"the drift of {what}", mistakes)
+        same_values(float_of(energy_drift(t, E)), expected, 1e-9, f"the drift of {what}", unlike(mistakes, expected))
     return f"Right for {len(cases)} energies."
+
+
+def unlike(mistakes, expected):
+    """The mistakes that are no right answer in this case: on a straight line, say, the two ends alone will do."""
+    return {text: value for text, value in mistakes.items() if not np.allclose(value, expected, rtol=1e-7, atol=1e-9)}
 
 
 def float_of(value):
@@ -180,19 +183,16 @@ def check_leapfrog_step(leapfrog_step):
     rng, worst = np.random.default_rng(162), 0.0
 
     def step(dT, dV, q, p, h):
-        got = leapfrog_step(dT, dV, q, p, h)
-        if not isinstance(got, tuple | list) or len(got) != 2:
-            raise Wrong("Return two arrays: q, p.")
-        got = [as_array(x, name) for x, name in zip(got, "qp", strict=True)]
+        got = [as_array(x, name) for x, name in zip(several(leapfrog_step(dT, dV, q, p, h), "qp"), "qp", strict=True)]
         for x, name in zip(got, "qp", strict=True):
             if x.shape != q.shape:
                 raise Wrong(f"{name} has shape {x.shape}; {q.shape} was expected.")
         return np.concatenate(got)
 
-    for d in (1, 2, 3, 1):
+    for d, h in ((1, 0.3), (2, 0.2), (3, -0.25), (1, 0.4)):
         A, B = rng.normal(size=(2, d, d))
         dT, dV = (lambda p, A=A: A.T @ np.sinh(A @ p / 2)), (lambda q, B=B: B.T @ np.sin(B @ q))
-        (q, p), h = rng.normal(size=(2, d)) / 2, 0.3
+        q, p = rng.normal(size=(2, d)) / 2
         half = p - h / 2 * dV(q)
         q1 = q + h * dT(half)
         right = np.concatenate([q1, half - h / 2 * dV(q1)])
@@ -288,7 +288,7 @@ def two_body_energy(x, m1, m2):
 
 def check_two_body_field(two_body_field):
     rng = np.random.default_rng(163)
-    for m1, m2 in ((1.0, 1.0), (2.0, 0.7), (0.6, 3.0)):
+    for m1, m2 in ((2.0, 0.7), (0.6, 3.0), (1.0, 1.0)):
         x = rng.normal(size=8)
         q1, q2, p1, p2 = np.split(x, 4)
         apart = q1 - q2
@@ -325,16 +325,19 @@ def check_two_body_field(two_body_field):
             ),
             "The order is (q₁', q₂', p₁', p₂').": join(p1 / m1, -pull, p2 / m2, pull),
         }
+        right = join(p1 / m1, p2 / m2, -pull, pull)
+        got = as_array(two_body_field(x, m1, m2), "x'")
+        if got.shape == (8,) and 1e-12 < np.abs(got - right).max() < 1e-3 and np.allclose(got[:4], right[:4], 1e-14):
+            raise Wrong(
+                f"The force is nearly right, off by {np.abs(got - right).max():.1g}. Is something added to the "
+                "distance, or to r³, so that it is never 0? H has no such softening."
+            )
+        same_values(got, right, 1e-12, "x'", unlike(mistakes, right))
         numeric = np.array(
             [(two_body_energy(x + e, m1, m2) - two_body_energy(x - e, m1, m2)) / 2e-5 for e in 1e-5 * np.eye(8)]
         )
-        got = as_array(two_body_field(x, m1, m2), "x'")
-        if got.shape == (8,) and abs(r - 1) > 1e-3 and np.all(np.isfinite(got)):
-            same_values(got, join(p1 / m1, p2 / m2, -pull, pull), 1e-12, "x'", mistakes)
-            if not np.allclose(got, symplectic_of(numeric), atol=1e-5 * max(1, np.abs(got).max())):
-                raise Wrong("x' is not J ∇H, with ∇H by differences.")
-        else:
-            same_values(got, join(p1 / m1, p2 / m2, -pull, pull), 1e-12, "x'", mistakes)
+        if not np.allclose(got, symplectic_of(numeric), atol=1e-5 * max(1, np.abs(got).max())):
+            raise Wrong("x' is not J ∇H, with ∇H by differences.")
     return "Equal to J ∇H by differences, for three pairs of masses."
 
 

@@ -91,11 +91,11 @@ def without_g(vjp, path, d, t, z):
 
 WRONG = {
     "guarded": {
-        "always the adjoint": (guard(lambda x, x0, tol: True), "One component of x(0) is off by 0.9"),
+        "always the adjoint": (guard(lambda x, x0, tol: True), "One component of x(0) is off by 900 tol"),
         "always checkpoints": (guard(lambda x, x0, tol: False), "came home within tol"),
         "turned round": (guard(lambda x, x0, tol: np.any(abs(x - x0) > tol * (1 + abs(x0)))), "came home within tol"),
         "nan passes": (guard(lambda x, x0, tol: not np.any(abs(x - x0) > tol * (1 + abs(x0)))), "x(0) holds nan"),
-        "no absolute value": (guard(lambda x, x0, tol: np.all(x - x0 <= tol * (1 + abs(x0)))), "below x0 by 0.9"),
+        "no absolute value": (guard(lambda x, x0, tol: np.all(x - x0 <= tol * (1 + abs(x0)))), "below x0 by 900 tol"),
         "any component": (guard(lambda x, x0, tol: np.any(abs(x - x0) <= tol * (1 + abs(x0)))), "One component"),
         "sum": (
             guard(lambda x, x0, tol: abs(np.sum((x - x0) / (1 + abs(x0)))) <= tol),
@@ -113,6 +113,7 @@ WRONG = {
             guard(lambda x, x0, tol: np.mean(np.abs(x - x0) / (1 + np.abs(x0))) <= tol),
             "Each component has a bound of its own",
         ),
+        "tol fixed": (guard(lambda x, x0, tol: np.all(abs(x - x0) <= 1e-3 * (1 + abs(x0)))), "tol is an argument"),
         "absolute error": (guard(lambda x, x0, tol: np.all(abs(x - x0) <= tol)), "x0 is about 100 there"),
         "both computed": (always_both, "it is dear"),
         "adjoint twice": (twice, "by_adjoint was called 2 times"),
@@ -153,6 +154,7 @@ WRONG = {
             lambda error, z, d, rtol, atol: np.sqrt(np.mean((error[: 2 * d] / (rtol * np.abs(z[: 2 * d]))) ** 2)),
             "The absolute tolerance is missing",
         ),
+        "for d = 2 only": (size(lambda d: slice(0, 4)), "the error is off"),
         "no tolerance": (lambda error, z, d, rtol, atol: np.sqrt(np.mean(error[: 2 * d] ** 2)), "not measured in"),
         "zero": (lambda error, z, d, rtol, atol: 0.0, "the error is off"),
         "in place": (seminorm_in_place, "changed error itself"),
@@ -166,6 +168,8 @@ WRONG = {
         "at 0": (field(state=lambda path, t, z, d: path(0.0)), "taken at another time"),
         "at the end": (field(state=lambda path, t, z, d: path(1.0)), "taken at the end"),
         "mirrored": (field(state=lambda path, t, z, d: path(1 - t)), "The times are mirrored"),
+        "vjp at time 0": (lambda vjp, path, d, t, z: field()(lambda _, x, a: vjp(0.0, x, a), path, d, t, z), "is off"),
+        "for d = 3 only": (lambda vjp, path, d, t, z: field()(vjp, path, 3, t, z), "raised ValueError"),
         "zeros": (lambda vjp, path, d, t, z: np.zeros_like(z), "dz/dt is off"),
         "a tuple": (parts, "dz/dt is a tuple"),
         "without g": (without_g, "dz/dt has shape (3,)"),

@@ -160,8 +160,8 @@ WRONG = {
             "one set of parameters",
         ),
         "exchanged": (lambda c, n: count()(c, n)[::-1], "exchanged"),
-        "one number": (lambda c, n: count()(c, n)[0], "Two numbers are returned"),
-        "their sum": (lambda c, n: sum(count()(c, n)), "Two numbers are returned"),
+        "one number": (lambda c, n: count()(c, n)[0], "2 things are returned: return resnet, field"),
+        "their sum": (lambda c, n: sum(count()(c, n)), "2 things are returned: return resnet, field"),
         "zeros": (lambda c, n: (0, 0), "is off: 0"),
     },
     "costs_more": {
@@ -181,6 +181,7 @@ WRONG = {
         "correlation": (lambda nfev, wrong: np.corrcoef(nfev, wrong)[0, 1], "This is the correlation"),
         "equal dropped": (pairs(lambda a, b: np.mean((a > b)[a != b])), "dropped from the count"),
         "against the mean": (pairs(lambda a, b: np.mean(a > b.mean())), "with the mean of the right ones"),
+        "for 40 images": (pairs(lambda a, b: np.sum((a > b) + 0.5 * (a == b)) / (len(a) * (40 - len(a)))), "is off"),
         "number of pairs": (pairs(lambda a, b: np.sum((a > b) + 0.5 * (a == b))), "divides by their number"),
         "a half": (lambda nfev, wrong: 0.5, "is off: 0.5"),
         "zero": (lambda nfev, wrong: 0.0, "is off: 0"),

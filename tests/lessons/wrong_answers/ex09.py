@@ -39,6 +39,13 @@ def winding(close=True, wrap=True, sign=1, divide=2 * np.pi, whole=lambda turns:
     return winding_number
 
 
+def by_sines(curve, point):
+    """An edge's turn by the cross product alone: right for short edges."""
+    a = (curve - point) / np.linalg.norm(curve - point, axis=1)[:, None]
+    b = np.roll(a, -1, axis=0)
+    return int(np.rint(np.sum(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / (2 * np.pi)))
+
+
 def winding_in_place(curve, point):
     turns = winding()(curve, point)
     curve -= point
@@ -96,6 +103,7 @@ WRONG = {
         "around the origin": (lambda curve, point: winding()(curve, 0 * point), "Subtract the point first"),
         "inside or not": (lambda curve, point: int(winding()(curve, point) != 0), "but not how often"),
         "absolute": (lambda curve, point: abs(winding()(curve, point)), "The sign is lost"),
+        "sines of the turns": (by_sines, "A curve that winds -1 times around the point gave 0"),
         "in place": (winding_in_place, "Right value, but your winding_number changed curve itself"),
     },
     "augment": {

@@ -54,6 +54,12 @@ def trace_of_the_end(f, trace, base, x, T):
     return base(nodekit.solve(f, x, (T, 0.0), rtol=1e-9, atol=1e-9).y[-1]) - T * trace(T, x)
 
 
+def plane_only(f, trace, base, x, T):
+    field = lambda t, s: np.append(f(t, s[:2]), trace(t, s[:2]))  # noqa: E731
+    end = nodekit.solve(field, np.append(x, 0.0), (T, 0.0), rtol=1e-9, atol=1e-9).y[-1]
+    return base(end[:2]) + end[2]
+
+
 WRONG = {
     "area_factor": {
         "first order": (lambda A, eps: 1 + eps * np.trace(A), "the first order alone"),
@@ -65,6 +71,8 @@ WRONG = {
         "not squared": (lambda A, eps: 1 + eps * np.trace(A) + eps * det2(A), "comes with ε², not with ε"),
         "without I": (lambda A, eps: eps**2 * det2(A), "Where is the I?"),
         "without 1": (lambda A, eps: eps * np.trace(A) + eps**2 * det2(A), "The 1 is missing"),
+        "absolute": (lambda A, eps: abs(1 + eps * np.trace(A) + eps**2 * det2(A)), "The sign is lost"),
+        "eps not negative": (lambda A, eps: 1 + abs(eps) * np.trace(A) + eps**2 * det2(A), "the determinant is off"),
         "exponential": (lambda A, eps: np.exp(eps * np.trace(A)), "This is exp(ε tr A)"),
         "zero": (lambda A, eps: 0.0, "the determinant is off"),
         "a matrix": (lambda A, eps: np.eye(2) + eps * A, "one number was expected"),
@@ -89,6 +97,7 @@ WRONG = {
         "turned": (stream(lambda gx, gy: [-gy, gx]), "The signs are turned"),
         "swapped": (stream(lambda gx, gy: [gx, -gy]), "The components are swapped: x' is"),
         "swapped, sign": (stream(lambda gx, gy: [-gx, gy]), "the sign is at the wrong place"),
+        "half": (stream(lambda gx, gy: [gy / 2, -gx / 2]), "the field is off"),
         "zeros": (stream(lambda gx, gy: [0.0, 0.0]), "the field is off"),
         "at once": (lambda psi: autograd.grad(psi)(np.ones(2)), "a function f(t, z) was expected"),
         "one number": (stream(lambda gx, gy: gy), "the field has shape ()"),
@@ -104,6 +113,12 @@ WRONG = {
         "clock": (clock_not_turned, "You turned the sign of f and not its clock"),
         "trace at the end": (trace_of_the_end, "log p is off"),
         "starts at 1": (scored(start=1.0), "log p is off"),
+        "for d = 2 only": (plane_only, "f was called with a state of shape (2,); x has shape (1,) here"),
+        "autonomous": (
+            lambda f, trace, base, x, T: scored()(lambda t, x: f(0.0, x), lambda t, x: trace(0.0, x), base, x, T),
+            "log p is off",
+        ),
+        "half of the trace": (scored(sign=0.5), "log p is off"),
         "zero": (lambda f, trace, base, x, T: 0.0, "log p is off"),
         "in place": (scored_in_place, "Right value, but your log_prob changed x itself"),
     },

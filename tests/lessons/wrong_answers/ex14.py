@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from nodekit.stiffness import rate_of_step
+
 
 def frozen(sign=-1.0, last=True, offset=0, measure="change", in_place=False, most=10**9):
     """An answer to frozen_newton with one thing changed."""
@@ -144,6 +146,17 @@ def rate_in_place(a, k, h):
     return float(np.linalg.norm(k[6]) / (h * np.linalg.norm(last - before)))
 
 
+def rate_of_dopri5(a, k, h):
+    return rate_of_step(k, h)
+
+
+def in_the_plane(f, jac, t, x, h):
+    base, u = x + h / 2 * f(t, x), x
+    for _ in range(30):
+        u = u - np.linalg.solve(np.eye(2) - h / 2 * jac(t + h, u), u - base - h / 2 * f(t + h, u))
+    return u
+
+
 WRONG = {
     "frozen_newton": {
         "sign": (frozen(sign=1.0), "mind the sign"),
@@ -206,6 +219,12 @@ WRONG = {
         "both in full": (theta((1.0, 1.0)), "Both slopes count in full"),
         "midpoint": (midpoint, "implicit midpoint rule"),
         "plain iteration": (theta(matrix=False, iterations=200), "a plain iteration"),
+        "for d = 2 only": (in_the_plane, "raised ValueError"),
+        "h not negative": (lambda f, jac, t, x, h: theta()(f, jac, t, x, abs(h)), "a step back in time"),
+        "Jacobian transposed": (
+            lambda f, jac, t, x, h: theta(iterations=3)(f, lambda t, x: jac(t, x).T, t, x, h),
+            "leaves",
+        ),
         "in place": (trapezoid_in_place, "changed x itself"),
         "zeros": (lambda f, jac, t, x, h: np.zeros_like(x), "leaves"),
         "two iterations": (theta(iterations=2), "go on until changes are small"),
@@ -247,6 +266,8 @@ WRONG = {
             rate(lambda n, p, q, k, h: np.mean(np.abs(k[6] - k[5]) / (h * np.abs(p - q)))),
             "mean of the quotients",
         ),
+        "a ignored": (rate_of_dopri5, "its rows are in a"),
+        "half": (lambda a, k, h: rate_of_dopri5(a, k, h) / 2, "your rate is off"),
         "zero": (lambda a, k, h: 0.0, "your rate is off"),
         "in place": (rate_in_place, "changed k itself"),
     },

@@ -156,9 +156,14 @@ WRONG = {
         "second kick from the old p": (kick_from_old, "the first half kick is lost"),
         "drift backwards": (steps(HALF_KICK, ("drift", -1), HALF_KICK), "goes backwards"),
         "mass 1": (mass_one, "the mass need not be 1"),
+        "h fixed": (lambda dT, dV, q, p, h: steps(HALF_KICK, DRIFT, HALF_KICK)(dT, dV, q, p, 0.3), "does not undo"),
+        "h not negative": (
+            lambda dT, dV, q, p, h: steps(HALF_KICK, DRIFT, HALF_KICK)(dT, dV, q, p, abs(h)),
+            "does not undo a step by h",
+        ),
         "exchanged": (steps(HALF_KICK, DRIFT, HALF_KICK, swap=True), "return q, p"),
         "in place": (leapfrog_in_place, "itself"),
-        "joined": (lambda dT, dV, q, p, h: np.concatenate([q, p, p]), "Return two arrays"),
+        "joined": (lambda dT, dV, q, p, h: np.concatenate([q, p, p]), "2 things are returned: return q, p"),
     },
     "two_body_field": {
         "all zeros": (lambda x, m1, m2: np.zeros(8), "x' is off"),
@@ -173,6 +178,12 @@ WRONG = {
         "the other's mass": (crossed, "the other body's mass"),
         "half the momentum": (bodies(velocity=lambda p, m: p / (2 * m)), "not p/(2m)"),
         "one mass": (own_mass, "one mass too few"),
+        "softened a little": (
+            bodies(force=lambda m1, m2, a, r: m1 * m2 * a / (r**2 + 1e-10) ** 1.5),
+            "no such softening",
+        ),
+        "softened": (bodies(force=lambda m1, m2, a, r: m1 * m2 * a / (r**3 + 1e-6)), "no such softening"),
+        "softened much": (bodies(force=lambda m1, m2, a, r: m1 * m2 * a / (r**2 + 0.1) ** 1.5), "x' is off"),
         "half of it": (lambda x, m1, m2: bodies()(x, m1, m2)[:4], "was expected"),
     },
 }
