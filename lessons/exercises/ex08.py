@@ -27,16 +27,17 @@ first_guess = Prediction(
 )
 
 second_guess = Prediction(
-    "Each test image is solved with its own steps. Do images that the net gets wrong cost more evaluations?",
+    "Each test image is solved with its own steps, at a tolerance much tighter than that of training. Do the images "
+    "that are hard for the net, decided by a narrow margin or wrongly, cost more evaluations?",
     {
-        "a": "Yes, clearly: hard images need more computation.",
-        "b": "No clear difference: cost measures how the trajectory bends, not how hard the decision is.",
-        "c": "No: wrong images are cheaper, the net gives up early on them.",
+        "a": "Yes, clearly: hard images need more computation, and a solver that chooses its steps gives it to them.",
+        "b": "Hardly, by a few per cent at most: cost measures how the trajectory bends, not how hard the decision is.",
+        "c": "No, the other way round: hard images are clearly cheaper, as the net gives up early on them.",
     },
     answer="b",
     explain={
         "a": "A tempting story. The solver has not seen the classifier; it sees how smooth the trajectory is.",
-        "b": "The error estimate knows nothing of classes. Measure before you tell the story.",
+        "b": "The error estimate knows nothing of classes. Measure before you tell the story, and say how large it is.",
         "c": "Nothing gives up. The solver stops at T, whatever the class.",
     },
 )

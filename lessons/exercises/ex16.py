@@ -20,8 +20,8 @@ first_guess = Prediction(
     explain={
         "a": "Errors of the same size can point in different directions. Across the path they add up turn by turn; "
         "along it they only make it faster or slower.",
-        "b": "From (1, 0) our five energies changed by 9 to 75%, against a few percent. Over 25 starts the ratio "
-        "of the mean squares is about 100 in the median.",
+        "b": "From (1, 0) our five energies changed by 9 to 75% (ten more by 2 to 94%), against a few percent. Over 25 "
+        "starts the ratio of the mean squares is about 100 in the median.",
         "c": "Of the five plain networks some lose energy and some gain it. Nothing decides the sign but chance.",
         "d": "What is constant along its flow is the energy that it learned. That is not the spring's.",
     },
