@@ -243,16 +243,25 @@ def theta_step(f, jac, t, x, h, theta, early=0.0, iterations=30):
 
 
 def pushed(seed, speed, d):
-    """A nonlinear field pulled back at up to `speed`, with its Jacobian and a start (d,): depends on time."""
+    """A nonlinear field that pulls each component to the one before it, at up to `speed`, and at a rate that grows.
+
+    Its Jacobian is far from symmetric, and depends on time, so that Newton's iteration needs it as it is. Returns f,
+    the Jacobian and a start (d,).
+    """
     rng = np.random.default_rng(seed)
     B, c, x = rng.normal(size=(d, d)), rng.normal(size=d), rng.normal(size=d)
     rates = np.geomspace(speed, 1.0, d)[::-1]
 
+    def growing(t):
+        return 1.05 - np.cos(2 * np.pi * (t - 0.3))
+
     def f(t, x):
-        return -rates * (x + 0.2 * x**3 - c * np.sin(3 * t)) + np.tanh(B @ x)
+        before = np.append(0.0, x[:-1])
+        return -growing(t) * rates * (x + 0.2 * x**3 - before - c * np.sin(3 * t)) + np.tanh(B @ x)
 
     def jac(t, x):
-        return np.diag(-rates * (1 + 0.6 * x**2)) + B / np.cosh(B @ x)[:, None] ** 2
+        pull = np.diag(-rates * (1 + 0.6 * x**2)) + np.diag(rates[1:], -1)
+        return growing(t) * pull + B / np.cosh(B @ x)[:, None] ** 2
 
     return f, jac, x
 
@@ -293,7 +302,8 @@ def check_trapezoid_step(trapezoid_step):
             if speed > 100 or not np.isfinite(residual).all():
                 raise Wrong(
                     f"The equation of the step is not solved where h|λ| is about {abs(h) * speed:.3g}: there a plain "
-                    "iteration x₁ ← x + ... explodes. Use Newton's, with the matrix I - h/2 J."
+                    "iteration x₁ ← x + ... explodes. Use Newton's, with the matrix I - h/2 J, its J at t + h and not "
+                    "transposed."
                 )
             raise Wrong(
                 f"Your x₁ leaves {np.abs(residual).max():.1e} in the equation of the step, where h|λ| is about "

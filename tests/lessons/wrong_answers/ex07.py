@@ -114,7 +114,11 @@ WRONG = {
             "Each component has a bound of its own",
         ),
         "tol fixed": (guard(lambda x, x0, tol: np.all(abs(x - x0) <= 1e-3 * (1 + abs(x0)))), "tol is an argument"),
-        "absolute error": (guard(lambda x, x0, tol: np.all(abs(x - x0) <= tol)), "x0 is about 100 there"),
+        "half of the 1": (
+            guard(lambda x, x0, tol: np.all(abs(x - x0) <= tol * (0.5 + abs(x0)))),
+            "off by less than tol",
+        ),
+        "absolute error": (guard(lambda x, x0, tol: np.all(abs(x - x0) <= tol)), "which is much where x0 is about 100"),
         "both computed": (always_both, "it is dear"),
         "adjoint twice": (twice, "by_adjoint was called 2 times"),
         "a pair": (lambda by_adjoint, by_checkpoint, x0, tol: by_adjoint(), "is a tuple"),

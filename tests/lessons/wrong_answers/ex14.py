@@ -222,8 +222,12 @@ WRONG = {
         "for d = 2 only": (in_the_plane, "raised ValueError"),
         "h not negative": (lambda f, jac, t, x, h: theta()(f, jac, t, x, abs(h)), "a step back in time"),
         "Jacobian transposed": (
-            lambda f, jac, t, x, h: theta(iterations=3)(f, lambda t, x: jac(t, x).T, t, x, h),
-            "leaves",
+            lambda f, jac, t, x, h: theta()(f, lambda t, x: jac(t, x).T, t, x, h),
+            "not transposed",
+        ),
+        "Jacobian at the start": (
+            lambda f, jac, t, x, h: theta()(f, lambda s, u: jac(t, u), t, x, h),
+            "its J at t + h",
         ),
         "in place": (trapezoid_in_place, "changed x itself"),
         "zeros": (lambda f, jac, t, x, h: np.zeros_like(x), "leaves"),
