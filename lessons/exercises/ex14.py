@@ -307,8 +307,8 @@ def check_trapezoid_step(trapezoid_step):
                 )
             raise Wrong(
                 f"Your x₁ leaves {np.abs(residual).max():.1e} in the equation of the step, where h|λ| is about "
-                f"{abs(h) * speed:.3g}. Is each sign right, J taken at t + h, and does the iteration go on until changes are "
-                "small?"
+                f"{abs(h) * speed:.3g}. Is each sign right, J taken at t + h, and does the iteration go on until "
+                "changes are small?"
             )
         same_values(got, right, 1e-9, "the new x", mistakes)
     return "Equal to the solution of the equation on 6 random fields, in 1 to 4 dimensions, h|λ| from 0.3 to 5000."
