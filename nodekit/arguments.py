@@ -24,8 +24,8 @@ def tolerance(name, value):
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else [value]
     for part in parts:
         array = np.asarray(part.detach().cpu() if is_torch(part) else part)
-        if array.dtype.kind not in "iuf" or not np.all(array > 0):
-            raise ValueError(f"{name}={value!r} must be greater than 0: a number, or an array of them.")
+        if array.dtype.kind not in "iuf" or not np.all((array > 0) & (array < math.inf)):
+            raise ValueError(f"{name}={value!r} must be a number greater than 0, or an array of them.")
 
 
 def output_times(t):

@@ -111,7 +111,7 @@ def test_one_sample_fails():
         ({"events": lambda t, y: 1.0}, "with events"),
         ({"compile": True}, 'does not go with batch="independent"'),
         ({"t": torch.zeros(2, 5)}, r"or \(m, 3\), one column for each of the 3 samples; got shape \(2, 5\)"),
-        ({"t": torch.tensor([[0.0, 0, 0], [1, 1, 0]])}, "strictly increasing or strictly decreasing"),
+        ({"t": torch.tensor([[0.0, 0, 0], [1, 1, 0], [2, 2, 1]])}, "strictly increasing or strictly decreasing"),
         ({"y0": torch.tensor(1.0)}, "needs samples along the first axis"),
         ({"gradient": "adjoint", "y0": torch.ones(3, 1, requires_grad=True)}, 'takes gradient="checkpoint"'),
         ({"f": lambda t, y: y[:, :0]}, "f returned shape"),

@@ -228,8 +228,8 @@ FAULTS = {
 STATES = [
     (lambda shape: np.full(shape, nan), True),
     (lambda shape: np.full(shape, -inf), True),
-    (lambda shape: np.zeros((0,)), True),
-    (lambda shape: np.zeros((0, 3)), True),
+    (lambda shape: np.zeros((0,)), False),
+    (lambda shape: np.zeros((0, 3)), False),
     (lambda shape: "state", True),
     (lambda shape: None, True),
     (lambda shape: [None, 1.0], True),
@@ -250,12 +250,16 @@ ARGUMENTS = {
     "f": [(None, True), (3.0, True), ("f", True), (lambda y: -y, True), (lambda t, y, p: -y, True)],
     "t": [
         *(((), True), ((1.0,), True), (1.0, True), (None, True), ("01", True), ((0.0, nan), True), ((0.0, inf), True)),
-        *(((0.0, 0.0), True), ((0.0, 1.0, 1.0), True), ((0.0, 2.0, 1.0), True), ((0.0, 1j), True)),
+        *(((0.0, 0.0), False), ((0.0, 0.0, 0.0), True), ((0.0, 1.0, 1.0), True), ((0.0, 2.0, 1.0), True)),
+        ((0.0, 1j), True),
         *((((0.0, 1.0), (2.0, 3.0)), True), ({0: 1}, True), ((None, 1.0), True), ([True, False], True)),
         *(((0.0, 1e-320), False), ((0.0, 1e308), False), ((-1e308, 1e308), False), ((1e16, 1e16 + 2), False)),
         ((1.0, 1.0 + 2.3e-16), False),
     ],
-    "rtol": [*_NOT_POSITIVE, (None, True), (inf, True), (1e-30, False), (1e3, False), (1e-300, False)],
+    "rtol": [
+        *_NOT_POSITIVE[:5], (-inf, True), ([1e-3] * 9, True), ([[1e-3]], True), (None, True), (inf, True),
+        (1e-30, False), (1e3, False), (1e-300, False),
+    ],
     "atol": [
         *_NOT_POSITIVE[:4], (None, True), (np.ones(7), True), (np.full((2, 2, 2), 1e-3), True), (1e-300, False),
         ([1e-3, -1.0], True), (1e30, False),

@@ -154,12 +154,6 @@ def test_f_becomes_nan(name):
     assert sol.stats.nfev < 5000
 
 
-def test_complex_states_are_refused():
-    """Newton's matrix is real here: a complex state gets one clear error."""
-    with pytest.raises(TypeError, match="takes real states"):
-        nodekit.solve(lambda t, y: 1j * y, np.ones(1, complex), (0.0, 1.0), method="radau")
-
-
 @pytest.mark.parametrize("name", ["sdirk2", "radau", "kvaerno3"])
 def test_autograd_through_newton_is_refused(name):
     """Boxes of autograd, in y0 or in f, get one clear error that names the way out."""

@@ -392,6 +392,7 @@ def test_interp():
         odeint(growth, y0, t, method="euler", options={**options, "interp": "spline"})
 
 
+@pytest.mark.filterwarnings("ignore:gradient='adjoint' solved the state backward")  # steps are coarse
 @pytest.mark.parametrize("solver", [odeint, odeint_adjoint])
 def test_grid_constructor(solver):
     """It gets (func, y0, t) and its grid is stepped on; the adjoint asks again, with t reversed."""

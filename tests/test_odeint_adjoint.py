@@ -80,6 +80,7 @@ def test_double_backward():
         g[0].sum().backward()
 
 
+@pytest.mark.filterwarnings("ignore:gradient='adjoint' solved the state backward")  # steps are coarse
 def test_adjoint_on_the_grid_of_t_equals_a_chain_of_solves():
     """A fixed-step method whose grid is t: the way back steps from output to output, from the forward's states.
 
@@ -113,6 +114,7 @@ def test_backward_cost_does_not_grow_with_the_outputs(options, measured):
     assert costs[3] <= 1.25 * costs[2] < 5 * costs[0]
 
 
+@pytest.mark.filterwarnings("ignore:gradient='adjoint' solved the state backward")  # steps are coarse
 def test_adjoint_tolerances_method_and_options():
     """Each adjoint_ argument governs the way back alone: seen in its steps."""
     runs = {}

@@ -71,13 +71,22 @@ def test_two_times_give_every_accepted_step(t, array):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("times", [np.linspace(0, 3, 7), np.linspace(2, -1, 41), torch.linspace(0, 1, 3)])
 def test_output_times(method, times, array):
-    """More times give the states there, increasing or decreasing, the same as the dense output, at no extra steps."""
+    """More times give the states there, increasing or decreasing, the same as the dense output, at no extra steps.
+
+    Where the dense output cannot hold the tolerance, as dopri8's, steps end on the times, and are as accurate there.
+    """
     step = None if METHODS[method].adaptive else 0.01
     y0 = array([1.0, 0.5])
     sol = nodekit.solve(rotation, y0, times, method=method, step=step)
     every = nodekit.solve(rotation, y0, (float(times[0]), float(times[-1])), method=method, step=step)
     assert np.array_equal(np.asarray(sol.t), np.asarray(times, float))
     assert sol.y.shape == (len(times), 2)
+    if not getattr(METHODS[method], "dense_holds", True):
+        s = np.asarray(times, float) - float(times[0])
+        exact = np.stack([np.cos(s) + 0.5 * np.sin(s), 0.5 * np.cos(s) - np.sin(s)], -1)
+        assert np.abs(np.asarray(sol.y) - exact).max() < 1e-6
+        assert np.isin(np.asarray(times, float), [*sol.steps.t, float(times[-1])]).all()
+        return
     assert np.allclose(np.asarray(sol.y), np.asarray(every(times)), rtol=0, atol=1e-13)
     assert sol.stats.n_accepted == every.stats.n_accepted
     assert sol.stats.nfev <= every.stats.nfev + len(METHODS[method].dense_rows) * len(times)
@@ -385,7 +394,11 @@ def test_constant_fields_and_inference_mode(array):
         ({"f": 3.0}, TypeError, "f must be a function f(t, y), got float"),
         ({"method": "rk45"}, ValueError, "method='rk45' is not known. Choose one of: euler"),
         ({"method": "euler"}, ValueError, "method='euler' has no error estimate: give it a step size"),
-        ({"t": (1.0, 1.0)}, ValueError, "strictly increasing or strictly decreasing: t[0]=1.0 is followed by t[1]=1.0"),
+        (
+            {"t": (1.0, 1.0, 2.0)},
+            ValueError,
+            "strictly increasing or strictly decreasing: t[0]=1.0 is followed by t[1]=1.0",
+        ),
         ({"t": (0.0, 2.0, 1.0)}, ValueError, "t[1]=2.0 is followed by t[2]=1.0"),
         ({"t": (0.0, 1.0, 1.0)}, ValueError, "t[1]=1.0 is followed by t[2]=1.0"),
         ({"t": 1.0}, ValueError, "at least two output times, got shape ()"),
@@ -395,8 +408,8 @@ def test_constant_fields_and_inference_mode(array):
         ({"t": "01"}, TypeError, "t must be (t0, t1) or a sequence of output times, got '01'"),
         ({"rtol": 0.0}, ValueError, "rtol=0.0 must be a number greater than 0"),
         ({"rtol": "1e-3"}, ValueError, "rtol='1e-3' must be a number greater than 0"),
-        ({"atol": -1e-6}, ValueError, "atol=-1e-06 must be greater than 0"),
-        ({"atol": math.nan}, ValueError, "atol=nan must be greater than 0"),
+        ({"atol": -1e-6}, ValueError, "atol=-1e-06 must be a number greater than 0"),
+        ({"atol": math.nan}, ValueError, "atol=nan must be a number greater than 0"),
         ({"step": -0.1}, ValueError, "step=-0.1 must be a number greater than 0"),
         ({"step": math.inf}, ValueError, "step=inf"),
         (
@@ -409,7 +422,6 @@ def test_constant_fields_and_inference_mode(array):
         ({"max_steps": 0}, ValueError, "max_steps=0 must be a whole number of at least 1"),
         ({"max_steps": 2.5}, ValueError, "max_steps=2.5 must be a whole number of at least 1"),
         ({"controller": "P"}, ValueError, "controller='P' is not known. Choose one of: I, PI, PID."),
-        ({"y0": []}, ValueError, "y0 is empty"),
         ({"y0": [1.0, math.inf]}, ValueError, "y0 is inf in component 1"),
     ],
 )

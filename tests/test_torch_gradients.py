@@ -1,6 +1,7 @@
 """Gradients through the torch engine: four ways, their exactness, their memory, what they cost and what they refuse."""
 
 import gc
+import math
 
 import numpy as np
 import pytest
@@ -118,6 +119,7 @@ def test_cost_does_not_grow_with_the_outputs(way, measured):
     measured(f"evaluations of the way back for 2, 10, 100, 1000 outputs, {way!r}: {counts}")
 
 
+@pytest.mark.filterwarnings("ignore:Checkpoint")  # every="sqrt" says where it saves nothing
 @pytest.mark.parametrize("method", ["dopri5", "bosh3", "kvaerno5", "rodas5p"])
 @pytest.mark.parametrize("way", [way for way in WAYS if not isinstance(way, Backprop)], ids=str)
 def test_nfev_backward_counts_the_calls_of_f(way, method):
@@ -315,6 +317,7 @@ def test_vmap_over_parameters():
         torch.func.vmap(adaptive)(params)
 
 
+@pytest.mark.filterwarnings("ignore:Checkpoint")  # every="sqrt" says where it saves nothing
 def test_event_times():
     """dt*/dv of a ball thrown up from height 1 at speed v, by every way: t* = (v + √(v² + 2g))/g."""
     g = 9.81
@@ -424,3 +427,57 @@ def test_dense_output_in_any_form(form, recorded):
                 exact = factor.reshape(factor.shape + (1,) * b.dim()) * b
                 assert a.shape == exact.shape
                 assert torch.allclose(a, exact, rtol=0, atol=1e-8)
+
+
+def test_square_root_of_the_steps_says_where_it_saves_nothing():
+    """Checkpoint(every="sqrt") warns where every step is an output, and with implicit methods; not otherwise."""
+    y0, way = torch.ones(3, dtype=F64, requires_grad=True), Checkpoint(every="sqrt")
+    with pytest.warns(UserWarning, match="every step is an output, and kept.*Give three output times or more"):
+        nodekit.solve(lambda t, y: -y, y0, (0.0, 1.0), gradient=way)
+    with pytest.warns(UserWarning, match="method='radau' needs all that it keeps of a step"):
+        nodekit.solve(lambda t, y: -y, y0, [0.0, 0.5, 1.0], method="radau", gradient=way)
+    nodekit.solve(lambda t, y: -y, y0, [0.0, 0.5, 1.0], gradient=way)
+
+
+@pytest.mark.parametrize("face", ["solve", "odeint_adjoint"])
+def test_an_adjoint_that_lost_the_state_says_so(face):
+    """y' = −50 (y − a): the state solved backward misses y0 by 1e50, and so does the gradient; a mild one is silent."""
+    a = torch.tensor(0.3, dtype=F64, requires_grad=True)
+    y0 = torch.tensor([1.0, 2.0, -1.0], dtype=F64)
+
+    def end(rate):
+        f = lambda t, y: -rate * (y - a * torch.cos(t))  # noqa: E731
+        if face == "solve":
+            return nodekit.solve(f, y0, (0.0, 3.0), gradient="adjoint").y[-1].sum()
+        t = torch.tensor([0.0, 3.0], dtype=F64)
+        return nodekit.odeint_adjoint(f, y0, t, adjoint_params=(a,))[-1].sum()
+
+    with pytest.warns(RuntimeWarning, match=r"missed y\(t0\) by .*Use gradient=\"checkpoint\""):
+        end(50.0).backward()
+    end(0.5).backward()
+
+
+@pytest.mark.parametrize("way", ["adjoint", "interpolated", "checkpoint", "backprop"])
+@pytest.mark.parametrize("method", ["dopri5", "radau"])
+def test_a_tolerance_for_every_number(way, method):
+    """rtol and atol as arrays, on the way forward and back: the gradient is the exact one."""
+    if way == "backprop" and method == "radau":
+        pytest.skip("implicit steps are not recorded")
+    p = torch.tensor([0.7, 1.3, 0.4], dtype=F64, requires_grad=True)
+    f = lambda t, y: -p * y * torch.cos(t)  # noqa: E731
+    rtol, atol = torch.tensor([1e-8, 1e-9, 1e-8], dtype=F64), np.array([1e-10, 1e-9, 1e-10])
+    sol = nodekit.solve(f, torch.ones(3, dtype=F64), [0.0, 0.6, 1.5], method, rtol=rtol, atol=atol, gradient=way)
+    (g,) = torch.autograd.grad(sol.y[-1].sum(), p)
+    exact = -math.sin(1.5) * torch.exp(-p.detach() * math.sin(1.5))
+    assert torch.allclose(g, exact, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["leapfrog", "yoshida4", "symplectic_euler"])
+@pytest.mark.parametrize("way", ["adjoint", Checkpoint(every="sqrt"), "checkpoint"], ids=str)
+def test_dense_output_of_steps_that_were_not_kept(method, way):
+    """sol(t) repeats what it needs, whatever the way back keeps."""
+    f = lambda t, y: torch.cat([y[3:] * 1.5, -torch.sin(y[:3]) * torch.cos(t)])  # noqa: E731
+    y0 = torch.tensor([0.3, 1.0, -0.5, 0.2, 0.0, 0.7], dtype=F64, requires_grad=True)
+    solve = lambda t, way: nodekit.solve(f, y0, t, method=method, step=0.05, gradient=way)  # noqa: E731
+    found, expected = solve([0.0, 0.3, 1.0], way)(0.77), solve((0.0, 1.0), "checkpoint")(0.77)
+    assert torch.allclose(found, expected, atol=1e-14)

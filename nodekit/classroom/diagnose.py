@@ -102,7 +102,8 @@ class Case:
         if isinstance(y0, tuple | dict):
             raise TypeError(f"diagnose takes an array or one tensor, got a {type(y0).__name__}: concatenate its parts.")
         self.f, self.y0, self.t = Watch(f), y0 if self.torch else np.asarray(y0) * 1.0, (float(t[0]), float(t[-1]))
-        self.settings = {key: value for key, value in settings.items() if key != "throw"}
+        own = ("throw",) if self.torch else ("throw", "gradient")  # of NumPy's solve it is the way that is thought of
+        self.settings = {key: value for key, value in settings.items() if key not in own}
         self.rtol, self.atol = settings.get("rtol", 1e-6), array(settings.get("atol", 1e-9))
         self.method = methods.get(settings.get("method", "dopri5"))
         self.way = gradients.get(settings.get("gradient", "checkpoint")).name

@@ -96,7 +96,9 @@ class BackwardDifferences(Stepper):
     def start(self, t, y):
         self.order, self.table, self.h, self.equal_steps = 1, None, None, 0
         self.matrix, self.fresh, self.c = None, False, None  # the Jacobian, whether it is from this step
-        return super().start(t, y)
+        finite = super().start(t, y)
+        self.tracks = self.k0.requires_grad  # whether f depends on something that requires grad
+        return finite
 
     def first_step(self, t, y, t_end):
         norm = lambda v, y: rms(v / (self.atol + self.rtol * y.abs())).item()  # noqa: E731
@@ -123,7 +125,7 @@ class BackwardDifferences(Stepper):
             if c != self.c:
                 self.inverse, self.c = inverse(self.eye - c * self.matrix), c
                 self.nlu += 1
-            d = self.newton(t + h, predicted, known, c, weight)
+            d = self.newton(t + h, predicted.detach(), known.detach(), c, weight.detach())
             if d is None:
                 if self.fresh and self.inverse is not None:
                     return y, math.inf
@@ -131,7 +133,7 @@ class BackwardDifferences(Stepper):
                 if self.fresh:
                     return y, math.inf
 
-        if torch.is_grad_enabled():
+        if self.tracks or predicted.requires_grad:
             d = self.recorded(t + h, predicted, d, known, c)
         y1 = predicted + d
         self.bad = "the result of a step", y1
@@ -159,7 +161,6 @@ class BackwardDifferences(Stepper):
         residual = c * self.field(t, y) + predicted - known - y
         return Held.apply(inverted, residual) + y - predicted
 
-    @torch.no_grad()
     def newton(self, t, y, known, c, weight):
         """The correction d (d,) of y that solves known + d = c f(t, y + d), or None if it is not found."""
         if self.inverse is None:
@@ -169,6 +170,8 @@ class BackwardDifferences(Stepper):
         d, before = 0.0, math.inf
         for m in range(MAX_ITERATIONS):
             k = self.field(t, y)
+            self.tracks = self.tracks or k.requires_grad  # a parameter may enter late
+            k = k.detach()
             change = self.inverse @ (c * k - known - d)
             size = rms(change * weight).item()
             if not size < math.inf:

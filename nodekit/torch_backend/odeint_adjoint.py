@@ -77,11 +77,31 @@ def _solve(p, adjoint, stepper, y, t):
     if t.requires_grad:  # as in gradient.solve: a later start, or output, moves the states along f
         y = y - slope(stepper, p.times[0], y) * (t[0] - t[0].detach()).to(y)
     back = Sweeping(p, adjoint, stepper)
-    states = Through.apply(back, None, y, *adjoint.params)[: len(t)]
+    shown = Swept.apply(back, None, y, *adjoint.params)
     if t.requires_grad:
+        states = p.layout.flatten(shown) if back.whole else shown
         slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(back.solution.t.tolist(), states, strict=True)]
-        states = states + (t - t.detach()).to(y)[:, None] * torch.stack(slopes)
-    return p.layout.show(states), back.solution
+        return p.layout.show(states + (t - t.detach()).to(y)[:, None] * torch.stack(slopes)), back.solution
+    return shown if back.whole else p.layout.show(shown), back.solution
+
+
+class Swept(Through):
+    """`Through`, whose node in the graph has torchdiffeq's attribute: y.grad_fn.adjoint_options["norm"], to exchange.
+
+    That norm takes (t, y, dL/dy, *dL/dparams), with a tensor y in its shape, and those of a tuple flat.
+    """
+
+    @staticmethod
+    def forward(ctx, back, times, y, *params):
+        states = Through.forward(ctx, back, times, y, *params)
+        ctx.adjoint_options = {"norm": back.public_norm}
+        return back.p.layout.show(states) if back.whole else states
+
+    @staticmethod
+    def backward(ctx, d):
+        back, norm = ctx.back, ctx.adjoint_options["norm"]
+        back.exchanged = None if norm == back.public_norm else norm
+        return Through.backward(ctx, back.p.layout.flatten(d) if back.whole else d)
 
 
 class Sweeping(Back):
@@ -90,10 +110,20 @@ class Sweeping(Back):
     def __init__(self, p, adjoint, stepper):
         run = lambda stepper, y, keep: p.run(stepper, y)  # noqa: E731  (it keeps no state of a step)
         super().__init__(gradients.Adjoint(), stepper, adjoint.params, p.options.method, None, run)
-        self.p, self.adjoint = p, adjoint
+        self.p, self.adjoint, self.exchanged = p, adjoint, None
+        self.whole = p.layout.names is None  # whether a state is one tensor
+
+    def public_norm(self, parts):
+        """The norm of the way back, of (t, y, dL/dy, *dL/dparams): a 0-d tensor."""
+        _, y, a, *dparams = parts
+        of_state = norm_of(self.p.options.norm, self.p.layout) or rms
+        counted = [] if self.adjoint.norm == "seminorm" else [rms(x.reshape(-1)) for x in dparams]
+        return torch.stack([of_state(y.reshape(-1)), of_state(a.reshape(-1)), *counted]).max()
 
     def run(self, y):
         states, marks = super().run(y)
+        n = len(self.solution.t)  # an event's state is the last of these, and `linked` differentiates it
+        states, marks = states[:n], marks[:n]
         # Where the grid of the way back meets an output, y is set to it; a copy, for the caller may change the output.
         self.known = states.clone() if self.adjoint.options.fixed else None
         return states, marks
@@ -143,6 +173,14 @@ class Sweeping(Back):
     def norm(self, split):
         """torchdiffeq's norms of (t, y, a, *dparams), of a flat error; None for the sweep's own, their block form."""
         given, layout, own = self.adjoint.norm, self.p.layout, self.p.options.norm
+        if self.exchanged is not None:
+            whole = layout.show if self.whole else lambda v: v
+
+            def norm(e):
+                t, y, a, *dparams = split(e)
+                return torch.as_tensor(self.exchanged((t, whole(y), whole(a), *dparams))).abs()
+
+            return norm
         if callable(given):
             parts = lambda x: x if layout.names is not None else (x,)  # noqa: E731
 
@@ -151,13 +189,4 @@ class Sweeping(Back):
                 return torch.as_tensor(given((t, *parts(layout.show(y)), *parts(layout.show(a)), *dparams))).abs()
 
             return norm
-        if own is None:
-            return None
-        of_state = norm_of(own, layout)
-
-        def norm(e):
-            _, y, a, *dparams = split(e)
-            counted = [] if given == "seminorm" else [rms(x.reshape(-1)) for x in dparams]
-            return torch.stack([of_state(y), of_state(a), *counted]).max()
-
-        return norm
+        return None if own is None else lambda e: self.public_norm(split(e))

@@ -174,7 +174,7 @@ def test_regularisers_are_for_training():
         ({"method": "rk5"}, ValueError, "method='rk5' is not known"),
         ({"gradient": "magic"}, ValueError, "gradient='magic' is not known"),
         ({"regularizer": "ridge"}, ValueError, "regularizer='ridge' is not known"),
-        ({"t": (0.0, 0.0)}, ValueError, "strictly increasing"),
+        ({"t": (0.0, 1.0, 0.5)}, ValueError, "strictly increasing"),
     ],
 )
 def test_bad_arguments(arguments, error, message):
