@@ -173,6 +173,30 @@ def test_a_solution_that_ends(name, library):
     assert "h = " in sol.message or "step size" in sol.message
 
 
+def gamma(name):
+    """The largest real eigenvalue of the method's matrix, into which I − h a ⊗ J falls apart; 0 if there is none."""
+    m = METHODS[name]
+    if m.family == "rosenbrock":
+        return m.gamma
+    values = np.linalg.eigvals(np.array(m.a))
+    return float(max((v.real for v in values if abs(v.imag) < 1e-12), default=0.0))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("name", [n for n in NEWTON if n in FIXED and gamma(n)])
+def test_a_singular_newton_matrix(name, library):
+    """I − hγJ = 0: a fixed step fails with the reason; an adaptive one is repeated smaller, and the solve goes on."""
+    rate, y0 = 1 / (0.25 * gamma(name)), LIBRARIES[library](np.ones(3))
+    arguments = {"f": lambda t, y: rate * y, "y0": y0, "method": name, "jac": lambda t, y: rate * np.eye(3)}
+    with pytest.raises(nodekit.SolveError, match=r"from t = 0.0 with h = 0.25 could not be solved.*singular") as error:
+        nodekit.solve(t=(0.0, 0.5), step=0.25, **arguments)
+    assert error.value.solution.status is Status.NO_CONVERGENCE
+    if METHODS[name].adaptive:
+        sol = nodekit.solve(t=(0.0, 0.5), first_step=0.25, **arguments)
+        assert sol.steps.error_ratio[0] == math.inf
+        assert np.allclose(np.asarray(sol.y[-1]), math.exp(0.5 * rate), rtol=1e-2)
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("name", METHODS)
 def test_f_may_use_its_array_again(name, library):

@@ -1,11 +1,13 @@
 """nodekit.solve: outputs, directions, shapes, dtypes, dense output, statistics, and how it fails, on both backends."""
 
 import math
+import sys
 
 import autograd.numpy as anp
 import numpy as np
 import pytest
 import torch
+from conftest import Ensemble
 
 import nodekit
 from nodekit import problems
@@ -292,21 +294,6 @@ def test_f_not_finite_at_the_start(bad, array):
     assert sol.stats.nfev == 1
 
 
-@pytest.mark.parametrize("method", ["euler", "rk4", "dopri5", "dop853"])
-def test_f_becomes_nan(method, array):
-    """A wall of nan at t = 0.5 stops the solve there, after a bounded number of calls (SciPy's issue 11239)."""
-
-    def f(t, y):
-        return -y if t < 0.5 else y * array([1.0, math.nan])
-
-    sol = run(f, array([1.0, 1.0]), method=method, step=None if METHODS[method].adaptive else 0.01)
-    assert sol.status is Status.NOT_FINITE
-    assert "in component 1" in sol.message
-    assert 0.45 <= float(sol.t[-1]) <= 0.5 + 1e-12
-    assert np.isfinite(np.asarray(sol.y)).all()
-    assert sol.stats.nfev < 2000
-
-
 def test_a_trial_beyond_the_domain_is_only_a_rejection(array):
     """y' = −√y: a trial step that makes y negative (nan) is repeated smaller, and the solve goes on."""
     with np.errstate(invalid="ignore"):
@@ -454,3 +441,90 @@ def test_repr_says_what_happened():
     assert repr(sol).startswith(
         f"Solution(SUCCESS: {len(sol.t)} times from 0 to 1, {sol.stats.n_accepted} steps accepted"
     )
+
+
+# What SciPy's users expect, and what no call may do in silence.
+
+
+def test_overflow_is_no_news(array):
+    """f ~ 1e300 and a state beyond 1e154 do not warn: warnings are errors in these tests. numpy.seterr is respected."""
+    sol = nodekit.solve(lambda t, y: 0 * y + 1e300, array([1e200, -1e180, 3.0]), (0.0, 1.0), throw=False)
+    assert np.isfinite(np.asarray(sol.y)).all()
+    if isinstance(array([1.0]), np.ndarray):
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            nodekit.solve(lambda t, y: np.exp(1e3 * (1 + y)), np.ones(2), (0.0, 1.0))
+
+
+@pytest.mark.parametrize("method", ["dopri5", "dop853", "bdf"])
+def test_a_component_that_rests(method, array):
+    """y' = y (1 − y) from 1, and f = 0: no false alarm where the error is 0 (dop853's ratio used to be 0/0)."""
+    for f in (lambda t, y: y * (1 - y), lambda t, y: 0 * y):
+        for y0 in ([1.0], [1e-170], [0.0]):
+            sol = nodekit.solve(f, array(y0), (0.0, 20.0), method=method)
+            assert sol.success
+
+
+def test_a_tiny_error_is_no_division_by_zero(array):
+    """dop853 on y' = 1e-170 cos t: both of its error estimates are tiny, and so are their squares."""
+    f = lambda t, y: 1e-170 * (namespace(y).cos(y) + y)  # noqa: E731
+    assert nodekit.solve(f, array([1.0, 0.5, 0.2]), (0.0, 1.0), method="dop853").success
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"method": ["dopri5"]}, ValueError, "method=['dopri5'] is not known. Choose one of:"),
+        ({"jac": 42}, TypeError, 'jac must be a function jac(t, y), "autograd" or None, got int'),
+        ({"rtol": [1e-3, 1e-3, 1e-3]}, ValueError, "rtol has shape (3,), but y0 has shape (2,)"),
+    ],
+)
+def test_more_bad_arguments(arguments, error, words, array):
+    with pytest.raises(error) as caught:
+        nodekit.solve(**{"f": decay, "y0": array([1.0, 2.0]), "t": (0.0, 1.0), **arguments})
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("arguments", [{"gradient": "adjoint"}, {"gradient": "interpolated"}, {"params": []}], ids=str)
+def test_numpy_takes_no_way_back(arguments):
+    """gradient and params are torch's: on NumPy they are refused and not ignored."""
+    with pytest.raises(ValueError, match=r"is for torch.*solve_and_vjp"):
+        nodekit.solve(decay, np.ones(2), (0.0, 1.0), **arguments)
+
+
+def test_tolerances_for_every_number(array):
+    """rtol and atol as arrays: a tight one bounds its component alone."""
+    f = lambda t, y: -y * (1 + namespace(y).sin(3 * y))  # noqa: E731
+    exact = np.asarray(nodekit.solve(f, array([1.0, 0.7]), (0.0, 2.0), rtol=1e-12, atol=1e-14).y[-1])
+    for method in ("dopri5", "radau", "bdf", "rodas5p"):
+        sol = nodekit.solve(f, array([1.0, 0.7]), (0.0, 2.0), method, rtol=[1e-9, 1e-3], atol=np.array([1e-10, 1e-3]))
+        assert abs(float(sol.y[-1][0]) - exact[0]) < 1e-6
+        loose = nodekit.solve(f, array([1.0, 0.7]), (0.0, 2.0), method, rtol=1e-3, atol=1e-3)
+        assert loose.stats.n_accepted < sol.stats.n_accepted
+
+
+@pytest.mark.parametrize("method", ["kvaerno5", "dopri8", "radau", "dopri5", "dop853"])
+def test_outputs_are_as_accurate_as_the_steps(method, array):
+    """At 1e-10 an output between two steps has an error of at most 50 tolerances (kvaerno5: 300, its steps have 53)."""
+    xp, ensemble = namespace(array([1.0])), Ensemble(n=4)
+    f = ensemble.field(xp, array) if xp is torch else ensemble.field()
+    times = np.linspace(0.0, 3.0, 23)
+    sol = nodekit.solve(f, array(ensemble.exact(0.0)), times, method=method, rtol=1e-10, atol=1e-10, max_steps=10**5)
+    worst = max(np.abs(np.asarray(y) - ensemble.exact(t)).max() for t, y in zip(times, sol.y, strict=True))
+    assert worst < 1e-10 * (300 if method == "kvaerno5" else 50)
+
+
+@pytest.mark.parametrize("method", ["reversible_heun", "asynchronous_leapfrog"])
+def test_a_reversible_method_says_when_it_is_unstable(method, array):
+    """y' = −20 y in steps of 0.1 grows beyond all bounds in steps that succeed: a warning says so, and the message."""
+    with pytest.warns(RuntimeWarning, match=f"method='{method}' has become unstable"):
+        sol = nodekit.solve(lambda t, y: -20 * y, array([1.0, 0.5]), (0.0, 3.0), method=method, step=0.1)
+    assert "unstable" in sol.message
+    nodekit.solve(rotation, array([1.0, 0.5]), (0.0, 3.0), method=method, step=0.1)
+
+
+def test_odeint_without_torch_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        ModuleNotFoundError, match=r"nodekit\.odeint needs PyTorch, which is not installed: pip install"
+    ):
+        nodekit.odeint  # noqa: B018

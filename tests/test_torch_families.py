@@ -165,24 +165,6 @@ def test_events(method):
     assert torch.equal(sol.y_events[0][0], sol.y[-1])
 
 
-@pytest.mark.parametrize("method", [*NEWTON, "explicit_adams", "implicit_adams"])
-def test_f_becomes_nan(method):
-    """A wall of nan at t = 0.5 ends the solve there, with finite states, a reason, and few calls."""
-    f = lambda t, y: -y if t < 0.5 else y * math.nan  # noqa: E731
-    sol = nodekit.solve(f, torch.ones(2, dtype=float), (0.0, 1.0), throw=False, **sizes(method, 0.01))
-    assert sol.status in (Status.NO_CONVERGENCE, Status.NOT_FINITE)
-    assert 0.4 <= sol.t[-1] <= 0.5
-    assert torch.isfinite(sol.y).all()
-    assert sol.stats.nfev < 5000
-
-
-def test_a_singular_newton_matrix():
-    """I − hJ is singular for y' = y with h = 1 and backward Euler: NO_CONVERGENCE, with the reason."""
-    with pytest.raises(nodekit.SolveError, match="singular") as error:
-        nodekit.solve(lambda t, y: y, torch.ones(1), (0.0, 3.0), method="implicit_euler", step=1.0)
-    assert error.value.solution.status is Status.NO_CONVERGENCE
-
-
 def test_what_is_refused():
     """Half precision, slopes that change their dtype: one clear error each."""
 
@@ -486,7 +468,7 @@ def test_gradients_through_bdf():
     weights = torch.tensor([1.0, -2.0, 0.3], dtype=float)
 
     def f(t, y):
-        late = p[2] if t > 0.9 else p[2].detach()
+        late = 0.7 + (t - 0.9) ** 6 * (p[2] - 0.2) if t > 0.9 else 0.7
         return torch.stack(
             [-p[0] * (y[0] - torch.cos(p[1] * t)), y[0] * y[2] - late * y[1] ** 2, -y[2] * y[1] + torch.sin(t)]
         )
@@ -497,7 +479,7 @@ def test_gradients_through_bdf():
 
     exact = gradient("radau", 1e-10)
     errors = [(gradient("bdf", tol) - exact).abs().max().item() for tol in (1e-6, 1e-8, 1e-10)]
-    assert errors[0] < 1e-2
+    assert errors[0] < 1e-3
     assert errors[1] < errors[0] / 10
     assert errors[2] < 1e-6
     sol = nodekit.solve(f, y0, (0.0, 2.0), method="bdf")
@@ -524,22 +506,3 @@ def test_a_rosenbrock_gradient_needs_autograds_jacobian():
     sol = nodekit.solve(f, torch.ones(2, dtype=float, requires_grad=True), (0.0, 1.0), method="rodas5p")
     with pytest.raises(ValueError, match=r"method='rodas5p' differentiates f twice .* radau or kvaerno5"):
         sol.y.sum().backward()
-
-
-def test_vmap_over_parameters():
-    """torch.func.vmap over a parameter: fixed-step Adams, symplectic and reversible solves equal those one by one.
-
-    Newton's methods say that they look at values.
-    """
-    rates, y0 = torch.linspace(0.5, 2.0, 4, dtype=float), torch.tensor([1.0, 0.0], dtype=float)
-
-    def end(rate, method):
-        f = lambda t, y: torch.stack([y[1], -rate * y[0]])  # noqa: E731
-        return nodekit.solve(f, y0, (0.0, 1.0), method=method, step=None if method in ("bdf", "auto") else 0.1).y[-1]
-
-    for method in ("rk4", "explicit_adams", "implicit_adams", *GEOMETRIC):
-        together = torch.func.vmap(lambda rate, method=method: end(rate, method))(rates)
-        assert torch.allclose(together, torch.stack([end(rate, method) for rate in rates]), rtol=1e-13)
-    for method in NEWTON:
-        with pytest.raises(ValueError, match=r"looks at values, and cannot run inside torch\.func's transforms"):
-            torch.func.vmap(lambda rate, method=method: end(rate, method))(rates)
