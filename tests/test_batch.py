@@ -127,3 +127,37 @@ def test_no_dense_output():
     sol = nodekit.solve(lambda t, y: -y, torch.ones(3, 1), (0.0, 1.0), batch="independent")
     with pytest.raises(ValueError, match="keeps no dense output"):
         sol(0.5)
+
+
+@pytest.mark.parametrize("method", ["dopri5", "dop853", "bosh3"])
+def test_counts_of_samples(method):
+    """A sample's nfev counts the calls of f in which it took part: never more than there were, and those that it was in
+    to the end are all of them. A repeated step begins with the slope it had."""
+    calls = []
+
+    def f(t, y):
+        calls.append(len(y))
+        return torch.stack([y[:, 1], 8 * (1 - y[:, 0] ** 2) * y[:, 1] - y[:, 0]], -1)
+
+    sol = nodekit.solve(f, start(5), (0.0, 6.0), method=method, rtol=1e-5, batch="independent")
+    each = sol.stats.per_sample
+    assert sol.stats.nfev == len(calls)
+    assert int(each.nfev.max()) == sol.stats.nfev
+    assert int(each.nfev.sum()) == sum(calls)
+    alone = nodekit.solve(f, start(1), (0.0, 6.0), method=method, rtol=1e-5, batch="independent").stats
+    stages = {"dopri5": 6, "dop853": 12, "bosh3": 3}[method]
+    repeated = 0 if method != "dop853" else alone.n_rejected
+    assert alone.nfev == 2 + stages * (alone.n_accepted + alone.n_rejected) - repeated - (method == "dop853")
+
+
+def test_tolerances_of_samples():
+    """atol and rtol of y0's shape: each sample has its own."""
+    y0 = torch.ones(3, 2, dtype=F64)
+    tight = torch.tensor([[1e-9], [1e-3], [1e-6]], dtype=F64).expand(3, 2)
+    sol = nodekit.solve(lambda t, y: -y * t, y0, (0.0, 3.0), rtol=tight, atol=tight, batch="independent")
+    taken = sol.stats.per_sample.n_accepted.tolist()
+    assert taken[0] > taken[2] > taken[1]
+    for i in range(3):
+        tol = tight[i, 0].item()
+        alone = nodekit.solve(lambda t, y: -y * t, y0[i], (0.0, 3.0), rtol=tol, atol=tol)
+        assert torch.allclose(sol.y[-1, i], alone.y[-1], atol=1e-14)

@@ -3,7 +3,9 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
+import torch
 from autograd import grad
+from scipy.integrate import solve_ivp
 
 import nodekit
 from nodekit import problems
@@ -179,3 +181,31 @@ def test_a_size_at_which_newton_failed_is_remembered(monkeypatch, tol):
     forgetful = property(lambda self: np.inf, lambda self, size: None)
     monkeypatch.setattr(ImplicitRungeKutta, "limit", forgetful, raising=False)
     assert remembering < 0.9 * nfev()
+
+
+def stiff(t, y):
+    return np.array([-50 * (y[0] - np.cos(t)), y[0] - y[1] ** 2, y[1] - y[2]])
+
+
+def stiff_torch(t, y):
+    return torch.stack([-50 * (y[0] - torch.cos(t)), y[0] - y[1] ** 2, y[1] - y[2]])
+
+
+LIBRARIES = {
+    "numpy": (stiff, lambda y: np.array(y, "float32")),
+    "torch": (stiff_torch, lambda y: torch.tensor(y, dtype=torch.float32)),
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("name", ["kvaerno3", "kvaerno5", "radau", "trbdf2"])
+def test_a_tighter_tolerance_is_no_worse_in_float32(name, library):
+    """Newton's iteration goes to a fraction of the tolerance as far as rounding lets it: at 1e-6 as in float64."""
+    f, array = LIBRARIES[library]
+    exact = solve_ivp(stiff, (0.0, 2.0), [0.0, 1.0, 0.5], "Radau", rtol=1e-11, atol=1e-12).y[:, -1]
+    errors = []
+    for tol in (1e-4, 1e-6, 1e-7):
+        sol = nodekit.solve(f, array([0.0, 1.0, 0.5]), (0.0, 2.0), method=name, rtol=tol, atol=tol)
+        errors.append(np.abs(np.asarray(sol.y[-1], float) - exact).max())
+    assert errors[1] < 3e-6
+    assert errors[2] < 1e-6

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from nodekit import SolveError, odeint, odeint_adjoint
+from nodekit import SolveError, odeint, odeint_adjoint, odeint_dense
 
 ADAPTIVE = ["dopri8", "dopri5", "tsit5", "bosh3", "fehlberg2", "adaptive_heun"]
 # Fixed-step methods and the error that they may have on `swing` with step_size 0.02.
@@ -522,3 +522,30 @@ def test_torch_is_imported_only_when_asked():
         "nodekit.odeint; assert 'torch' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("method", ["dopri5", "rk4", "radau", "bdf", "explicit_adams"])
+def test_odeint_dense(method):
+    """The function t → y(t) on y' = −a y t, with its gradient by a, for numbers and tensors of times."""
+    a = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+    options = {"step_size": 0.01} if method in ("rk4", "explicit_adams") else None
+    y0 = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
+    y = odeint_dense(lambda t, y: -a * y * t, y0, 0.0, 2.0, method=method, options=options)
+    times = torch.tensor([0.3, 1.234], dtype=torch.float64)
+    assert y(times).shape == (2, 1, 2)
+    assert y(0.3).shape == (1, 2)
+    exact = y0 * torch.exp(-0.35 * times**2)[:, None, None]
+    assert torch.allclose(y(times), exact, atol=1e-5)
+    (g,) = torch.autograd.grad(y(1.234).sum(), a)
+    assert g.item() == pytest.approx(-(1.234**2) / 2 * exact[1].sum().item(), rel=1e-4)
+    with pytest.raises(ValueError, match="outside the solved interval"):
+        y(2.1)
+
+
+def test_callbacks_that_a_method_does_not_support_are_not_called():
+    """torchdiffeq warns, and leaves them alone."""
+    f, called = lambda t, y: -y, []
+    f.callback_accept_step = lambda t, y, dt: called.append(t)
+    with pytest.warns(UserWarning, match="does not support callbacks"):
+        odeint(f, torch.ones(2), torch.tensor([0.0, 1.0]), method="rk4", options={"step_size": 0.1})
+    assert called == []

@@ -415,3 +415,89 @@ def test_vmap_over_parameters():
 
 def test_swing_is_the_field_of_the_other_tests():
     assert torch.equal(swing(T[0], Y0), Y0 * torch.cos(T[0]))
+
+
+IMPLICIT = (
+    "implicit_euler",
+    "implicit_midpoint",
+    "trapezoid",
+    "radauIIA3",
+    "gl4",
+    "radauIIA5",
+    "gl6",
+    "sdirk2",
+    "trbdf2",
+)
+
+
+class Driven(torch.nn.Module):
+    """A field that depends on time, with a Jacobian that is not normal."""
+
+    def __init__(self):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
+        self.A, self.b = torch.nn.Parameter(draw(3, 3) - torch.eye(3)), torch.nn.Parameter(draw(3))
+        self.kinds = []
+
+    def forward(self, t, y):
+        return torch.tanh(y @ self.A.T) * torch.cos(t) + self.b * t - 0.3 * torch.sin(y)
+
+    def callback_step_adjoint(self, t, y, dt):
+        self.kinds.append(dt.item())
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("method", IMPLICIT)
+def test_implicit_methods_go_back_by_their_own_steps(method, forward, measured):
+    """With the steps of the forward solve: as many, of that size, and a gradient that nears the exact one with them.
+
+    Gauss's methods conserve the product of the adjoint and a tangent: theirs is the exact gradient, to rounding.
+    """
+    weights, errors = torch.tensor([1.0, -2.0, 0.3], dtype=torch.float64), []
+    for n in (20, 40):
+        t = torch.linspace(0.0, 1.0, n + 1, dtype=torch.float64)
+        t = (t if forward else t.flip(0)).requires_grad_()
+        f, y0 = Driven(), torch.tensor([[1.0, 0.2, -0.5], [0.3, 0.1, 0.9]], dtype=torch.float64, requires_grad=True)
+        inputs = [y0, t, f.A, f.b]
+        loss = lambda y: (y[-1] * weights).sum() + y[n // 2, 0, 1]  # noqa: B023, E731
+        exact = torch.autograd.grad(loss(odeint(f, y0, t, method=method)), inputs)
+        found = torch.autograd.grad(loss(odeint_adjoint(f, y0, t, method=method)), inputs)
+        errors.append(max(((a - b).abs().max() / a.abs().max()).item() for a, b in zip(exact, found, strict=True)))
+        assert f.kinds == pytest.approx([1 / n] * n)
+    measured(f"odeint_adjoint by {method}, {'forward' if forward else 'backward'} in time: {errors}")
+    if method in ("implicit_midpoint", "gl4", "gl6"):
+        assert errors[1] < 1e-12
+    else:
+        assert errors[1] < errors[0] / 1.6 or errors[1] < 1e-8
+        assert errors[1] < (0.3 if method == "implicit_euler" else 0.01)
+
+
+def test_an_output_within_a_step_of_an_implicit_way_back():
+    """A grid that does not meet the outputs: what they add within a step is that of the step's own dense output."""
+    f, y0 = Driven(), torch.tensor([[1.0, 0.2, -0.5]], dtype=torch.float64, requires_grad=True)
+    t = torch.tensor([0.0, 0.33, 1.0], dtype=torch.float64)
+    grads = []
+    for solver, options in ((odeint, None), (odeint_adjoint, {"adjoint_options": {"step_size": 0.02}})):
+        arguments = {"method": "gl4", "options": {"step_size": 0.02}, **(options or {})}
+        y = solver(f, y0, t, **arguments)
+        grads.append(torch.autograd.grad(y[1].sum() - 2 * y[2, 0, 1], [y0, f.A]))
+    for a, b in zip(*grads, strict=True):
+        assert (a - b).abs().max() < 1e-3 * a.abs().max()
+
+
+def test_the_norm_of_the_way_back_stands_in_the_graph():
+    """y.grad_fn.adjoint_options["norm"], as in torchdiffeq: it can be read and exchanged."""
+    f, t = Driven(), torch.tensor([0.0, 1.0], dtype=torch.float64)
+    y0 = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
+    y = odeint_adjoint(f, y0, t)
+    norm, seen = y.grad_fn.adjoint_options["norm"], []
+
+    def spy(parts):
+        seen.append([tuple(part.shape) for part in parts])
+        return norm(parts)
+
+    y.grad_fn.adjoint_options["norm"] = spy
+    y.sum().backward()
+    assert seen
+    assert seen[0] == [(), (2, 3), (2, 3), (3, 3), (3,)]

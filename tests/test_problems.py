@@ -128,3 +128,14 @@ def test_events_of_the_small_problems():
     assert sol.t_events[0] == pytest.approx([0.5], rel=1e-12)
     sol = nodekit.solve(growth.f, growth.y0, (0.0, 2.0), rtol=1e-9, events=lambda t, y: y[0] - np.e)
     assert sol.t_events[0] == pytest.approx([1.0], rel=1e-8)
+
+
+def test_names_are_told_apart():
+    """A problem that takes the name of another, or of an alias, is refused when the collection is made."""
+    p = problems.get("bell")
+    with pytest.raises(ValueError, match="problem 'bell': there is one of that name, or an alias, already"):
+        problems.by_name([p, p], {})
+    with pytest.raises(ValueError, match="problem 'bell'"):
+        problems.by_name([p], {"bell": "decay"})
+    with pytest.raises(ValueError, match=r"is not known\. Choose one of"):
+        problems.get(["bell"])

@@ -506,3 +506,21 @@ def test_a_rosenbrock_gradient_needs_autograds_jacobian():
     sol = nodekit.solve(f, torch.ones(2, dtype=float, requires_grad=True), (0.0, 1.0), method="rodas5p")
     with pytest.raises(ValueError, match=r"method='rodas5p' differentiates f twice .* radau or kvaerno5"):
         sol.y.sum().backward()
+
+
+@pytest.mark.parametrize("method", ["radau", "kvaerno5", "trbdf2", "auto", "bdf", "rodas5p"])
+def test_gradients_of_complex_states(method):
+    """dL/dA of a complex, non-normal, nonlinear system through implicit steps: near that through dop853's."""
+    real = torch.tensor([[-1.0, 0.5, 0.0], [0.0, -6.0, 1.0], [0.0, 0.2, 0.0]], dtype=float)
+    imaginary = torch.tensor([[2.0, 0.0, 0.0], [0.3, -5.0, 0.0], [0.0, 0.0, -0.5]], dtype=float)
+    A = torch.complex(real, imaginary).requires_grad_()
+    y0 = torch.tensor([1.0, 1.0j, 0.5 - 0.2j], dtype=torch.complex128)
+    weights = torch.tensor([1.0, 2.0 - 1.0j, 1.0j], dtype=torch.complex128)
+
+    def gradient(method, tol):
+        f = lambda t, y: A @ y + 0.1 * y[0] ** 2 * weights * torch.cos(t)  # noqa: E731
+        end = nodekit.solve(f, y0, (0.0, 1.0), method=method, rtol=tol, atol=tol).y[-1]
+        return torch.autograd.grad((end * weights).sum().real, A)[0]
+
+    tol = 1e-7 if method == "trbdf2" else 1e-9
+    assert (gradient(method, tol) - gradient("dop853", 1e-10)).abs().max() < 2e-5

@@ -135,6 +135,8 @@ class Rosenbrock(Stepper):
                 slope = time_difference(f, t, y, k0, h)
             else:
                 slope = backward_rows([k0], [at], create_graph=True)[0].reshape(-1)
+                if k0.is_complex():  # time is real, and its derivative so far the real part
+                    slope = torch.complex(slope, backward_rows([-1j * k0], [at], create_graph=True)[0].reshape(-1))
             u, _ = self.solve(f, t, y, h, k0, torch.linalg.inv(self.eye / (h * self.method.gamma) - J), slope)
             y1, p = y + self.b @ u, self.dense @ u
             states = [y1, *(within(y, y1, p, theta) for theta, _ in inside)]

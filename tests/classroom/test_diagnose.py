@@ -254,3 +254,12 @@ def test_it_works_without_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "✓ accuracy" in done.stdout
+
+
+def test_exchanged_arguments():
+    """A field that takes (y, t) would be solved without a word: its names tell."""
+    for f in (lambda y, t: -y * t, lambda x, time: -x):
+        found = diagnose(f, np.ones(3), (0.0, 1.0))
+        assert found.bad == ["field"]
+        assert "solve calls f(t, y)" in str(found)
+    assert diagnose(lambda t, y: -y, np.ones(3), (0.0, 1.0)).lines[0].good
