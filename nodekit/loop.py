@@ -9,7 +9,8 @@ import warnings
 
 from nodekit import control
 from nodekit.events import Watch
-from nodekit.solution import Solution, Stats, Status, Steps, Trajectory, max_steps_reached, step_too_small
+from nodekit.solution import Solution, Stats, Status, Steps, max_steps_reached, step_too_small
+from nodekit.trajectory import Trajectory
 
 # So many attempts in a row that cannot be taken, each a fifth of the one before, and the solve gives up.
 MAX_REFUSED = 20

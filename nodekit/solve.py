@@ -39,7 +39,8 @@ def solve(
     Parameters
     ----------
     f : callable
-        f(t, y) -> dy/dt, of y's shape. It must not change y in place, nor be random. t is a float on the NumPy
+        f(t, y) -> dy/dt, of y's shape. It must not change y in place, nor be random (noise that it draws at its first
+        call, and keeps, is not). Under torch.autocast f is autocast and nothing else is. t is a float on the NumPy
         backend and a 0-d tensor of y's dtype on torch. f is never called outside the interval (but by
         kvaerno5, up to a quarter of a step beyond its end, and yoshida4, whose steps go back and forth).
     y0 : array or tensor, any shape; on torch also a tuple or dict of tensors, which f then takes and returns
@@ -47,7 +48,9 @@ def solve(
         promoted to float64). Gradients flow to y0, to whatever f uses and, on torch, to t, by autograd or
         torch.autograd, with the step sizes held.
     t : (t0, t1), or (n,) output times
-        Two times: the solution holds every accepted step. More: strictly increasing or decreasing output times.
+        Two times: the solution holds every accepted step. More: strictly increasing or decreasing output times, which
+        are interpolated; where a method's dense output cannot hold the tolerance (dopri8's), steps end on them.
+        t0 = t1 gives y0.
     method : str or Tableau
         A name in `nodekit.methods.METHODS`. Default: dopri5.
     rtol, atol : float > 0, or arrays of y0's shape (tuples or dicts of them, for such a y0)
@@ -66,8 +69,8 @@ def solve(
         Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions, and
         `nodekit.steady_state`.
     jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); "autograd"; or None; for implicit methods
-        None: finite differences of f (rodas5p, which no iteration corrects: autograd). "autograd": automatic
-        differentiation where f allows it.
+        None: finite differences of f (rodas5p, which no iteration corrects: autograd, compared with f at every step).
+        "autograd": automatic differentiation where f allows it. For a complex state f must be holomorphic in y.
     batch : "joint" or "independent"
         "independent", on torch, for explicit methods without events: the first axis of y0 counts samples, each of which
         takes its own steps, and t may be (m, samples), each with its own times. f(t, y) then sees those samples that
@@ -75,7 +78,8 @@ def solve(
         times give both ends. There is no dense output; a sample that fails is nan from there on.
     gradient : "checkpoint", "backprop", "adjoint", "interpolated", or a record of `nodekit.gradients`
         How a backward pass goes through the solve, on torch: see there. The first two give the exact gradient of the
-        steps that were taken. Methods that carry a history from step to step are recorded as by "backprop".
+        steps that were taken. Methods that carry a history from step to step are recorded as by "backprop". An adjoint
+        whose state, solved backward, does not come home warns.
     params : sequence of tensors, optional
         What f depends on besides y, on torch. None: found by looking into f (modules, closures, attributes) and at its
         first evaluation. Give them if f hides them deeper.

@@ -14,11 +14,12 @@ import torch
 from torch._higher_order_ops.while_loop import while_loop
 
 from nodekit import control, loop
-from nodekit.solution import Solution, Stats, Status, Steps, Trajectory
+from nodekit.solution import Solution, Stats, Status, Steps
 from nodekit.step import runge_kutta_step
 from nodekit.torch_backend.cache import compiled
 from nodekit.torch_backend.control import combined, factor
 from nodekit.torch_backend.state import rms
+from nodekit.trajectory import Trajectory
 
 ATTEMPTS, RECORDED = 1024, 2**24  # the loop comes back to Python after so many attempts, or bytes of states
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from nodekit.solution import Solution, Stats, Status, Steps, Trajectory
+from nodekit.solution import Solution, Stats, Status, Steps
+from nodekit.trajectory import Trajectory
 
 
 def run_scipy(problem, stepper, y):
