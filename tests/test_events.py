@@ -268,8 +268,6 @@ def test_no_zero(state, method, gradient):
         return tuple(-rate * part for part in y) if isinstance(y, tuple) else -rate * y
 
     step = None if method in ("dopri5", "bdf") else 0.1
-    if gradient is not None and method == "bdf":
-        pytest.skip("see test_bdf.py")
     sol = nodekit.solve(
         f, y0, (0.0, 1.0), method=method, step=step, events=lambda t, y: t + 5, gradient=gradient or "checkpoint"
     )
