@@ -464,12 +464,6 @@ def test_a_component_that_rests(method, array):
             assert sol.success
 
 
-def test_a_tiny_error_is_no_division_by_zero(array):
-    """dop853 on y' = 1e-170 cos t: both of its error estimates are tiny, and so are their squares."""
-    f = lambda t, y: 1e-170 * (namespace(y).cos(y) + y)  # noqa: E731
-    assert nodekit.solve(f, array([1.0, 0.5, 0.2]), (0.0, 1.0), method="dop853").success
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
