@@ -30,8 +30,8 @@ def event(g, terminal=False, direction=0):
         raise ValueError(f"direction={direction!r} must be 1 (rising), -1 (falling) or 0 (both).")
     counted_to("event", terminal)
 
-    def named(t, y):
-        return g(t, y)
+    def named(t, y, *args):  # solve_ivp passes further ones on
+        return g(t, y, *args)
 
     named.terminal, named.direction = terminal, direction
     return named

@@ -57,17 +57,21 @@ class Trajectory:
             j += 1
         return found
 
-    def __call__(self, t):
-        """States at the time or times t. Raises ValueError outside the solved part."""
+    def __call__(self, t, beyond=False):
+        """States at the time or times t. Raises ValueError outside the solved part.
+
+        beyond: outside of it, go on with the polynomial of the first or last step.
+        """
         t = np.asarray(t.detach().cpu() if is_torch(t) and hasattr(t, "detach") else t, float)
         ends = (self.times[0], self.times[-1])
         low, high = min(ends), max(ends)
         wanted = t.reshape(-1)
         outside = ~((wanted >= low) & (wanted <= high))  # true for nan too
-        if outside.any():
+        if outside.any() and not beyond:
             raise ValueError(f"t={float(wanted[outside][0])!r} is outside the solved interval [{low!r}, {high!r}].")
         sign = 1.0 if ends[1] >= ends[0] else -1.0
         held_by = np.searchsorted(sign * np.asarray(self.times), sign * wanted) - 1
+        held_by[outside] = held_by[outside].clip(0, len(self.sizes) - 1)
         with self.stepper.held():
             mode = self.stepper.mode()
             repeated = self.repeated if mode is not None else (None, None)  # one pair: threads may be here at once

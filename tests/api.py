@@ -9,6 +9,7 @@ PAGE = Path(__file__).parents[1] / "nodekit" / "API.md"
 # Public is what these modules name in __all__; nodekit itself also has torchdiffeq's three, which need torch.
 MODULES = [
     "nodekit",
+    "nodekit.drop_in",
     "nodekit.models",
     "nodekit.gradients",
     "nodekit.problem",

@@ -68,7 +68,7 @@ def test_it_names_its_lesson_and_its_source(module, name):
 
 
 SOURCED = {"nodekit.models", "nodekit.gradients", "nodekit.tableau", "nodekit.step", "nodekit.control",
-           "nodekit.stability", "nodekit.stiffness", "nodekit.numpy_backend.gradient"}  # fmt: skip
+           "nodekit.drop_in", "nodekit.stability", "nodekit.stiffness", "nodekit.numpy_backend.gradient"}  # fmt: skip
 
 
 def test_the_page_is_up_to_date():

@@ -188,6 +188,10 @@ class Dense:
     def __init__(self, back, y):
         self.back, self.y = back, y
 
+    @property
+    def times(self):
+        return self.back.path.times
+
     def __call__(self, t):
         back, show = self.back, self.back.stepper.layout.show
         wanted = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(t, dtype=torch.float64)
