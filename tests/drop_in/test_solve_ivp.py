@@ -153,12 +153,13 @@ def test_jac_as_matrix(method, form):
     """A constant matrix, not its transpose, is never evaluated."""
     b = A - np.array([[0, 0, 0], [900.0, 1000.0, 0], [0, 0, 30.0]])
     f = lambda t, y: b @ y + np.sin(3 * t)  # noqa: E731
-    exact = scipy.integrate.solve_ivp(f, SPAN, Y0, "Radau", rtol=1e-10, atol=1e-12).y[:, -1]
-    result = solve_ivp(f, SPAN, Y0, method, jac=form(b), **TIGHT)
+    span = (0.2, 1.0)
+    exact = scipy.integrate.solve_ivp(f, span, Y0, "Radau", rtol=1e-9, atol=1e-11).y[:, -1]
+    result = solve_ivp(f, span, Y0, method, jac=form(b), **TIGHT)
     assert np.abs(result.y[:, -1] - exact).max() < 1e-5
     assert result.njev == 0
     assert result.nlu > 0
-    assert result.nfev < solve_ivp(f, SPAN, Y0, method, jac=b.T, **TIGHT).nfev
+    assert result.nfev < solve_ivp(f, span, Y0, method, jac=b.T, max_steps=1000, **TIGHT).nfev
 
 
 def test_lsoda_unpacks_banded_jacobians():
