@@ -54,7 +54,8 @@ class Context:
 
     def refuse_random(self, name):
         """Raise ValueError if random numbers were drawn since `note_random`: repeated steps would draw others."""
-        if not all(map(torch.equal, self.random, self._random_state())):
+        before, self.random = self.random, None  # not to be kept as long as the solve
+        if not all(map(torch.equal, before, self._random_state())):
             raise ValueError(
                 f"f draws random numbers, so that gradient={name!r}, which evaluates it again, would be the gradient "
                 "of another solve. Draw them once, before the solve; put dropout into eval mode; or use "
