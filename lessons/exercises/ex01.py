@@ -160,7 +160,7 @@ def refine(theta, h):
 
 
 def check_refine(refine):
-    for L, p, h in ((4, 3, 0.5), (3, 2, 0.7)):
+    for L, p, h in ((4, 3, 0.5), (3, 2, 0.7), (2, 4, -0.3)):  # the last one runs back in time
         theta = np.random.default_rng(L).normal(size=(L, p))
         got = refine(theta, h)
         if not (isinstance(got, tuple | list) and len(got) == 2):
@@ -180,6 +180,7 @@ def check_refine(refine):
         steps = {
             "Twice as many layers of the same step size take twice the time. The horizon T = L h is to stay.": h,
             "You doubled the step. Twice as many layers share the same time.": 2 * h,
+            "A net that runs back in time has a negative h, and so has the refined one.": abs(h / 2),
         }
         same_values(got[1], h / 2, what="your step size", mistakes=steps)
     return "The same weights at every time: 8 layers of size 0.25 in place of 4 of size 0.5, and 6 in place of 3."

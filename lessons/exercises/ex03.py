@@ -232,6 +232,11 @@ def observed_order(coarse, middle, fine):
     return float(np.log2(np.linalg.norm(coarse - middle) / np.linalg.norm(middle - fine)))
 
 
+NO_ORDER = (
+    "The second difference is the larger one there: the method does not converge, and log2 is negative. Leave the sign."
+)
+
+
 def check_observed_order(observed_order):
     rng = np.random.default_rng(31)
     for p in rng.uniform(0.7, 5.0, size=6).tolist():
@@ -269,6 +274,8 @@ def check_observed_order(observed_order):
             "Right while every component has an error. Where one is exact, or where errors cancel in a sum, it "
             "fails: take norms of the differences."
         ) from None
+    apart = observed_order(x, x + errors, x + 3 * errors)  # a method that does not converge
+    same_values(apart, -1.0, 1e-6, "your order where the differences double", {NO_ORDER: 1.0})
     f, x0 = random_field(3)
     measured = []
     for name in ("euler", "heun2", "rk4"):

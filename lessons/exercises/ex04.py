@@ -341,20 +341,24 @@ def check_first_step(first_step):
 
 
 def hardly_moving(first_step):
-    """Check the sentences in brackets of steps 1 and 3: for d1 below 1e-5, and for a field that is 0."""
+    """Check the sentences in brackets of steps 1 and 3, for fields that are nearly 0, and one that does not change."""
     field, x = random_field(8)
-    for speed, expected, advice in (
-        (1e-13, 1e-4, "d1 is below 1e-5 there, so step 1 takes h0 = 1e-6, and step 4 allows 100 h0."),
-        (0.0, 1e-6, "d1 and d2 are below 1e-15 there, so step 3 takes h1 = max(1e-6, 1e-3 h0)."),
+    now = field(0.4, x)
+    d1_now = np.sqrt(np.mean((now / (1e-7 + 1e-6 * np.abs(x))) ** 2))
+    for d1, steady, expected, advice in (
+        (1e-7, False, 1e-4, "d1 is below 1e-5 there, so step 1 takes h0 = 1e-6, and step 4 allows 100 h0."),
+        (0.0, False, 1e-6, "d1 and d2 are below 1e-15 there, so step 3 takes h1 = max(1e-6, 1e-3 h0)."),
+        (3e-5, True, (0.01 / 3e-5) ** (1 / 5), "d1 is not below 1e-5 there, so h0 is 0.01 d0 / d1; d2 alone is 0."),
+        (3e-15, False, 1e-4, "d1 is not below 1e-15 there, so step 3 takes its formula, and step 4 allows 100 h0."),
     ):
-        f = lambda t, x, speed=speed: speed * field(t, x)  # noqa: E731
-        where = "For a field that is 0" if speed == 0 else "For a field of size 1e-13"
+        f = lambda t, x, d1=d1, steady=steady: d1 / d1_now * (now if steady else field(t, x))  # noqa: E731
+        where = "For a field that is 0" if d1 == 0 else f"For a {'constant ' * steady}field with d1 = {d1:.0e}"
         try:
             h = number(first_step(f, 0.4, x, 5, 1e-6, 1e-7), "the first step")
         except Wrong as error:
             raise Wrong(f"{where}: {error}\n{advice}") from None
         if not abs(h / expected - 1) < 1e-6:
-            raise Wrong(f"{where} your first step is {h:.4g}; {expected:.0e} was expected. {advice}")
+            raise Wrong(f"{where} your first step is {h:.4g}; {expected:.4g} was expected. {advice}")
 
 
 def unscaled(f, t, x, k0, q):
@@ -410,8 +414,8 @@ def check_batch_attempt(batch_attempt):
 
     rtol, atol, got, parts = 1e-3, 1e-4, [], []
     for trial in range(4):
-        n = (12, 12, 7, 1)[trial]
-        t, x, h = rng.uniform(size=n), rng.normal(size=(3, n)), 10.0 ** rng.uniform(-3, -0.3, size=n)
+        n = (24, 12, 7, 1)[trial]
+        t, x, h = rng.uniform(-1, 1, size=n), rng.normal(size=(3, n)), 10.0 ** rng.uniform(-3, -0.3, size=n)
         h = -h if trial == 2 else h  # a step may go back
         if trial == 0:  # a batch whose joint ratio is below 1, although some of its own are not
             while np.mean(ratios_of(f, t, x, h, rtol, atol) ** 2) > 0.9:

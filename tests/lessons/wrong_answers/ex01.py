@@ -145,6 +145,7 @@ WRONG = {
         "averages between": (averages_between, "averages between the layers"),
         "same step": (lambda theta, h: (np.repeat(theta, 2, axis=0), h), "take twice the time"),
         "doubled step": (lambda theta, h: (np.repeat(theta, 2, axis=0), 2 * h), "You doubled the step"),
+        "step without its sign": (lambda theta, h: (np.repeat(theta, 2, axis=0), abs(h) / 2), "has a negative h"),
         "only the step": (lambda theta, h: (theta, h / 2), "The number of layers is still L"),
         "a step of 1/4 built in": (lambda theta, h: (np.repeat(theta, 2, axis=0), 0.25), "your step size is off"),
         "wrong axis": (lambda theta, h: (np.repeat(theta, 2, axis=1), h / 2), "has shape (4, 6); (8, 3)"),

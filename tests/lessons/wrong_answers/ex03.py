@@ -200,6 +200,7 @@ WRONG = {
             lambda c, m, f: float(np.log2(np.divide(*-np.diff(np.linalg.norm([c, m, f], axis=1))))),
             "Subtract the results first",
         ),
+        "without its sign": (order_from(lambda first, second, whole: abs(np.log2(first / second))), "Leave the sign"),
         "minus one": (order_from(lambda first, second, whole: np.log2(first / second) - 1), "nothing is to be sub"),
         "always 2": (lambda c, m, f: 2.0, "your order is off"),
         "in place": (order_in_place, "changed middle itself"),

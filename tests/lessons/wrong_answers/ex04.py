@@ -67,6 +67,11 @@ def first(
     return first_step
 
 
+def with_its_bracket(h0, d1, d2, q):
+    h1 = max(1e-6, 1e-3 * h0) if max(d1, d2) <= 1e-15 else (0.01 / max(d1, d2)) ** (1 / q)
+    return min(100 * h0, h1)
+
+
 def first_wasteful(f, t, x, q, rtol, atol):
     f(t, x)
     return first()(f, t, x, q, rtol, atol)
@@ -235,7 +240,19 @@ WRONG = {
         ),
         "first step looks at d0 alone": (
             first(guess=lambda d0, d1: 1e-6 if d0 < 1e-5 else 0.01 * d0 / d1),
-            "For a field of size 1e-13 your first step is",
+            "For a field with d1 = 1e-07 your first step is",
+        ),
+        "first step's bracket at 1e-4": (
+            first(guess=lambda d0, d1: 1e-6 if min(d0, d1) < 1e-4 else 0.01 * d0 / d1, end=with_its_bracket),
+            "d1 is not below 1e-5 there",
+        ),
+        "third step's bracket at 1e-14": (
+            first(end=lambda h0, d1, d2, q: 1e-6 if max(d1, d2) < 1e-14 else with_its_bracket(h0, d1, d2, q)),
+            "d1 is not below 1e-15 there",
+        ),
+        "third step looks at the smaller": (
+            first(end=lambda h0, d1, d2, q: 1e-6 if min(d1, d2) <= 1e-15 else with_its_bracket(h0, d1, d2, q)),
+            "d2 alone is 0",
         ),
         "zero": (lambda f, t, x, q, rtol, atol: 0.0, "At x = 0 your first step is 0.0"),
         "negative": (lambda f, t, x, q, rtol, atol: -first()(f, t, x, q, rtol, atol), "and 1 was expected"),
@@ -276,6 +293,10 @@ WRONG = {
         "one factor": (
             batch(size=lambda h, r, ok: h * np.clip(0.9 * np.sqrt(np.mean(r**2)) ** -0.5, 0.2, 10)),
             "one ratio for the whole batch",
+        ),
+        "t without its sign": (
+            lambda *a: (np.abs(batch()(*a)[0]), *batch()(*a)[1:]),
+            "t is off",
         ),
         "two results": (lambda *a: batch()(*a)[:2], "3 things are returned"),
         "NaN accepted": (batch(test=lambda ratio: ~(ratio > 1)), "write the test as ratio <= 1"),
