@@ -253,7 +253,7 @@ def pushed(seed, speed, d):
     rates = np.geomspace(speed, 1.0, d)[::-1]
 
     def growing(t):
-        return 1.05 - np.cos(2 * np.pi * (t - 0.3))
+        return 1.05 - np.cos(5 * (t - 0.2))  # not the same at t + h and at t - h, where a step starts from t = 0.3
 
     def f(t, x):
         before = np.append(0.0, x[:-1])

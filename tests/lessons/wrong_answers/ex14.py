@@ -151,6 +151,11 @@ def jacobian_at_t(f, jac, t, x, h):
         return theta()(f, lambda _, u: jac(t, u), t, x, h)
 
 
+def jacobian_before(f, jac, t, x, h):
+    with np.errstate(all="ignore"):
+        return theta()(f, lambda later, u: jac(2 * t - later, u), t, x, h)
+
+
 def rate_of_dopri5(a, k, h):
     return rate_of_step(k, h)
 
@@ -231,6 +236,7 @@ WRONG = {
             "not transposed",
         ),
         "Jacobian at the start": (jacobian_at_t, "J taken at t + h"),
+        "Jacobian a step before": (jacobian_before, "J taken at t + h"),
         "in place": (trapezoid_in_place, "changed x itself"),
         "zeros": (lambda f, jac, t, x, h: np.zeros_like(x), "leaves"),
         "two iterations": (theta(iterations=2), "go on until changes are small"),
