@@ -359,7 +359,7 @@ quiz = Quiz(
         explain={
             "a": "It controls what a step adds. What becomes of it later is up to the equation.",
             "b": "exp(30) is 1e13. Even an error of 1e-12 becomes 10.",
-            "c": "Each step is fine by its own measure. It fails only if the solution itself runs away.",
+            "c": "Each step is fine by its own measure. nodekit's adjoint compares x(0) with x0 afterwards, and warns.",
             "d": "a is stable, but its equation and the integral of g are evaluated along the wrong x.",
         },
     ),
