@@ -161,3 +161,16 @@ def test_tolerances_of_samples():
         tol = tight[i, 0].item()
         alone = nodekit.solve(lambda t, y: -y * t, y0[i], (0.0, 3.0), rtol=tol, atol=tol)
         assert torch.allclose(sol.y[-1, i], alone.y[-1], atol=1e-14)
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_some_samples_have_nothing_to_do(grad):
+    """t0 = t1 for the first sample alone, directions mixed: the others are what they are by themselves."""
+    y0 = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.3]], dtype=F64, requires_grad=grad)
+    t = torch.tensor([[0.5, 0.0, 1.0], [0.5, 2.0, 0.2]], dtype=F64)
+    sol = nodekit.solve(lambda t, y: -y * t, y0, t, rtol=1e-9, atol=torch.full((3, 2), 1e-9), batch="independent")
+    exact = y0.detach() * torch.exp((t[0] ** 2 - t[1] ** 2) / 2)[:, None]
+    assert torch.allclose(sol.y[-1].detach(), exact, atol=1e-7)
+    if grad:
+        (g,) = torch.autograd.grad(sol.y[-1].sum(), y0)
+        assert torch.allclose(g, torch.exp((t[0] ** 2 - t[1] ** 2) / 2)[:, None].expand(3, 2), atol=1e-7)

@@ -95,18 +95,18 @@ class Independent:
         self.failures, self.log, self.taken = {}, [], []
         out[:, self.times[0] == ends] = y[self.times[0] == ends]  # nothing to do
         who = torch.nonzero(self.times[0] != ends)[:, 0]
-        y, t, way = y[who], self.times[0, who], way[who]
-        k0 = self.field(t, y) if self.k0 is None else self.k0
+        self.who, y, t = who, y[who], self.times[0, who]
+        k0 = self.field(t, y) if self.k0 is None else self.k0[who]
         if self.step is not None:
-            h = way * self.step
+            h = way[who] * self.step
         elif self.first is not None:
-            h = way * self.first
+            h = way[who] * self.first
         else:
             norm = lambda v, y: self.norm(v / self.scale(y.abs()))  # noqa: E731
-            h = way * first_step(self.field, t, y, k0, ends, order, norm)
-        h = way * torch.clamp(h.abs(), max=self.max_step)
-        r1 = r2 = torch.ones(n, **real)
-        rejected = torch.zeros(n, dtype=torch.bool, device=y.device)
+            h = way[who] * first_step(self.field, t, y, k0, ends[who], order, norm)
+        h = way[who] * torch.clamp(h.abs(), max=self.max_step)
+        r1 = r2 = torch.ones(len(who), **real)
+        rejected = torch.zeros(len(who), dtype=torch.bool, device=y.device)
         refused, todo = torch.zeros_like(who), torch.ones_like(who)
         self.calls += self.field.nfev
         while len(who):
