@@ -3,6 +3,8 @@
 A patient's field and its derivatives, gradients of parts 2 and 3 by roads of their own, prodrugs, least χ², patients.
 """
 
+import warnings
+
 import hw2
 import numpy as np
 
@@ -87,7 +89,8 @@ def exact_gradient(problem):
 def error_of(way, problem, exact):
     """The relative error of dL/dθ by one of nodekit's ways, at part 4's tolerances; infinite where it breaks down."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "gradient='adjoint' solved the state backward", RuntimeWarning)
             sol, vjp = solve_and_vjp(
                 problem.f, problem.x0, (0.0, problem.T), problem.theta, gradient=way, **hw2.TOLERANCES
             )
