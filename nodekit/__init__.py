@@ -8,12 +8,15 @@ A NumPy reference to read and a PyTorch engine to train with, behind one functio
 torch is imported only when a torch tensor arrives.
 """
 
+from nodekit import moved
 from nodekit.events import event, steady_state
 from nodekit.solution import Solution, SolveError
 from nodekit.solve import solve
 
 __all__ = ["Solution", "SolveError", "event", "solve", "steady_state"]
 __version__ = "0.1.0"
+
+moved.install()
 
 OF_TORCH = ("odeint", "odeint_adjoint", "odeint_dense", "odeint_event")  # torchdiffeq's interface
 
@@ -28,9 +31,9 @@ def __getattr__(name):
                 "pytorch.org/get-started. nodekit.solve works without it, on NumPy arrays.",
                 name="torch",
             ) from error
-        from nodekit.torch_backend import odeint
+        from nodekit.drop_in import odeints
 
-        return getattr(odeint, name)
+        return getattr(odeints, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -7,7 +7,7 @@ from numbers import Real
 import numpy as np
 
 from nodekit.arrays import is_torch
-from nodekit.control import too_small
+from nodekit.stepping.control import too_small
 
 
 def positive(name, value, times=()):

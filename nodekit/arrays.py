@@ -17,6 +17,6 @@ def is_torch(x):
 def namespace(x):
     """The module with sin, exp, stack, ... for x: torch for a tensor, autograd's NumPy for anything else.
 
-    With it one f(t, y) serves both backends, as in nodekit/problems.py.
+    With it one f(t, y) serves both backends, as in nodekit/problems/.
     """
     return sys.modules["torch"] if is_torch(x) else anp

@@ -1,7 +1,7 @@
 """How a gradient goes back through a solve, as data: `solve(..., gradient=...)` takes one of these, or its name.
 
-Lesson 05 builds backprop and checkpoints, 06 derives the adjoint, 07 measures all four. torch_backend/gradient.py
-takes them; numpy_backend/gradient.py has the same four to read.
+Lesson 05 builds backprop and checkpoints, 06 derives the adjoint, 07 measures all four. The file
+torch_backend/gradients/through.py takes them; numpy_backend/gradient.py has the same four to read.
 
 Sources: A. Griewank, Achieving logarithmic growth of temporal and spatial complexity in reverse automatic
 differentiation, 1992 (checkpoints); R. T. Q. Chen et al., Neural ordinary differential equations, 2018 (the adjoint

@@ -3,12 +3,12 @@
 import math
 from importlib import import_module
 
-import nodekit.loop
-from nodekit import gradients, methods
+from nodekit import gradients, methods, steppers
 from nodekit.arguments import output_times, positive, sample_times, tolerance
 from nodekit.arrays import is_torch
-from nodekit.control import CONTROLLERS, Controller
 from nodekit.solution import SolveError
+from nodekit.stepping import loop
+from nodekit.stepping.control import CONTROLLERS, Controller
 from nodekit.travel import detached
 
 SPARSE = gradients.Checkpoint(every="sqrt")
@@ -63,7 +63,7 @@ def solve(
         Size of the first step tried (chosen if None), and the largest allowed, for adaptive steps.
     max_steps : int
         Largest number of attempted steps.
-    controller : "I", "PI", "PID" or a `nodekit.control.Controller`
+    controller : "I", "PI", "PID" or a `nodekit.stepping.control.Controller`
         How the error ratios set the next step size, for explicit methods; implicit ones bring their own.
     events : function g(t, y) -> number, truth value or array of them; or a list of such functions
         Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions, and
@@ -153,24 +153,17 @@ def solve(
         controller = CONTROLLERS[controller]
 
     state = import_module(f"nodekit.{backend}_backend.state")
-    try:
-        family = import_module(f"nodekit.{backend}_backend.{method.family}")
-    except ModuleNotFoundError as error:
-        if not str(error.name).startswith("nodekit"):
-            raise
-        raise ValueError(f"method={method.name!r} takes no {backend} states. Try the other backend.") from error
-    loop = import_module("nodekit.torch_backend.compiled") if compile else nodekit.loop
+    integrate = import_module("nodekit.torch_backend.loops.compiled").integrate if compile else loop.integrate
     y0 = state.check_state(y0)
     rtol, atol = (state.check_tolerance(name, x, y0) for name, x in (("rtol", rtol), ("atol", atol)))
 
     if state.size(y0) == 0:  # one step of anything gets there
-        method, step, compile, loop = methods.get("euler"), abs(ends[1] - ends[0]) or 1.0, False, nodekit.loop
-        family = import_module(f"nodekit.{backend}_backend.explicit")
+        method, step, compile, integrate = methods.get("euler"), abs(ends[1] - ends[0]) or 1.0, False, loop.integrate
 
     def make(y0):
-        arguments = f, y0, method, rtol, atol, step is not None, jac
-        stepper = family.stepper(*arguments)
-        stepper.recipe = family.__name__, detached(arguments)
+        recipe = backend, f, y0, method, rtol, atol, step is not None, jac
+        stepper = steppers.stepper(*recipe)
+        stepper.recipe = detached(recipe)
         stepper.compile = compile
         return stepper
 
@@ -178,20 +171,20 @@ def solve(
     sizes["controller"] = controller
 
     def run(stepper, y, **keep):
-        return loop.integrate(stepper, y, times, events=events, **sizes, **keep)
+        return integrate(stepper, y, times, events=events, **sizes, **keep)
 
     if backend == "numpy":
         stepper = make(y0)
         with stepper.held():
             solution = run(stepper, state.flat(y0))
     elif independent:
-        from nodekit.torch_backend import batch_gradient
+        from nodekit.torch_backend.gradients import batch as batch_gradient
 
         solution = batch_gradient.solve(f, y0, times, way, params, m=method, rtol=rtol, atol=atol, **sizes)
     else:
-        from nodekit.torch_backend import gradient as torch_gradient
+        from nodekit.torch_backend.gradients import through
 
-        solution = torch_gradient.solve(make, run, f, y0, t, way, params, method, step, events)
+        solution = through.solve(make, run, f, y0, t, way, params, method, step, events)
     if throw and not solution.success:
         raise SolveError(solution)
     return solution

@@ -61,6 +61,5 @@ def error_again(kind, solution):
 def trajectory_again(kind, recipe, state):
     """A trajectory with a new stepper, made as the old one was."""
     trajectory = kind.__new__(kind)
-    module, arguments = recipe
-    vars(trajectory).update(state, stepper=import_module(module).stepper(*arguments))
+    vars(trajectory).update(state, stepper=import_module("nodekit.steppers").stepper(*recipe))
     return trajectory

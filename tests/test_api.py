@@ -67,8 +67,9 @@ def test_it_names_its_lesson_and_its_source(module, name):
         assert LITERATURE.search(doc + home)
 
 
-SOURCED = {"nodekit.models", "nodekit.gradients", "nodekit.tableau", "nodekit.step", "nodekit.control",
-           "nodekit.drop_in", "nodekit.stability", "nodekit.stiffness", "nodekit.numpy_backend.gradient"}  # fmt: skip
+SOURCED = {"nodekit.models", "nodekit.gradients", "nodekit.methods.tableau", "nodekit.stepping.step",
+           "nodekit.stepping.control", "nodekit.drop_in", "nodekit.analysis.stability", "nodekit.analysis.stiffness",
+           "nodekit.numpy_backend.gradient"}  # fmt: skip
 
 
 def test_the_page_is_up_to_date():

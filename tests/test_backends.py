@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import nodekit
-from nodekit import problems, step
+from nodekit import problems
+from nodekit.methods.explicit import METHODS
 from nodekit.numpy_backend import explicit as numpy_explicit
-from nodekit.tableaus import METHODS
+from nodekit.stepping import step
 from nodekit.torch_backend import explicit as torch_explicit
 
 # One problem of each kind; tests/test_problems.py checks all of them.

@@ -10,7 +10,7 @@ from conftest import Ensemble
 
 import nodekit
 from nodekit import problems
-from nodekit.multistep import METHODS, BackwardDifferentiation
+from nodekit.methods.multistep import METHODS, BackwardDifferentiation
 from nodekit.numpy_backend import bdf
 from nodekit.solution import Status
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import nodekit
-from nodekit.torch_backend import cache, compiled
+from nodekit.torch_backend.loops import cache, compiled
 
 old = torch.__version__ < (2, 13)
 pytestmark = pytest.mark.skipif(old, reason="compile=True needs torch 2.13")

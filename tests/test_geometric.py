@@ -6,9 +6,9 @@ import torch
 from autograd import grad
 
 import nodekit
-from nodekit import geometric
 from nodekit.arrays import namespace
-from nodekit.geometric import METHODS, Reversible, Splitting
+from nodekit.methods import geometric
+from nodekit.methods.geometric import METHODS, Reversible, Splitting
 
 BACKENDS = {"numpy": np.array, "torch": lambda x: torch.tensor(x, dtype=torch.float64)}
 SYMPLECTIC = [m.name for m in METHODS.values() if isinstance(m, Splitting)]

@@ -7,7 +7,7 @@ import torch
 from autograd import elementwise_grad, grad, jacobian
 
 import nodekit
-from nodekit.tableaus import METHODS
+from nodekit.methods.explicit import METHODS
 
 A = np.array([[-0.3, 1.1], [-1.4, -0.2]])
 

@@ -9,9 +9,9 @@ from scipy.integrate import solve_ivp
 
 import nodekit
 from nodekit import problems
+from nodekit.analysis.stability import stability_function
+from nodekit.methods.implicit import METHODS
 from nodekit.numpy_backend.implicit import ImplicitRungeKutta
-from nodekit.stability import stability_function
-from nodekit.tableaus_implicit import METHODS
 
 ADAPTIVE = [m.name for m in METHODS.values() if m.adaptive]
 # Steps over an interval of length 3 at which the error is in its asymptotic range and above rounding.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nodekit
-from nodekit.multistep import METHODS, Adams
+from nodekit.methods.multistep import METHODS, Adams
 from nodekit.solution import Status
 
 ADAMS = {name: m for name, m in METHODS.items() if m.family == "multistep"}

@@ -9,8 +9,8 @@ from scipy.special import ellipj, jv, jvp
 
 import nodekit
 from nodekit import problems
-from nodekit.problems_detest import _K2, _PLANETS, _SUN
-from nodekit.problems_stiff import prothero_robinson
+from nodekit.problems.detest import _K2, _PLANETS, _SUN
+from nodekit.problems.stiff import prothero_robinson
 
 ALL = problems.PROBLEMS.values()
 EXACT = [p for p in ALL if p.exact]

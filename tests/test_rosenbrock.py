@@ -14,8 +14,8 @@ from scipy.integrate import solve_ivp
 
 import nodekit
 from nodekit import problems
+from nodekit.methods.rosenbrock import METHODS, RODAS5P
 from nodekit.numpy_backend.newton import Jacobian
-from nodekit.rosenbrock_tableaus import METHODS, RODAS5P
 
 
 def solve(f, y0, t, **arguments):

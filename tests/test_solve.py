@@ -12,9 +12,9 @@ from conftest import Ensemble
 import nodekit
 from nodekit import problems
 from nodekit.arrays import namespace
-from nodekit.control import CONTROLLERS, Controller
+from nodekit.methods.explicit import METHODS
 from nodekit.solution import Status
-from nodekit.tableaus import METHODS
+from nodekit.stepping.control import CONTROLLERS, Controller
 
 BACKENDS = {"numpy": np.array, "torch": lambda x: torch.tensor(x, dtype=torch.float64)}
 

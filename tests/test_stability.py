@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import nodekit
-from nodekit import problems, stability
+from nodekit import problems
+from nodekit.analysis import stability
+from nodekit.analysis.stability import stability_function
 from nodekit.methods import METHODS
-from nodekit.problem import vector
-from nodekit.stability import stability_function
-from nodekit.tableaus import METHODS as EXPLICIT
+from nodekit.methods.explicit import METHODS as EXPLICIT
+from nodekit.problems.problem import vector
 
 WITH_R = [name for name, m in METHODS.items() if m.family in ("explicit", "implicit", "rosenbrock")]
 IMPLICIT = [name for name in WITH_R if name not in EXPLICIT]
@@ -101,7 +102,7 @@ def test_a_method_that_is_not_quite_a_stable():
 
     def sdirk(gamma):
         a = ((gamma, 0.0), (1 - 2 * gamma, gamma))
-        return nodekit.tableau.Tableau("sdirk", 2, (gamma, 1 - gamma), a, (0.5, 0.5), "for this test, 2026")
+        return nodekit.methods.tableau.Tableau("sdirk", 2, (gamma, 1 - gamma), a, (0.5, 0.5), "for this test, 2026")
 
     assert not stability.is_a_stable(sdirk(0.2))
     assert stability.is_a_stable(sdirk(0.3))

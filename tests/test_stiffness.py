@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nodekit import problems
-from nodekit.stiffness import detect_stiffness
+from nodekit.analysis.stiffness import detect_stiffness
 
 
 @pytest.mark.parametrize("name", problems.PROBLEMS)

@@ -8,9 +8,9 @@ import pytest
 from rooted_trees import residual, trees
 
 from nodekit import methods
-from nodekit.tableau import Row, Tableau
-from nodekit.tableaus import METHODS as EXPLICIT
-from nodekit.tableaus_implicit import METHODS as IMPLICIT
+from nodekit.methods.explicit import METHODS as EXPLICIT
+from nodekit.methods.implicit import METHODS as IMPLICIT
+from nodekit.methods.tableau import Row, Tableau
 
 METHODS = EXPLICIT | IMPLICIT
 

@@ -12,7 +12,7 @@ import nodekit
 from nodekit import problems
 from nodekit.methods import METHODS
 from nodekit.numpy_backend.gradient import solve_and_vjp
-from nodekit.problems_stiff import STIFF
+from nodekit.problems.stiff import STIFF
 from nodekit.solution import Status
 from nodekit.torch_backend import newton
 from nodekit.torch_backend.layout import Layout

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import nodekit
-from nodekit.torch_backend.odeint_problem import OdeintError
+from nodekit.drop_in.odeint_problem import OdeintError
 
 ARRAYS = {"numpy": np.array, "torch": lambda y: torch.tensor(y, dtype=torch.float64)}
 

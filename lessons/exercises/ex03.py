@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from nodekit.analysis.stability import stability_function
 from nodekit.classroom.checks import Exercise, Wrong, as_array, order_slope, random_field, same_values
 from nodekit.classroom.quiz import Prediction, Question, Quiz
-from nodekit.stability import stability_function
-from nodekit.step import runge_kutta_step
-from nodekit.tableaus import METHODS
+from nodekit.methods.explicit import METHODS
+from nodekit.stepping.step import runge_kutta_step
 
 first_guess = Prediction(
     "You may evaluate the field 48 times on the way from t = -1 to t = 2. Euler's method spends them on 48 short "

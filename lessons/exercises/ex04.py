@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from nodekit import control
 from nodekit.classroom.checks import Exercise, Wrong, as_array, random_field, same_values, several, slope
 from nodekit.classroom.quiz import Prediction, Question, Quiz
-from nodekit.control import CONTROLLERS
-from nodekit.step import runge_kutta_step
-from nodekit.tableaus import METHODS
+from nodekit.methods.explicit import METHODS
+from nodekit.stepping import control
+from nodekit.stepping.control import CONTROLLERS
+from nodekit.stepping.step import runge_kutta_step
 
 first_guess = Prediction(
     "An adaptive method of order 5 solves a smooth problem at the tolerance 1e-4. You then ask for 1e-9, a tolerance "

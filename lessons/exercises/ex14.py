@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from nodekit.analysis.stability import stability_function
+from nodekit.analysis.stiffness import rate_of_step
 from nodekit.classroom.checks import Exercise, as_array, same_values, several
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 from nodekit.classroom.watch import Wrong
-from nodekit.stability import stability_function
-from nodekit.stiffness import rate_of_step
-from nodekit.tableaus import METHODS
-from nodekit.tableaus_implicit import METHODS as IMPLICIT
+from nodekit.methods.explicit import METHODS
+from nodekit.methods.implicit import METHODS as IMPLICIT
 
 first_guess = Prediction(
     "Two rates, -1 and -1000, and dopri5 from t = 0 to 2. With the tolerance 1e-8 it takes 4028 evaluations. An error "

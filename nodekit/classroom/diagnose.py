@@ -16,8 +16,8 @@ import numpy as np
 
 import nodekit
 from nodekit import gradients, methods
+from nodekit.analysis.stiffness import detect_stiffness
 from nodekit.arrays import is_torch
-from nodekit.stiffness import detect_stiffness
 
 __all__ = ["Diagnosis", "diagnose"]
 

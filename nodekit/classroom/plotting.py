@@ -139,7 +139,7 @@ def stability_region(ax, R, xlim=(-5, 2), ylim=(-4, 4), points=201):
     """Draw where |R(z)| ≤ 1 in the complex plane of z = hλ: filled, with its boundary, axes to equal scale.
 
     R is a function of a complex array of any shape, such as
-    `lambda z: nodekit.stability.stability_function(tableau, z)`. Returns (filled, boundary).
+    `lambda z: nodekit.analysis.stability.stability_function(tableau, z)`. Returns (filled, boundary).
     """
     x, y = np.meshgrid(np.linspace(*xlim, points), np.linspace(*ylim, points))
     with np.errstate(all="ignore"):  # an implicit method's R has poles

@@ -55,7 +55,7 @@ from nodekit.drop_in.solve_ivp_arguments import (
 )
 from nodekit.solution import Status
 from nodekit.solve import solve
-from nodekit.trajectory import Trajectory
+from nodekit.stepping.trajectory import Trajectory
 
 OURS = ("max_step", "step", "max_steps", "controller", "gradient", "params")  # as nodekit.solve has them
 MESSAGES = {0: "The solver successfully reached the end of the integration interval.",

@@ -1,19 +1,19 @@
 """method="auto": dopri5 until the problem is stiff, radau as long as it is, and back (used from lesson 14 on).
 
 Stiff means that stability, not accuracy, limits the explicit step: |hλ| stands at the edge of dopri5's stability
-region, 3.3 on the negative axis. λ is estimated from each step as nodekit.stiffness does it, with the same counts.
+region, 3.3 on the negative axis. λ is estimated from each step as stepping/limited.py does it, with the same counts.
 """
 
 import numpy as np
 from autograd.tracer import getval
 
+from nodekit.methods.explicit import METHODS as EXPLICIT
+from nodekit.methods.implicit import METHODS as IMPLICIT
 from nodekit.numpy_backend.explicit import ExplicitRungeKutta
 from nodekit.numpy_backend.implicit import ImplicitRungeKutta
 from nodekit.numpy_backend.newton import refuse_boxes
 from nodekit.numpy_backend.state import Stepper
-from nodekit.stiffness import CALM_AFTER, LIMITED, STIFF_AFTER, rate_of_step
-from nodekit.tableaus import METHODS as EXPLICIT
-from nodekit.tableaus_implicit import METHODS as IMPLICIT
+from nodekit.stepping.limited import CALM_AFTER, LIMITED, STIFF_AFTER, rate_of_step
 
 LIMIT = LIMITED * 3.31  # |hλ| at which a step counts as limited by stability
 BACK_BELOW, BACK_AFTER = 1.0, 5  # |hλ| of implicit steps with which an explicit method could go on, so many in a row

@@ -12,11 +12,11 @@ import math
 
 import numpy as np
 
-from nodekit import control
 from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
 from nodekit.numpy_backend.state import Stepper, all_finite
 from nodekit.solution import Status, no_convergence
-from nodekit.step import advance
+from nodekit.stepping import control
+from nodekit.stepping.step import advance
 
 MAX_ITERATIONS = 4
 NEWTON_TOL = 0.03  # the error that Newton's iteration may leave, in units of the tolerance

@@ -10,10 +10,10 @@ import math
 import numpy as np
 from autograd.tracer import getval, isbox, trace_stack
 
-from nodekit import control
 from nodekit.numpy_backend.state import Stepper, all_finite, rms
-from nodekit.step import advance as plain_advance
-from nodekit.step import dense_slopes, interpolate, runge_kutta_step
+from nodekit.stepping import control
+from nodekit.stepping.step import advance as plain_advance
+from nodekit.stepping.step import dense_slopes, interpolate, runge_kutta_step
 
 
 class Slopes:

@@ -18,10 +18,11 @@ from autograd.core import make_vjp
 from autograd.misc import flatten
 
 import nodekit
-from nodekit import loop, methods
-from nodekit.control import CONTROLLERS
+from nodekit import methods
 from nodekit.gradients import on_the_way_back, warn_if_lost
 from nodekit.numpy_backend.explicit import ExplicitRungeKutta
+from nodekit.stepping import loop
+from nodekit.stepping.control import CONTROLLERS
 
 __all__ = ["Gradients", "solve_and_vjp"]
 

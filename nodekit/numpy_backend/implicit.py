@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from autograd.tracer import getval
 
-from nodekit import control
 from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
 from nodekit.numpy_backend.state import Stepper, all_finite, rms
 from nodekit.solution import Status, no_convergence
-from nodekit.step import advance
+from nodekit.stepping import control
+from nodekit.stepping.step import advance
 
 MAX_ITERATIONS = 8  # of an adaptive step, which may be made shorter
 MAX_ITERATIONS_FIXED = 60  # of a step that may not: even a slow iteration is to end at rounding

@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
-from nodekit import control
+from nodekit.methods.rosenbrock import square
 from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
 from nodekit.numpy_backend.state import Stepper, all_finite, rms
-from nodekit.rosenbrock_tableaus import square
 from nodekit.solution import Status, no_convergence
-from nodekit.step import advance
+from nodekit.stepping import control
+from nodekit.stepping.step import advance
 
 
 class Rosenbrock(Stepper):

@@ -8,8 +8,8 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval, isbox, trace_stack
 
-from nodekit import stepper
 from nodekit.solution import Status, in_component, not_finite
+from nodekit.stepping import stepper
 
 
 class Field:
@@ -97,6 +97,9 @@ class Stepper(stepper.Stepper):
 
     def largest(self, x):
         return float(np.abs(getval(x)).max(initial=0.0))
+
+    def sees_values(self):
+        return True
 
     def time(self, t):
         return t

@@ -1,15 +1,15 @@
 """method="auto": dopri5 until the problem is stiff, radau as long as it is, and back (used from lesson 14 on).
 
 Stiff means that stability, not accuracy, limits the explicit step: |hλ| stands at the edge of dopri5's stability
-region, 3.3 on the negative axis. λ is estimated from each step as nodekit.stiffness does it, with the same counts.
+region, 3.3 on the negative axis. λ is estimated from each step as stepping/limited.py does it, with the same counts.
 Its twin, with the same names, is numpy_backend/auto.py.
 """
 
 import torch
 
-from nodekit.stiffness import CALM_AFTER, LAST_STAGES_APART, LIMITED, STIFF_AFTER
-from nodekit.tableaus import METHODS as EXPLICIT
-from nodekit.tableaus_implicit import METHODS as IMPLICIT
+from nodekit.methods.explicit import METHODS as EXPLICIT
+from nodekit.methods.implicit import METHODS as IMPLICIT
+from nodekit.stepping.limited import CALM_AFTER, LAST_STAGES_APART, LIMITED, STIFF_AFTER
 from nodekit.torch_backend.explicit import ExplicitRungeKutta
 from nodekit.torch_backend.implicit import INSTEAD, ImplicitRungeKutta
 from nodekit.torch_backend.newton import refuse_recording
@@ -128,7 +128,7 @@ class Auto(Stepper):
 
 
 def rate_of_step(k, h):
-    """`nodekit.stiffness.rate_of_step` of slopes k (7, d): |λ| ≈ ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖, 0 where the states agree."""
+    """`stepping.limited.rate_of_step` of slopes k (7, d): |λ| ≈ ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖, 0 where the states agree."""
     apart = torch.as_tensor(LAST_STAGES_APART, dtype=k.dtype, device=k.device) @ k[:6]
     rate = torch.linalg.vector_norm(k[6] - k[5]) / (torch.linalg.vector_norm(apart) * abs(h))
     return torch.where(rate < torch.inf, rate, 0.0).item()

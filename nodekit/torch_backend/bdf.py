@@ -16,11 +16,11 @@ import math
 import numpy as np
 import torch
 
-from nodekit import control
 from nodekit.solution import Status, no_convergence
-from nodekit.step import advance
+from nodekit.stepping import control
+from nodekit.stepping.step import advance
+from nodekit.torch_backend.gradients.once import Once
 from nodekit.torch_backend.newton import Jacobian, check_kind, inverse
-from nodekit.torch_backend.once import Once
 from nodekit.torch_backend.state import Stepper, all_finite, flat, rms
 
 MAX_ITERATIONS = 4

@@ -1,4 +1,4 @@
-"""nodekit/control.py on tensors: for loops that decide on the device (batch.py, compiled.py; see lesson 04)."""
+"""stepping/control.py on tensors: for loops that decide on the device (batch.py, compiled.py; see lesson 04)."""
 
 import math
 

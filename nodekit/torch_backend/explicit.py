@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import torch
 
-from nodekit import control
-from nodekit.step import dense_slopes, interpolate, runge_kutta_step
+from nodekit.stepping import control
+from nodekit.stepping.step import dense_slopes, interpolate, runge_kutta_step
 from nodekit.torch_backend.control import combined
 from nodekit.torch_backend.state import Stepper, all_finite, rms, transformed
 
@@ -178,7 +178,7 @@ class ExplicitRungeKutta(Stepper):
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         if self.compile:
-            from nodekit.torch_backend import compiled
+            from nodekit.torch_backend.loops import compiled
 
             return compiled.step_vjp(self, t, y, h, a, inside, params)
         return step_vjp(self.back, self.tableau, t, y, h, a, inside, params)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nodekit import control
 from nodekit.solution import Status, no_convergence
-from nodekit.step import advance
+from nodekit.stepping import control
+from nodekit.stepping.step import advance
 from nodekit.torch_backend.newton import Jacobian, backward_rows, check_kind, inverse, refuse_recording
 from nodekit.torch_backend.state import Stepper, all_finite, flat, rms
 

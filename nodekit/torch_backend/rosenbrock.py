@@ -9,10 +9,10 @@ import math
 
 import torch
 
-from nodekit import control
-from nodekit.rosenbrock_tableaus import square
+from nodekit.methods.rosenbrock import square
 from nodekit.solution import Status, no_convergence
-from nodekit.step import advance
+from nodekit.stepping import control
+from nodekit.stepping.step import advance
 from nodekit.torch_backend.newton import (
     Jacobian,
     backward_rows,

@@ -9,8 +9,8 @@ import math
 
 import torch
 
-from nodekit import stepper
 from nodekit.solution import Status, in_component, not_finite
+from nodekit.stepping import stepper
 from nodekit.torch_backend.context import Context
 from nodekit.torch_backend.layout import Layout
 
@@ -103,6 +103,19 @@ class Stepper(stepper.Stepper):
 
     def largest(self, x):
         return None if transformed() else x.detach().abs().max().item()
+
+    def sees_values(self):
+        return not transformed()
+
+    def recorded_vjp(self, t, y, h, a, inside, params):
+        """The vjp of one step, which `recorded` repeats while autograd records: see `step_vjp` in explicit.py."""
+        before = self.back.nfev
+        with torch.enable_grad():
+            y = y.detach().requires_grad_()
+            states = self.recorded(t, y, h, [theta for theta, _ in inside])
+            d = [a, *(d_theta for _, d_theta in inside)]
+            found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
+        return found[0], found[1:], self.back.nfev - before
 
     def time(self, t):
         return torch.full((), t, dtype=torch.float64, device=self.context.device)

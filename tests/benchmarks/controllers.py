@@ -8,7 +8,7 @@ import numpy as np
 
 import nodekit
 from nodekit import problems
-from nodekit.control import CONTROLLERS
+from nodekit.stepping.control import CONTROLLERS
 
 NAMES = (
     "Lotka–Volterra",

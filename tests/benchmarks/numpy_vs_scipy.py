@@ -17,7 +17,7 @@ from scipy.integrate import solve_ivp
 
 import nodekit
 from nodekit import problems
-from nodekit.problem import Problem, linear
+from nodekit.problems.problem import Problem, linear
 
 REPEATS = 7
 EXPLICIT = [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10]

@@ -11,8 +11,8 @@ import numpy as np
 from judging import array, by_parts, compared, flat, share, summed
 
 import nodekit
+from nodekit.analysis.stability import stability_function
 from nodekit.classroom.watch import Wrong
-from nodekit.stability import stability_function
 
 LIMITS = {"memory_gb": 1.5, "cell_seconds": 60, "notebook_seconds": 300}
 REFERENCE = {"method": "bdf", "rtol": 1e-5, "atol": 1e-7}  # part 5: full marks up to 1.1 times what it costs

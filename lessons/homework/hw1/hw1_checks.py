@@ -180,7 +180,7 @@ largest_stable_step = SelfCheck(
     check_largest_stable_step,
     hints=(
         "x' = J x falls apart into x' = λ x, one for each eigenvalue. A step multiplies by R(hλ); λ may be complex.",
-        "nodekit.stability.stability_function(method, h * eigenvalues). Walk up in h until some |R| > 1, then bisect.",
+        "analysis.stability.stability_function(method, h * eigenvalues). Walk up in h until some |R| > 1, then bisect.",
         "Start at 0.01 / max|λ|, walk by as much, and bisect 60 times between the last stable h and the next one.",
     ),
 )

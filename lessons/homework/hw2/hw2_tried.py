@@ -248,7 +248,7 @@ def cheapest(cheapest):
         if not isinstance(way, str) or way not in hw2.WAYS:
             raise Wrong(f"One of {', '.join(hw2.WAYS)} is returned, as text; yours is {way!r}.")
         if forgets and way == "adjoint":
-            raise Wrong(f"{what} the adjoint's gradient is off by more than 10%. It is returned all the same: compare it.")
+            raise Wrong(f"{what} the adjoint's gradient is off by more than 10%. It is returned all the same.")
         if not forgets and way != "adjoint":
             raise Wrong(
                 f"{what} the adjoint's gradient is right to 1e-6, and it keeps the end alone; {way} keeps more."

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nodekit.stiffness import rate_of_step
+from nodekit.analysis.stiffness import rate_of_step
 
 
 def frozen(sign=-1.0, last=True, offset=0, measure="change", in_place=False, most=10**9):

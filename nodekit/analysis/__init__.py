@@ -1,0 +1,1 @@
+"""What is said of a method or of a field: stability, stiffness, Lyapunov exponents."""

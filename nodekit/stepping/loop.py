@@ -1,0 +1,125 @@
+"""The loop around the steps: sizes, outputs, statistics, failures. Both backends and all families of methods share it.
+
+A *stepper* (stepper.py) knows how one step of its family is attempted on its backend's arrays; the loop decides, in
+plain floats, which attempts count and how long the next one is. Built in lessons 03 (fixed steps) and 04 (adaptive).
+"""
+
+import math
+import warnings
+
+from nodekit.events import Watch
+from nodekit.solution import Solution, Stats, Status, Steps, max_steps_reached, step_too_small
+from nodekit.stepping import control
+from nodekit.stepping.trajectory import Trajectory
+
+# So many attempts in a row that cannot be taken, each a fifth of the one before, and the solve gives up.
+MAX_REFUSED = 20
+
+
+def integrate(
+    stepper, y, times, *, step, first_step, max_step, max_steps, controller, events=None, keep="all",
+    min_step=0.0, stops=(),
+):  # fmt: skip
+    """Solve from times[0] to times[-1]; arguments as `nodekit.solve` has checked them.
+
+    y: the state as the stepper keeps it. times: floats; two of them mean every accepted step. Returns a Solution,
+    also of a solve that failed. keep: which states the trajectory keeps for dense output, see `Trajectory`.
+    min_step: a step no longer than this is taken whatever its error. stops: times in between, in order, that a step
+    must end on; with step=inf they are the grid of a fixed-step method.
+    """
+    t, t_end = times[0], times[-1]
+    direction = math.copysign(1.0, t_end - t)
+    adaptive, every_step = step is None, len(times) == 2
+    forced = min_step * (1 + 1e-9)  # rounding stretches a step that is to end on a time
+    stats, log = Stats(), []
+    trajectory = Trajectory(t, y, stepper, "all" if every_step else keep)
+    outputs, next_output = [y], None if every_step else 1
+    history, rejections, refused = (1.0, 1.0), 0, 0
+    status, message = Status.SUCCESS, f"reached t = {t_end!r}"
+    watch = Watch(events, stepper)
+    if adaptive and not every_step and not stepper.dense_holds:
+        stops = sorted({*stops, *times[1:-1]} - {t_end}, key=lambda s: s * direction)
+    goals = [t_end, *reversed(stops)]  # the last of them is where a step must end next
+
+    if not stepper.start(t, y):
+        status, message = stepper.trouble(t, 0.0)
+    elif adaptive:
+        h = first_step or max(stepper.first_step(t, y, t_end), control.smallest(t))
+        h = direction * min(max(h, min_step), max_step)
+    else:
+        h = direction * step
+    if status is Status.SUCCESS:
+        watch.start(t, y)
+
+    while status is Status.SUCCESS and t != t_end:
+        if len(log) == max_steps:
+            status = Status.MAX_STEPS
+            message = max_steps_reached(max_steps, t, h, t_end, stats.n_rejected)
+            break
+        wanted, (h, last) = h, control.end_on(t, h, goals[-1])
+        y1, ratio = stepper.attempt(t, y, h)
+        accepted = ratio <= 1 or (abs(h) <= forced and ratio < math.inf)  # false for nan
+        log.append((t, h, ratio if adaptive else math.nan, accepted))
+
+        if not accepted:
+            stepper.reject()
+            stats.n_rejected, rejections = stats.n_rejected + 1, rejections + 1
+            refused = 0 if ratio < math.inf else refused + 1
+            if refused and (not adaptive or refused == MAX_REFUSED or control.too_small(t, h)):
+                status, message = stepper.trouble(t, h)
+                break
+            h *= stepper.factor(ratio, False) or controller.rejected(ratio, stepper.error_order)
+            h = math.copysign(max(abs(h), min_step), h)
+            if control.too_small(t, h) and not refused:
+                status, message = Status.STEP_TOO_SMALL, step_too_small(t, h, stepper.worst())
+                break
+            continue
+
+        # t0 + n h, and not a sum of n terms: its rounding errors would grow.
+        t1 = goals.pop() if last else t + h if adaptive else times[0] + (stats.n_accepted + 1) * h
+        if t1 == t:  # the error may accept what rounding has lost
+            status, message = Status.STEP_TOO_SMALL, step_too_small(t, h, stepper.worst())
+            break
+        stats.n_accepted += 1
+        stop = watch.after(t, h, t1, y1) if watch.events else None
+        if stop:
+            t1, y1 = stop
+            status, message = Status.TERMINATED, f"a terminal event ended the solve at t = {t1!r}"
+        trajectory.append(t1, h, y1, stepper.keep())
+        while next_output and (times[next_output] - t1) * direction <= 0:
+            at_end = times[next_output] == t1
+            state = y1 if at_end else stepper.inside((times[next_output] - t) / h)
+            if not stepper.finite(state):
+                stepper.bad = "the dense output", state
+                status, message = stepper.trouble(t, h)
+                break
+            outputs.append(state)
+            next_output = next_output + 1 if next_output + 1 < len(times) else None
+        if stop and not every_step and times[len(outputs) - 1] != t1:
+            outputs.append(y1)  # an ended solve ends with its event
+            times = [*times[: len(outputs) - 1], t1]
+        stepper.accept()
+        if adaptive:
+            order = stepper.error_order
+            h *= stepper.factor(ratio, True) or controller.accepted(ratio, history, order, rejections > 0)
+            h = wanted if last and abs(h) < abs(wanted) else h  # what was shortened for a stop goes on as before
+            h = math.copysign(min(max(abs(h), min_step), max_step), h)
+            history, rejections, refused = (ratio, history[0]), 0, 0
+        else:
+            h = direction * step  # the last one was shortened, perhaps, to end on a stop
+        t, y = t1, y1
+
+    if status is Status.SUCCESS and (warning := stepper.warning(t, y)):
+        message += f". {warning}"
+        warnings.warn(warning, RuntimeWarning, stacklevel=2)
+    for name, value in stepper.count().items():
+        setattr(stats, name, value)
+    if every_step:
+        t_out, outputs = trajectory.times, list(trajectory.states.values())
+    else:
+        t_out = times[: len(outputs)]
+        trajectory.outputs = dict(zip(t_out, outputs, strict=True))
+    t_out, y_out = stepper.times(t_out), stepper.stack(outputs, y)
+    t_events = [stepper.times(ts) for ts in watch.t_events]
+    y_events = [stepper.stack(ys, y) for ys in watch.y_events]
+    return Solution(t_out, y_out, stats, Steps.of(log), status, message, t_events, y_events, trajectory, watch.which)

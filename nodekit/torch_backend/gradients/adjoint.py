@@ -1,0 +1,163 @@
+"""The continuous adjoint on torch tensors, solved in one backward sweep (derived in lesson 06, measured in 07).
+
+Its reference is `adjoint` in numpy_backend/gradient.py.
+"""
+
+import math
+
+import torch
+
+from nodekit import methods
+from nodekit.gradients import on_the_way_back, warn_if_lost
+from nodekit.solution import SolveError
+from nodekit.stepping import loop
+from nodekit.stepping.control import CONTROLLERS
+from nodekit.torch_backend.explicit import ExplicitRungeKutta, step_vjp
+
+
+class Augmented:
+    """The field of the way back over s = ±t: z = (y, a, dL/dp), or (a, dL/dp) where `path` gives y at a time t.
+
+    d: numbers in y. Counts its evaluations; each comes with one vjp.
+    """
+
+    def __init__(self, field, params, d, sign, path):
+        self.field, self.params, self.d, self.sign, self.path = field, params, d, sign, path
+        self.known, self.nfev = 0 if path else d, 0
+
+    def state(self, s, z):
+        return self.path(self.sign * s) if self.path else z[: self.d]
+
+    def __call__(self, s, z):
+        self.nfev += 1
+        y = self.state(s, z).detach().requires_grad_()
+        with torch.enable_grad():
+            k = self.field(self.sign * s, y)
+        if k.requires_grad:
+            inputs = [y, *self.params]
+            found = torch.autograd.grad(k, inputs, z[self.known : self.known + self.d], allow_unused=True)
+            vjps = self.join(found, inputs)
+        else:  # f is constant
+            vjps = torch.zeros_like(z[self.known :])
+        return self.sign * torch.cat([k.detach()[: self.known], -vjps])
+
+    @staticmethod
+    def join(found, inputs):
+        """Gradients by several inputs as one flat tensor; None counts as zero."""
+        return torch.cat(
+            [(torch.zeros_like(x) if g is None else g).reshape(-1) for g, x in zip(found, inputs, strict=True)]
+        )
+
+
+class Backward(ExplicitRungeKutta):
+    """Steps of the way back, from later to earlier times. a jumps by dL/dy at the time of each output.
+
+    A step need not end there: the problem is linear in a, so that what the outputs within a step add to its end is
+    computed apart, by one `step_vjp` over the same interval, however many they are.
+
+    jump_times (m,), jumps (m, d): of the outputs, in s. parts: the lengths of y, a and dL/dp that the norm looks at.
+    """
+
+    def __init__(self, augmented, z, method, rtol, atol, fixed, jump_times, jumps, parts):
+        super().__init__(None, z, method, rtol, atol, fixed)
+        self.field, self.jump_times, self.jumps, self.parts = augmented, jump_times, jumps, parts
+
+    def norm(self, error):
+        """The largest root mean square of y, a and, without seminorm, dL/dparams: none hides behind the others."""
+        parts = error[: sum(self.parts)].split(self.parts)
+        return torch.stack([torch.linalg.vector_norm(p) / math.sqrt(p.numel()) for p in parts]).max()
+
+    def attempt(self, s, z, h):
+        within = (self.jump_times < s) & (self.jump_times >= s + h)
+        self.shorter = self.up_to_a_large_jump(s, z, h, within)
+        if self.shorter:
+            return z, 2.0  # refused without an evaluation
+        z1, ratio = super().attempt(s, z, h)
+        self.jumped = ratio <= 1 and bool(within.any())
+        if self.jumped:
+            z1 = z1 + self.carry(s, h, z1, self.jump_times[within], self.jumps[within.to(z.device)])
+            self.size1 = z1.abs()
+        return z1, ratio
+
+    def up_to_a_large_jump(self, s, z, h, within):
+        """Part of h that just passes the first jump larger than a itself, or None.
+
+        What a jump within a step adds has the relative error of the step: little, but only beside an a of its size.
+        """
+        if self.fixed:
+            return None
+        size = torch.linalg.vector_norm(z[self.field.known : self.field.known + self.field.d])
+        large = within.to(z.device) & (torch.linalg.vector_norm(self.jumps, dim=1) > size)
+        if not bool(large.any()):
+            return None
+        part = float((self.jump_times[large.to(within.device)].max() - s) / h) * (1 + 1e-9)
+        return part if part < 0.999 else None
+
+    def factor(self, ratio, accepted):
+        return None if accepted else self.shorter
+
+    def reject(self):
+        if not self.shorter:
+            super().reject()
+
+    def carry(self, s, h, z1, times, jumps):
+        """What the jumps within the step from s to s + h add to (y, a, dL/dp) at its end."""
+        g, zero = self.field, torch.zeros_like(jumps[0])
+        inside = [(min(float(theta), 1.0), jump) for theta, jump in zip((times - s - h) / -h, jumps, strict=True)]
+        start = g.state(s + h, z1)
+        a, found, evaluations = step_vjp(
+            g.field, self.tableau, g.sign * (s + h), start, -g.sign * h, zero, inside, g.params
+        )
+        g.nfev += evaluations
+        return torch.cat([torch.zeros_like(z1[: g.known]), g.join([a, *found], [a, *g.params])])
+
+    def accept(self):
+        super().accept()
+        if self.jumped:
+            self.k0 = None
+
+
+def adjoint(back, marks, d, params, path=None):
+    """a' = −(∂f/∂y)ᵀ a and (dL/dp)' = −(∂f/∂p)ᵀ a, solved backward in one sweep, with y solved backward too.
+
+    path: a function of t that gives y, flat, instead of solving for it. Derived in lesson 06.
+    """
+    way, forward, n = back.way, back.path, d.shape[1]
+    method = methods.get(way.method or (back.method if back.method.family == "explicit" else "dopri5"))
+    sign = 1.0 if forward.times[-1] >= forward.times[0] else -1.0  # s = sign·t is swept from its largest value down
+    s0, s_end = sign * forward.times[0], sign * forward.times[-1]
+    s = torch.tensor([sign * t for t in marks], dtype=torch.float64)
+    at_end, at_start, total = s == s_end, s == s0, torch.zeros_like(d[0])
+    inner = ~(at_end | at_start) & d.ne(0).any(1).cpu()
+    sizes = [p.numel() for p in params]
+    known = [] if path else [forward.state(len(forward.sizes))]
+    z = torch.cat([*known, total + d[at_end].sum(0), torch.zeros(sum(sizes), dtype=d.dtype, device=d.device)])
+    augmented = Augmented(back.stepper.back, params, n, sign, path)
+    parts = [n] * (1 if path else 2) + ([sum(sizes)] if sizes and not way.seminorm else [])
+    # A tolerance for every number of y counts, on the way back, as its smallest.
+    rtol, atol = way.rtol or back.stepper.tightest, way.atol or float(torch.as_tensor(back.stepper.atol).min())
+    fixed = not method.adaptive
+    solution = loop.integrate(
+        Backward(augmented, z, method, rtol, atol, fixed, s[inner], d[inner], parts), z, [s_end, (s0 + s_end) / 2, s0],
+        step=back.step if fixed else None, first_step=None, max_step=math.inf, max_steps=100_000,
+        controller=CONTROLLERS["PI"], keep="start",
+    )  # fmt: skip
+    if not solution.success:
+        raise SolveError(on_the_way_back(solution, way.name))
+    if not path:
+        warn_if_lost(missed(solution.y[-1][:n], forward.state(0), known[0]), rtol, way.name)
+    z = solution.y[-1][0 if path else n :]
+    parts = z[n:].split(sizes) if sizes else []
+    dparams = [part.reshape(p.shape) for part, p in zip(parts, params, strict=True)]
+    return z[:n] + d[at_start].sum(0), dparams, solution.stats.nfev
+
+
+def missed(arrived, y0, y1):
+    """(off, size): how far a state that was solved backward is from y0, and the size of y0 and y1."""
+    return (arrived - y0).abs().max().item(), max(y0.abs().max().item(), y1.abs().max().item())
+
+
+def interpolated(back, marks, d, params):
+    """The adjoint along the dense output of the forward solve: no y is solved backward, so none can go astray."""
+    layout = back.stepper.layout
+    return adjoint(back, marks, d, params, path=lambda t: layout.flatten(back.path(t)))

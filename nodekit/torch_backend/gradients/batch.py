@@ -1,0 +1,98 @@
+"""The gradient through an independent batch: checkpointed, one attempt of all samples at a time (see batch.py)."""
+
+import torch
+
+from nodekit.stepping.step import runge_kutta_step
+from nodekit.torch_backend.depends import on_what
+from nodekit.torch_backend.explicit import ends_only
+from nodekit.torch_backend.loops.batch import Independent, weighted
+
+
+def solve(f, y0, times, way, params, **arguments):
+    """Run an independent solve so that gradients flow to y0 and to what f depends on. Returns the Solution."""
+    one = Independent(f, y0, times.detach(), **arguments)
+    with one.context.held():
+        return _solve(f, one, times, way, params)
+
+
+def _solve(f, one, times, way, params):
+    y = one.y0
+    if torch.is_grad_enabled():
+        params = list(params) if params is not None else on_what(f, one, one.times[0], y)
+        params = [p for p in params if p.requires_grad]
+        if params or y.requires_grad or times.requires_grad:
+            if way.name != "checkpoint" or way.every != 1:
+                raise ValueError(f'batch="independent" takes gradient="checkpoint", not {way!r}.')
+            one.context.note_random()
+            moved = (times - times.detach()).to(y)[..., None]  # a later start moves a solution back by f
+            if times.requires_grad:
+                y = y - slope(one, one.times[0], y) * moved[0]
+            out = Through.apply(one, y, *params)
+            one.context.refuse_random(way.name)
+            if times.requires_grad:  # and a later output time moves the output along f
+                out = out + torch.stack([slope(one, *at) for at in zip(one.times, out, strict=True)]) * moved
+            return one.solution(out)
+    with torch.no_grad():
+        return one.solution(one.run(y))
+
+
+def slope(one, t, y):
+    """f (n, d) at times t (n,), as a value, and not in the count of the solve. nan where a sample failed."""
+    before = one.field.nfev
+    with torch.no_grad():
+        k = one.field(t, y)
+    one.field.nfev = before
+    return k
+
+
+class Through(torch.autograd.Function):
+    """The outputs (m, n, d) of an independent solve as a function of y (n, d) and the parameters: checkpointed."""
+
+    @staticmethod
+    def forward(ctx, solve, y, *params):
+        ctx.solve = solve
+        ctx.save_for_backward(*params)
+        return solve.run(y.detach())
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, d):
+        solve = ctx.solve
+        with solve.context.held():
+            return None, *way_back(solve, d, ctx.saved_tensors)
+
+
+def way_back(solve, d, params):
+    """dL/dy0 (n, d) and the gradients by params, from d, dL/d outputs (m, n, d)."""
+    a, total, before = torch.zeros_like(d[0]), [None] * len(params), solve.field.nfev
+    for taken in reversed(solve.taken):
+        if len(taken.samples):
+            a[taken.samples], parts = step_vjp(solve, taken, a[taken.samples], d, params)
+            total = [p if x is None else x if p is None else x + p for x, p in zip(total, parts, strict=True)]
+    solve.stats.nfev_backward += solve.field.nfev - before
+    nothing = (solve.times[0] == solve.times[-1])[:, None]  # to do: these outputs are y0 itself
+    return a + d[0] + torch.where(nothing, d[1:].sum(0), 0.0), *total
+
+
+def step_vjp(solve, taken, a, d, params):
+    """(dL/dy (m, d), gradients by params) of the steps taken together; a: dL/dy1 (m, d); d: dL/d outputs."""
+    h = taken.h.to(solve.field.dtype)[:, None]
+    within = any(bool((theta < 1).any()) for _, _, theta in taken.outputs)
+    with torch.enable_grad():
+        y = taken.y.detach().requires_grad_()
+        rk = solve.m if within else ends_only(solve.m)
+        y1, k = runge_kutta_step(solve.field, taken.t, y, taken.h, rk, None, lambda y, _, w, k: weighted(y, h, w, k))
+        states, found = [y1], [a]
+        if within:
+            solve.dense_slopes(taken.t, y, taken.h, h, k)
+        for which, rows, theta in taken.outputs:
+            inside = theta < 1
+            end, d_rows = ~inside, d[which, taken.samples[rows]]
+            states.append(y1[rows[end]])
+            found.append(d_rows[end])
+            if bool(inside.any()):
+                some = rows[inside]
+                states.append(solve.between(y[some], h[some], [k_j[some] for k_j in k], theta[inside]))
+                found.append(d_rows[inside])
+        dy, *parts = torch.autograd.grad(states, [y, *params], found, allow_unused=True)
+    return dy, parts

@@ -1,0 +1,128 @@
+"""The sweeps of odeint_adjoint: steps of the way back, explicit or implicit, with the options of torchdiffeq.
+
+`Sweep` is the sweep of adjoint.py whose steps may be forced by min_step or be those of a grid. `ImplicitSweep` takes
+the steps of an implicit method of fixed step: of y by Newton's method, of a by a linear solve at y's stages, for the
+adjoint equation is linear in a, and of dL/dp by quadrature. No lesson builds it.
+"""
+
+import math
+
+import torch
+
+from nodekit.torch_backend.explicit import ExplicitRungeKutta
+from nodekit.torch_backend.gradients.adjoint import Backward
+from nodekit.torch_backend.implicit import ImplicitRungeKutta
+from nodekit.torch_backend.newton import backward_rows
+
+
+class Sweep(Backward):
+    """`Backward`, whose steps may be forced by min_step or be those of a grid, which ends on outputs.
+
+    known (m, d): the states of the forward solve at the outputs, to which y is set where a step of a grid meets them.
+    """
+
+    def __init__(self, augmented, z, options, adjoint, jump_times, jumps, sizes, min_step, known):
+        rest = z.numel() - 2 * augmented.d
+        parts = [*sizes, *sizes] + ([rest] if rest and adjoint.norm != "seminorm" else [])
+        method, fixed = options.method, options.fixed
+        super().__init__(augmented, z, method, adjoint.rtol, adjoint.atol, fixed, jump_times, jumps, parts)
+        self.min_step, self.known = min_step, known
+        self.left = torch.ones_like(jump_times, dtype=torch.bool)  # jumps still to come
+
+    def attempt(self, s, z, h):
+        times, forced = self.jump_times, abs(h) <= self.min_step * (1 + 1e-9)
+        at_end = self.left & ((times - (s + h)).abs() <= 1e-12 * abs(h) + 4 * math.ulp(s + h))
+        within = self.left & (times > s + h) & ~at_end
+        self.met = at_end | within
+        self.shorter = None if self.fixed or forced else self.up_to_a_large_jump(s, z, h, within)
+        if self.shorter:
+            return z, 2.0  # refused without an evaluation
+        z1, ratio = self.one_step(s, z, h)
+        self.jumped = (ratio <= 1 or (forced and ratio < math.inf)) and bool(self.met.any())
+        if self.jumped:
+            if within.any():
+                z1 = z1 + self.carry(s, h, z1, times[within], self.jumps[within.to(z.device)])
+            if at_end.any():
+                here, n = at_end.to(z.device), self.field.d
+                y1 = z1[:n] if self.known is None else self.known[here][0]
+                z1 = torch.cat([y1, z1[n : 2 * n] + self.jumps[here].sum(0), z1[2 * n :]])
+            self.size1 = z1.abs()
+        return z1, ratio
+
+    def one_step(self, s, z, h):
+        return ExplicitRungeKutta.attempt(self, s, z, h)
+
+    def accept(self):
+        super().accept()
+        self.left = self.left & ~self.met
+
+
+class ImplicitSweep(Sweep):
+    """A `Sweep` whose method is implicit, of fixed step."""
+
+    def __init__(self, augmented, z, options, *arguments):
+        super().__init__(augmented, z, options, *arguments)
+        g, method = augmented, options.method
+        y = z[: g.d]
+        by_step = lambda sign: lambda t, y: sign * g.field((sign * t).item(), y)  # noqa: E731
+        make = lambda f: ImplicitRungeKutta(f, y, method, self.rtol, self.atol, True)  # noqa: E731
+        self.back, self.forth = make(by_step(g.sign)), make(by_step(1.0))
+
+    def start(self, s, z):
+        """No slope is kept from step to step: every one begins with a Jacobian of its own."""
+        self.tiny, self.k0 = torch.finfo(z.dtype).tiny, None
+        return True
+
+    def stages(self, stepper, t, y, h):
+        """(y1, k) of one step of y from t, or (None, None) where Newton's iteration failed. Counts its evaluations."""
+        before, stepper.J, stepper.k0 = stepper.field.nfev, None, None
+        stepper.start(t, y)
+        y1, ratio = stepper.attempt(t, y, h)
+        self.field.nfev += stepper.field.nfev - before
+        return (y1, stepper.k) if ratio <= 1 else (None, None)
+
+    def one_step(self, s, z, h):
+        """z = (y, a, dL/dp) one step on. κ_i, the slopes of a, solve κ_i = −σ J_iᵀ (a + h Σ_j a_ij κ_j), σ = ds/dt."""
+        g, n, rk = self.field, self.field.d, self.back.rk
+        y, a, rest = z.split([n, n, z.numel() - 2 * n])
+        y1, k = self.stages(self.back, s, y, h)
+        self.step, self.bad = (s, z, h), self.back.bad
+        if y1 is None:
+            return z, math.nan
+        A, b = self.back.tensor(self.back.a), self.back.weights
+        with torch.enable_grad():
+            Y = [Y_i.detach().requires_grad_() for Y_i in torch.addmm(y, A, k, alpha=h)]
+            slopes = [g.field(g.sign * (s + c * h), Y_i) for c, Y_i in zip(rk.c, Y, strict=True)]
+        g.nfev += len(Y)
+        J = torch.stack(backward_rows(slopes, Y)).conj()
+        system = g.sign * h * torch.einsum("ij,ikl->iljk", A, J).reshape(len(Y) * n, len(Y) * n)
+        system.diagonal().add_(1.0)
+        kappa = torch.linalg.solve(system, -g.sign * (a @ J).reshape(-1)).reshape(len(Y), n)
+        used = [i for i, k_i in enumerate(slopes) if k_i.requires_grad]
+        if g.params and used:
+            at_stages = a + h * (A @ kappa)
+            weights = [-g.sign * h * b[i] * at_stages[i] for i in used]
+            found = torch.autograd.grad([slopes[i] for i in used], g.params, weights, allow_unused=True)
+            rest = rest + g.join(found, g.params)
+        return torch.cat([y1, a + h * (b @ kappa), rest]), 0.0
+
+    def carry(self, s, h, z1, times, jumps):
+        """As that of `Backward`: by the vjp of the same step, taken forward."""
+        g, zero = self.field, torch.zeros_like(jumps[0])
+        inside = [(min(float(theta), 1.0), jump) for theta, jump in zip((times - s - h) / -h, jumps, strict=True)]
+        t, y, step = g.sign * (s + h), z1[: g.d], -g.sign * h
+        _, k = self.stages(self.forth, t, y, step)
+        if k is None:
+            return torch.full_like(z1, math.nan)
+        a, found, evaluations = self.forth.step_vjp(t, y, step, k, zero, inside, g.params)
+        g.nfev += evaluations
+        return torch.cat([torch.zeros_like(y), g.join([a, *found], [a, *g.params])])
+
+    def accept(self):
+        self.left = self.left & ~self.met
+
+    def reject(self):
+        """Nothing is kept of a step that failed."""
+
+    def trouble(self, t, h):
+        return self.back.trouble(t, h)

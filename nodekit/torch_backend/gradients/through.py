@@ -1,0 +1,233 @@
+"""Gradients through a solve on torch tensors: four ways (built in lessons 05, 06 and 07).
+
+Its reference is numpy_backend/gradient.py. One autograd.Function, `Through`, stands for the whole solve: its forward
+runs the loop without recording, its backward is the vjp of one of the ways in gradients.py. The vjp takes dL/dy at
+*marks*, the times of the outputs and events, and returns dL/dy0 and one gradient for every parameter.
+"""
+
+import warnings
+
+import torch
+
+from nodekit import gradients
+from nodekit.torch_backend.depends import on_what
+from nodekit.torch_backend.gradients.adjoint import adjoint, interpolated
+from nodekit.torch_backend.gradients.events import differentiate
+from nodekit.torch_backend.gradients.once import Once
+from nodekit.torch_backend.state import flat, transformed
+
+
+def solve(make, run, f, y0, t, way, params, method, step, events=None):
+    """Run a solve so that gradients flow to y0, to what f depends on, to the output times t, and to event times.
+
+    make(y0) -> stepper; run(stepper, y, keep=...) -> Solution. way: a record of gradients.py. params: tensors that f
+    depends on; None: they are found. Returns the Solution.
+    Raises ValueError for a way that cannot be had of the method.
+    """
+    stepper = make(y0)
+    with stepper.held():
+        return _solve(stepper, run, f, flat(y0), t, way, params, method, step, events)
+
+
+def _solve(stepper, run, f, y, t, way, params, method, step, events):
+    if stepper.compile and stepper.context.autocast:
+        raise ValueError("compile=True does not go with torch.autocast. Leave one out, or call autocast within f.")
+    if transformed():
+        try:
+            return run(stepper, y)
+        except RuntimeError as error:
+            if "vmap" in str(error) and step is None:
+                raise ValueError("torch.func.vmap needs a fixed step size, as in step=0.01.") from error
+            raise
+    if not torch.is_grad_enabled():
+        return run(stepper, y)
+    times = tracked(t)
+    t0 = float(t[0] if times is None else times[0].detach())
+    if stepper.compile and isinstance(way, gradients.Backprop):
+        raise ValueError('compile=True cannot be recorded by autograd: use gradient="checkpoint", which is as exact.')
+    record = isinstance(way, gradients.Backprop) or not hasattr(stepper, "step_vjp")
+    if not record:
+        params = list(params) if params is not None else on_what(f, stepper, t0, y)
+        params = [p for p in params if p.requires_grad]
+        if not params and not y.requires_grad and times is None:
+            with torch.no_grad():
+                return run(stepper, y)
+    if times is not None:  # a later start moves the whole solution back by f
+        y = y - slope(stepper, t0, y, record) * (times[0] - times[0].detach()).to(y)
+    if record:
+        solution = run(stepper, y)
+    else:
+        if isinstance(way, gradients.Checkpoint) and way.every == "sqrt":
+            tell_if_nothing_is_saved(t, stepper, method)
+        stepper.context.note_random()
+        back = Back(way, stepper, params, method, step, run)
+        out = Through.apply(back, None, y, *params)
+        stepper.context.refuse_random(way.name)
+        solution, back.solution = back.solution, None  # which will hold `back`: no cycle may keep tensors alive
+        n = len(solution.t)
+        solution.y = stepper.layout.show(out[:n])
+        sizes = [len(ts) for ts in solution.t_events]
+        solution.y_events = [stepper.layout.show(part) for part in out[n:].split(sizes)] if sizes else []
+        solution._dense = Dense(back, y)
+    if times is not None:
+        solution.y = moved_with(times, stepper, solution, record)
+    if events is not None:
+        differentiate(solution, stepper, events, slope)
+    return solution
+
+
+def tell_if_nothing_is_saved(t, stepper, method):
+    """Warn where Checkpoint(every="sqrt") keeps no less than every=1."""
+    why = None
+    if len(t) == 2:
+        why = "every step is an output, and kept, where t = (t0, t1). Give three output times or more"
+    elif not hasattr(stepper, "again_end"):
+        why = f"method={method.name!r} needs all that it keeps of a step. Take an explicit method"
+    if why:
+        warnings.warn(f'Checkpoint(every="sqrt") keeps as much as every=1: {why}.', stacklevel=5)
+
+
+def tracked(t):
+    """The times (n,) as one tensor through which gradients flow, or None where none of them wants any."""
+    if isinstance(t, tuple | list) and any(isinstance(x, torch.Tensor) and x.requires_grad for x in t):
+        device = next(x.device for x in t if isinstance(x, torch.Tensor))
+        return torch.stack([torch.as_tensor(x, device=device).to(torch.float64).reshape(()) for x in t])
+    return t if isinstance(t, torch.Tensor) and t.requires_grad else None
+
+
+def moved_with(times, stepper, solution, record):
+    """solution.y as a function of the output times too: a later one moves its output along f.
+
+    An output that is at none of them, a step's end or an event, does not move.
+    """
+    states, marks = stepper.layout.flatten(solution.y), times.detach().tolist()
+    marks = [marks[0], *[None] * (len(solution.t) - 2), marks[1]] if len(marks) == 2 else marks
+    states = list(states)
+    for i, (t_i, mark) in enumerate(zip(solution.t.tolist(), marks, strict=False)):
+        if t_i == mark:
+            time = times[i if len(times) > 2 else min(i, 1)]
+            states[i] = states[i] + slope(stepper, t_i, states[i], record) * (time - time.detach()).to(states[i])
+    return stepper.layout.show(torch.stack(states))
+
+
+def slope(stepper, t, y, recorded=False):
+    """f(t, y), in the count of dense output; as a value, unless second derivatives may be wanted."""
+    with torch.set_grad_enabled(recorded):
+        return stepper.again(t, y)
+
+
+class Through(torch.autograd.Function):
+    """The states of a solve at its marks, (m, d), as a function of y (d,) and of the parameters."""
+
+    @staticmethod
+    def forward(ctx, back, times, y, *params):
+        ctx.back, ctx.n = back, len(params)
+        ctx.save_for_backward(y, *params)  # autograd then refuses parameters that were changed in place meanwhile
+        states, ctx.marks = back.run(y.detach()) if times is None else back.between(times)
+        return states
+
+    @staticmethod
+    def backward(ctx, d_states):
+        y, *params = ctx.saved_tensors
+        twice = torch.is_grad_enabled()  # create_graph=True
+        with torch.no_grad(), ctx.back.stepper.held():
+            dy, dparams = ctx.back.vjp(ctx.marks, d_states, params)
+        if twice:
+            why = f'gradient={ctx.back.way.name!r} can be differentiated once. For a double backward use "backprop"'
+            dy, *dparams = Once.apply(why, (dy, *dparams), d_states, y, *params)
+        return None, None, dy, *dparams
+
+    @staticmethod
+    def jvp(ctx, *tangents):
+        raise RuntimeError(
+            f'forward-mode gradients cannot be had of gradient={ctx.back.way.name!r}. Use gradient="backprop".'
+        )
+
+
+class Back:
+    """What the way back of one solve needs. way: the record; params: the tensors to differentiate by."""
+
+    def __init__(self, way, stepper, params, method, step, run):
+        self.way, self.stepper, self.params, self.method, self.step = way, stepper, params, method, step
+        self.loop, self.solution = run, None
+
+    def run(self, y):
+        """Solve. Returns the states at the marks (m, d), and the marks: times as floats."""
+        keep = "all"
+        if hasattr(self.stepper, "again_end"):
+            if type(self.way) is gradients.Adjoint:
+                keep = "start"
+            elif isinstance(self.way, gradients.Checkpoint) and self.way.every == "sqrt":
+                keep = "sqrt"
+        self.solution = sol = self.loop(self.stepper, y, keep=keep)
+        self.path, self.stats = sol._dense, sol.stats
+        flatten = self.stepper.layout.flatten
+        states = [flatten(sol.y), *(flatten(ys) for ys, ts in zip(sol.y_events, sol.t_events, strict=True) if len(ts))]
+        marks = sol.t.tolist() + [t for ts in sol.t_events for t in ts.tolist()]
+        sol.y, sol.y_events, sol._dense = None, [], None  # the caller sets those that autograd knows
+        return torch.cat(states) if len(states) > 1 else states[0], marks
+
+    def between(self, times):
+        """The states at `times`, any shape, as (m, d), and the marks."""
+        marks = times.reshape(-1).tolist()
+        return self.stepper.layout.flatten(self.path(marks)), marks
+
+    def vjp(self, marks, d_states, params):
+        way = {"checkpoint": checkpoint, "adjoint": adjoint, "interpolated": interpolated}[self.way.name]
+        direction = 1.0 if self.path.times[-1] >= self.path.times[0] else -1.0
+        order = sorted(range(len(marks)), key=lambda i: direction * marks[i])
+        repeated = self.stepper.again.nfev  # by steps that are repeated for their states alone
+        dy, dparams, nfev = way(self, [marks[i] for i in order], d_states[order] if order else d_states, params)
+        self.stats.nfev_backward += nfev + self.stepper.again.nfev - repeated
+        return dy, dparams
+
+
+class Dense:
+    """Dense output through which gradients flow: what `sol(t)` calls. Pickled, it is the path alone."""
+
+    def __init__(self, back, y):
+        self.back, self.y = back, y
+
+    @property
+    def times(self):
+        return self.back.path.times
+
+    def __call__(self, t):
+        back, show = self.back, self.back.stepper.layout.show
+        wanted = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(t, dtype=torch.float64)
+        if not torch.is_grad_enabled():
+            return show(back.between(wanted)[0].reshape(*wanted.shape, self.y.numel()))
+        return show(Through.apply(back, wanted, self.y, *back.params).reshape(*wanted.shape, self.y.numel()))
+
+    def __reduce__(self):
+        return self.back.path.__reduce__()
+
+
+def added(total, parts):
+    """total + parts, entry by entry; None counts as zero. In place."""
+    return [p if x is None else x if p is None else x.add_(p) for x, p in zip(total, parts, strict=True)]
+
+
+def checkpoint(back, marks, d, params):
+    """The exact adjoint of the steps that were taken, one step at a time from the last to the first."""
+    path, step_vjp = back.path, back.stepper.step_vjp
+    dparams, nfev, todo = [None] * len(params), 0, len(marks) - 1
+    a, segment = torch.zeros_like(d[0]), {}
+    for i in reversed(range(len(path.sizes))):
+        t, h = path.times[i], path.sizes[i]
+        if i not in segment:
+            segment = path.segment(i)
+        inside = []  # marks within this step: (theta, dL/dy)
+        while todo >= 0 and (marks[todo] - t) * h > 0:
+            theta = min((marks[todo] - t) / h, 1.0)
+            if theta > 1 - 1e-12:
+                a = a + d[todo]
+            else:
+                inside.append((theta, d[todo]))
+            todo -= 1
+        kept = path.kept[i] if path.kept else None
+        a, parts, evaluations = step_vjp(t, segment.pop(i), h, kept, a, inside, params)
+        dparams, nfev = added(dparams, parts), nfev + evaluations
+    for j in range(todo + 1):
+        a = a + d[j]
+    return a, dparams, nfev

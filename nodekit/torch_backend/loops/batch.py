@@ -1,0 +1,243 @@
+"""Batches whose samples do not share a step size: `solve(..., batch="independent")` (used from lesson 04 on).
+
+Every sample has its own times, direction, step size, acceptance and failure; one evaluation of f serves all that are
+still on their way, and those that have arrived leave the batch. What a sample does is what it would do alone.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+
+from nodekit.solution import Solution, Stats, Status, Steps, max_steps_reached, not_finite
+from nodekit.solution import step_too_small as too_small_in_words
+from nodekit.stepping import loop
+from nodekit.stepping.step import runge_kutta_step
+from nodekit.torch_backend.context import Context
+from nodekit.torch_backend.control import combined, factor, first_step, smallest
+from nodekit.torch_backend.layout import Layout
+
+
+class Taken(NamedTuple):
+    """The steps that one attempt took: m samples, and the outputs that lie within or at the end of these steps."""
+
+    samples: torch.Tensor  # (m,) numbers of the samples
+    t: torch.Tensor  # (m,)
+    h: torch.Tensor  # (m,)
+    y: torch.Tensor  # (m, d) at their starts
+    outputs: list  # of (which, rows, theta): output `which[i]` of the sample in row rows[i], at theta[i] of its step
+
+
+class Field:
+    """f on (n, d) states at times (n,): t reaches f as a tensor that broadcasts against y, (n, 1, ..., 1)."""
+
+    def __init__(self, f, layout, y, context):
+        self.f, self.layout, self.dtype, self.nfev = context.around(f), layout, y.real.dtype, 0
+        self.kind = y.dtype if context.autocast else None
+        self.axes = 1 if layout.shape is None else len(layout.shape)
+
+    def __call__(self, t, y):
+        self.nfev += 1
+        state = self.layout.show(y)
+        k = self.f(t.to(self.dtype).reshape(-1, *[1] * self.axes), state)
+        expected = {n: state[n].shape for n in self.layout.names} if self.layout.names else state.shape
+        try:
+            found = {n: k[n].shape for n in self.layout.names} if self.layout.names else k.shape
+        except (AttributeError, KeyError, IndexError, TypeError) as error:
+            raise TypeError(f"f returned {type(k).__name__}, which does not fit y. Return what y is.") from error
+        if found != expected:
+            raise ValueError(f"f returned shape {found}, but y has {expected}: samples first.")
+        k = self.layout.flatten(k)
+        return k if self.kind is None else k.to(self.kind)
+
+
+def weighted(y, h, weights, k):
+    """y + h Σ_j weights_j k_j for h (n, 1) and slopes (n, d)."""
+    total = None
+    for w, k_j in zip(weights, k, strict=False):
+        if w:
+            total = k_j * w if total is None else torch.add(total, k_j, alpha=w)
+    return h * total if y is None else torch.addcmul(y, h, total)
+
+
+class Independent:
+    """One solve. y0: (n, ...), or a tuple or dict of such; times (m, n) in float64. solve() checked the rest."""
+
+    def __init__(self, f, y0, times, m, rtol, atol, step, first_step, max_step, max_steps, controller):
+        sample = lambda y: {k: v[0] for k, v in y.items()} if isinstance(y, dict) else tuple(v[0] for v in y)  # noqa: E731
+        self.layout = Layout(y0[0] if isinstance(y0, torch.Tensor) else sample(y0))
+        self.y0, self.times, self.m = self.layout.flatten(y0), times.to(self.layout.flatten(y0).device), m
+        self.context = Context(self.y0.device)
+        self.field = Field(f, self.layout, self.y0, self.context)
+        self.step, self.first, self.max_step = step, first_step, max_step
+        per_number = lambda x: x.reshape(self.y0.shape) if isinstance(x, torch.Tensor) else x  # noqa: E731
+        self.rtol, self.atol, self.who = per_number(rtol), per_number(atol), slice(None)
+        self.max_steps, self.controller = max_steps, controller
+        self.k0 = None
+
+    def scale(self, size):
+        """atol + rtol size (n, d) of the samples that are still on their way."""
+        rtol, atol = (x[self.who] if isinstance(x, torch.Tensor) else x for x in (self.rtol, self.atol))
+        return atol + rtol * size
+
+    def norm(self, v):
+        return (torch.linalg.vector_norm(v, dim=1) / math.sqrt(v.shape[1])).to(torch.float64)
+
+    def run(self, y):
+        """Solve from y (n, d). Sets what `solution` reports; returns the outputs (m, n, d)."""
+        n, m, order = len(y), self.m, self.m.error_order
+        real = {"dtype": torch.float64, "device": y.device}
+        ends, way = self.times[-1], torch.sign(self.times[-1] - self.times[0])
+        out = torch.full((len(self.times), *y.shape), math.nan, dtype=y.dtype, device=y.device)
+        out[0] = y
+        self.attempts, self.accepted = (torch.zeros(n, dtype=torch.int64, device=y.device) for _ in range(2))
+        self.calls = torch.zeros_like(self.attempts)  # of f, in which a sample took part
+        self.failures, self.log, self.taken = {}, [], []
+        out[:, self.times[0] == ends] = y[self.times[0] == ends]  # nothing to do
+        who = torch.nonzero(self.times[0] != ends)[:, 0]
+        self.who, y, t = who, y[who], self.times[0, who]
+        k0 = self.field(t, y) if self.k0 is None else self.k0[who]
+        if self.step is not None:
+            h = way[who] * self.step
+        elif self.first is not None:
+            h = way[who] * self.first
+        else:
+            norm = lambda v, y: self.norm(v / self.scale(y.abs()))  # noqa: E731
+            h = way[who] * first_step(self.field, t, y, k0, ends[who], order, norm)
+        h = way[who] * torch.clamp(h.abs(), max=self.max_step)
+        r1 = r2 = torch.ones(len(who), **real)
+        rejected = torch.zeros(len(who), dtype=torch.bool, device=y.device)
+        refused, todo = torch.zeros_like(who), torch.ones_like(who)
+        self.calls += self.field.nfev
+        while len(who):
+            before, self.who = self.field.nfev, who
+            end = ends[who] if m.dense_holds or self.step else self.times[todo, who]  # where a step must end next
+            wanted, last = h, h.abs() * (1 + 1e-10) >= (end - t).abs()
+            h = torch.where(last, end - t, h)
+            t1 = torch.where(last, end, t + h)
+            h_y = h.to(self.field.dtype)[:, None]
+            y1, k = self.attempt(t, y, h, h_y, end, k0)
+            if self.step is None:
+                ratio = self.ratio(y, y1, h_y, k)
+            else:
+                ratio = torch.where(torch.isfinite(y1).all(1), 0.0, math.nan).to(torch.float64)
+            good = ratio <= 1
+            self.log.append((who, t, h, ratio, good))
+            self.attempts[who] += 1
+            self.accepted[who[good]] += 1
+            todo = self.note(out, who, t, h, h_y, y, y1, t1, k, good, todo)
+            self.calls[who] += self.field.nfev - before
+            if self.step is None:
+                h = way[who] * (h * factor(self.controller, order, ratio, good, rejected, r1, r2)).abs()
+                h = torch.where(last & good & (h.abs() < wanted.abs()), wanted, h)  # as in loop.py
+                h = h.clamp(-self.max_step, self.max_step)
+            r1, r2 = torch.where(good, ratio, r1), torch.where(good, r1, r2)
+            refused = torch.where(ratio < math.inf, 0, refused + 1)
+            rejected = ~good
+            if m.fsal:
+                k0 = torch.where(good[:, None], k[-1], k[0])
+            else:  # a sample that goes back begins with the slope it had; one that goes on needs a new one
+                k0 = None if bool(good.any()) else k[0]
+            y, t = torch.where(good[:, None], y1, y), torch.where(good, t1, t)
+            gone = self.stopped(who, t, h, y, y1, refused, t == ends[who])
+            if bool(gone.any()):
+                stay = ~gone
+                who, t, h, y, r1, r2, rejected, refused, todo = (
+                    x[stay] for x in (who, t, h, y, r1, r2, rejected, refused, todo)
+                )
+                k0 = None if k0 is None else k0[stay]
+        return out
+
+    def attempt(self, t, y, h, h_y, end, k0):
+        inside = lambda t, y: self.field(torch.sign(h) * torch.minimum(torch.sign(h) * t, torch.sign(h) * end), y)  # noqa: E731
+        return runge_kutta_step(inside, t, y, h, self.m, k0, lambda y, _, w, k: weighted(y, h_y, w, k))
+
+    def ratio(self, y, y1, h, k):
+        """The error ratio of every sample (n,)."""
+        scale = self.scale(torch.maximum(y.abs(), y1.abs()))
+        ratio = self.norm((weighted(None, h, self.m.b_error, k) + 0 * y1) / scale)
+        if self.m.b_error_low is not None:
+            low = self.norm(weighted(None, h, self.m.b_error_low, k) / scale)
+            ratio = combined(ratio, low)
+        return ratio
+
+    def note(self, out, who, t, h, h_y, y, y1, t1, k, good, todo):
+        """Record the steps taken, and write the outputs within them. Returns the numbers of the next outputs."""
+        outputs, k = [], list(k)
+        while True:
+            wanted = self.times[todo.clamp(max=len(self.times) - 1), who]
+            here = good & (todo < len(self.times)) & ((wanted - t1) * torch.sign(h) <= 0)
+            rows = here.nonzero()[:, 0]
+            if not len(rows):
+                break
+            theta = ((wanted - t) / h)[rows].clamp(max=1.0)
+            theta[wanted[rows] == t1[rows]] = 1.0
+            which = todo[rows]
+            states = y1[rows]
+            if bool((theta < 1).any()):
+                self.dense_slopes(t, y, h, h_y, k)
+                between = self.between(y[rows], h_y[rows], [k_j[rows] for k_j in k], theta)
+                states = torch.where(theta[:, None] < 1, between, states)
+            out[which, who[rows]] = states
+            outputs.append((which, rows, theta))
+            todo = todo + here
+        place = torch.cumsum(good, 0) - 1  # the rows among those taken
+        outputs = [(which, place[rows], theta) for which, rows, theta in outputs]
+        self.taken.append(Taken(who[good], t[good], h[good], y[good], outputs))
+        return todo
+
+    def dense_slopes(self, t, y, h, h_y, k):
+        for row in self.m.dense_rows[len(k) - self.m.stages :]:
+            k.append(self.field(t + row.c * h, weighted(y, h_y, row.a, k)))
+
+    def between(self, y, h, k, theta):
+        """The states at theta (n,) of the steps from y (n, d) by h (n, 1)."""
+        weights = torch.tensor(self.m.dense_weights, dtype=torch.float64, device=y.device)  # (slopes, powers)
+        powers = theta[:, None] ** torch.arange(1, weights.shape[1] + 1, device=y.device)
+        return y + h * torch.einsum("ns,snd->nd", (powers @ weights.T).to(y.dtype), torch.stack(k))
+
+    def stopped(self, who, t, h, y, y1, refused, arrived):
+        """Which samples leave: those that arrived, and those that failed, whose failure is put into words."""
+        lost = (refused >= loop.MAX_REFUSED) | ((refused > 0) & (self.step is not None))
+        small = ~arrived & (h.abs() < smallest(t)) & ~lost
+        spent = ~arrived & (self.attempts[who] >= self.max_steps) & ~lost & ~small
+        failed = lost | small | spent
+        if bool(failed.any()):
+            for i in failed.nonzero()[:, 0].tolist():
+                t_i, h_i, sample = t[i].item(), h[i].item(), who[i].item()
+                if lost[i]:
+                    j = int((~torch.isfinite(y1[i])).nonzero()[0]) if not bool(torch.isfinite(y1[i]).all()) else 0
+                    where = self.layout.index(j)
+                    why = Status.NOT_FINITE, not_finite("the result of a step", t_i, h_i, where, y1[i, j].item())
+                elif small[i]:
+                    why = Status.STEP_TOO_SMALL, too_small_in_words(t_i, h_i, ())
+                else:
+                    n = int(self.attempts[sample])
+                    words = max_steps_reached(
+                        n, t_i, h_i, self.times[-1, sample].item(), n - int(self.accepted[sample])
+                    )
+                    why = Status.MAX_STEPS, words
+                self.failures[sample] = why
+        return arrived | failed
+
+    def solution(self, out):
+        """What solve() returns, from the outputs (m, n, d)."""
+        names = ("sample", "t", "h", "error_ratio", "accepted")
+        log = {name: torch.cat(x).cpu().numpy() for name, x in zip(names, zip(*self.log, strict=True), strict=True)}
+        accepted, rejected = self.accepted.cpu(), (self.attempts - self.accepted).cpu()
+        each = Stats(nfev=self.calls.cpu(), n_accepted=accepted, n_rejected=rejected)
+        stats = Stats(
+            nfev=self.field.nfev, n_accepted=int(accepted.sum()), n_rejected=int(rejected.sum()), per_sample=each
+        )
+        self.stats = stats
+        status, message = Status.SUCCESS, f"all {len(accepted)} samples reached their ends"
+        if self.failures:
+            sample, (status, message) = min(self.failures.items())
+            message = f"sample {sample} of {len(accepted)} ({len(self.failures)} failed): {message}"
+        t = self.times.cpu()
+        t = t[:, 0] if bool((t == t[:, :1]).all()) else t
+        return Solution(t, self.layout.show(out), stats, Steps(**log), status, message, _dense=no_dense_output)
+
+
+def no_dense_output(t):
+    raise ValueError(f't={t!r}: batch="independent" keeps no dense output. Give the times to solve(), as t.')
