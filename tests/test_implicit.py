@@ -11,7 +11,7 @@ import nodekit
 from nodekit import problems
 from nodekit.analysis.stability import stability_function
 from nodekit.methods.implicit import METHODS
-from nodekit.numpy_backend.implicit import ImplicitRungeKutta
+from nodekit.steppers.implicit import ImplicitRungeKutta
 
 ADAPTIVE = [m.name for m in METHODS.values() if m.adaptive]
 # Steps over an interval of length 3 at which the error is in its asymptotic range and above rounding.

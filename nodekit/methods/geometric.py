@@ -34,7 +34,7 @@ class Splitting:
 
 @dataclass(frozen=True)
 class Reversible:
-    """A reversible method; `step` is the name of its step in steppers/geometric.py.
+    """A reversible method; its step stands under its name in steppers/geometric.py.
 
     What it carries along is stable on the imaginary axis alone: where f is damped, y' = −λ y with hλ near 1 and more,
     the second quantity runs away from the first, and the solution with it, in steps that succeed. A solve whose two
@@ -44,7 +44,6 @@ class Reversible:
 
     name: str
     order: int
-    step: str
     source: str
     family = "geometric"
     adaptive = False
@@ -71,11 +70,11 @@ METHODS = {
             "H. Yoshida, Phys. Lett. A 150, 1990, eq. 2.11",
         ),
         Reversible(
-            "asynchronous_leapfrog", 2, "asynchronous_leapfrog_step",
+            "asynchronous_leapfrog", 2,
             "U. Mutze, arXiv 1311.6602, 2013; as in J. Zhuang et al., MALI, ICLR 2021",
         ),
         Reversible(
-            "reversible_heun", 2, "reversible_heun_step",
+            "reversible_heun", 2,
             "P. Kidger, J. Foster, X. Li, T. Lyons, NeurIPS 2021, algorithm 1",
         ),
     )

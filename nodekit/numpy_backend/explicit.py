@@ -129,7 +129,8 @@ class ExplicitRungeKutta(Stepper):
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.dense_holds = tableau.dense_holds
         self.rk, self.advance, self.slopes = plan(tableau, y0.reshape(-1))
-        self.tableau, self.boxes = tableau, self.rk is tableau
+        self.tableau = self.method = tableau
+        self.boxes = self.rk is tableau
         self.weights = Weights(tableau, getval(y0).dtype)
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
 
@@ -140,6 +141,10 @@ class ExplicitRungeKutta(Stepper):
     def start(self, t, y):
         self.size = np.abs(getval(y))
         return super().start(t, y)
+
+    def enter(self, t, y, k0):
+        """Go on at (t, y), where another stepper has arrived and f is k0."""
+        self.k0, self.size = k0, np.abs(y)
 
     def attempt(self, t, y, h):
         if not self.boxes:

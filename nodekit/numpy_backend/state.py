@@ -47,6 +47,25 @@ class Field:
         return k + 0.0 if self.copy else k
 
 
+def all_finite(v):
+    """Whether a flat array holds neither nan nor infinity. The square is one quick pass; it may overflow, though."""
+    if isbox(v):
+        v = getval(v)
+    return cmath.isfinite(v.dot(v)) or bool(np.isfinite(v).all())
+
+
+def first_not_finite(values):
+    """Index of the first nan or infinity, as a tuple of ints."""
+    bad = np.argwhere(~np.isfinite(values))
+    return tuple(int(i) for i in (bad[0] if len(bad) else np.unravel_index(np.argmax(np.abs(values)), values.shape)))
+
+
+def rms(v):
+    """Root mean square of an array, as a float."""
+    v = v if v.ndim == 1 else v.reshape(-1)
+    return math.sqrt((v.dot(v) if v.dtype.kind == "f" else np.vdot(v, v).real) / v.size)
+
+
 class Stepper(stepper.Stepper):
     """What all steppers on NumPy arrays share (see stepper.py for what a stepper is).
 
@@ -55,7 +74,8 @@ class Stepper(stepper.Stepper):
     whatever its error.
     """
 
-    keeps_slopes = True
+    library, keeps_slopes = "numpy", True
+    rms = norm = staticmethod(rms)
 
     def __init__(self, f, y0, rtol, atol, fixed):
         own = y0.shape, getval(y0).dtype, self.keeps_slopes
@@ -144,21 +164,3 @@ def size(y0):
 def flat(y0):
     """The state as the steppers keep it: (d,), and not y0 itself, which stays the caller's to change."""
     return y0.reshape(-1) + 0.0
-
-
-def all_finite(v):
-    """Whether a flat array holds neither nan nor infinity. The square is one quick pass; it may overflow, though."""
-    if isbox(v):
-        v = getval(v)
-    return cmath.isfinite(v.dot(v)) or bool(np.isfinite(v).all())
-
-
-def first_not_finite(values):
-    """Index of the first nan or infinity, as a tuple of ints."""
-    bad = np.argwhere(~np.isfinite(values))
-    return tuple(int(i) for i in (bad[0] if len(bad) else np.unravel_index(np.argmax(np.abs(values)), values.shape)))
-
-
-def rms(v):
-    """Root mean square of a flat array, as a float."""
-    return math.sqrt((v.dot(v) if v.dtype.kind == "f" else np.vdot(v, v).real) / v.size)

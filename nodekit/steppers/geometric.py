@@ -15,6 +15,8 @@ from nodekit.methods.geometric import Splitting
 from nodekit.stepping.step import hermite
 from nodekit.stepping.stepper import over
 
+BASE = "state"
+
 
 def splitting_step(f, t, q, p, h, splitting, force=None):
     """One step of a composition. q, p: arrays of one shape; f(t, q, p) -> (q', p').

@@ -12,6 +12,8 @@ from nodekit.methods.explicit import DOPRI5
 from nodekit.stepping.step import advance, hermite, runge_kutta_step
 from nodekit.stepping.stepper import over
 
+BASE = "state"
+
 
 class Multistep:
     """A stepper (see stepping/stepper.py) for an `Adams` method. Dense output is cubic Hermite, of order 4."""

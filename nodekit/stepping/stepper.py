@@ -40,6 +40,7 @@ class Stepper:
     """What every stepper can start from; each backend's state.py adds what depends on its arrays."""
 
     adaptive, error_order, compile, dense_holds = False, None, False, True
+    k0 = None  # f at the start of the next step, where it is known
     recipe = None  # the arguments of steppers.stepper: how to make one that repeats steps, in another process
 
     def accept(self):

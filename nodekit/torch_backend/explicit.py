@@ -99,7 +99,7 @@ class ExplicitRungeKutta(Stepper):
         super().__init__(f, y0, rtol, atol, fixed)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.dense_holds = tableau.dense_holds
-        self.tableau = tableau
+        self.tableau = self.method = tableau
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
 
     def first_step(self, t, y, t_end):
@@ -113,14 +113,16 @@ class ExplicitRungeKutta(Stepper):
         self.floor = torch.as_tensor(self.atol, dtype=self.size.dtype, device=y.device)
         return super().start(t, y)
 
+    def enter(self, t, y, k0):
+        """Go on at (t, y), where another stepper has arrived and f is k0."""
+        self.k0, self.size = k0, y.abs()
+
     def attempt(self, t, y, h):
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
         self.step, self.bad = (t, y, h), ("the result of a step", y1)
         if self.fixed:
             return y1, 0.0 if all_finite(y1) else math.nan
         return y1, self.error_ratio(y, y1, h)
-
-    norm = staticmethod(rms)
 
     @torch.no_grad()
     def error_ratio(self, y, y1, h):

@@ -55,11 +55,38 @@ class Field:
         return k
 
 
+def transformed():
+    """Whether torch.func is at work (vmap, grad, jvp): values cannot be looked at then."""
+    return torch._C._are_functorch_transforms_active()
+
+
+def all_finite(v):
+    """Whether a tensor holds neither nan nor infinity. The norm is one quick pass; it may overflow, though."""
+    if transformed():
+        return True
+    return math.isfinite(torch.linalg.vector_norm(v.detach()).item()) or bool(torch.isfinite(v).all())
+
+
+def first_not_finite(values):
+    """Index of the first nan or infinity of a flat tensor."""
+    bad = (~torch.isfinite(values)).nonzero()
+    return int(bad[0] if len(bad) else values.abs().argmax())  # all finite, and their squares are not
+
+
+def rms(v):
+    """Root mean square of a tensor, as a 0-d tensor."""
+    return torch.linalg.vector_norm(v) / math.sqrt(v.numel())
+
+
 class Stepper(stepper.Stepper):
     """What all steppers on torch tensors share (see stepper.py for what a stepper is).
 
     y0 as `check_state` returns it, rtol and atol as `check_tolerance` does. fixed: take every step whatever its error.
+    norm: of an error in units of the tolerance, 0-d: what decides.
     """
+
+    library = "torch"
+    rms = norm = staticmethod(rms)
 
     def __init__(self, f, y0, rtol, atol, fixed):
         self.layout = Layout(y0)
@@ -67,7 +94,6 @@ class Stepper(stepper.Stepper):
         self.context = Context(y.device)
         # Dense output and the way back have counts of their own.
         self.field, self.again, self.back = (Field(f, self.layout, y, self.context) for _ in range(3))
-        self.k0 = None
         self.rtol, self.atol, self.fixed = rtol, atol, fixed
         self.tightest = float(rtol.min()) if isinstance(rtol, torch.Tensor) else rtol
 
@@ -127,11 +153,6 @@ class Stepper(stepper.Stepper):
         return None if torch.is_grad_enabled() or transformed() else torch.is_inference_mode_enabled()
 
 
-def transformed():
-    """Whether torch.func is at work (vmap, grad, jvp): values cannot be looked at then."""
-    return torch._C._are_functorch_transforms_active()
-
-
 def check_state(y0):
     """y0 of real or complex floats. Raises TypeError, ValueError for no state."""
     convert = lambda y: y if y.is_floating_point() or y.is_complex() else y.to(torch.float64)  # noqa: E731
@@ -174,21 +195,3 @@ def flat(y0):
     """The state as the steppers keep it: (d,), and not y0 itself, which stays the caller's to change."""
     y = Layout(y0).flatten(y0)
     return y.clone() if isinstance(y0, torch.Tensor) else y
-
-
-def all_finite(v):
-    """Whether a tensor holds neither nan nor infinity. The norm is one quick pass; it may overflow, though."""
-    if transformed():
-        return True
-    return math.isfinite(torch.linalg.vector_norm(v.detach()).item()) or bool(torch.isfinite(v).all())
-
-
-def first_not_finite(values):
-    """Index of the first nan or infinity of a flat tensor."""
-    bad = (~torch.isfinite(values)).nonzero()
-    return int(bad[0] if len(bad) else values.abs().argmax())  # all finite, and their squares are not
-
-
-def rms(v):
-    """Root mean square of a flat tensor, as a 0-d tensor."""
-    return torch.linalg.vector_norm(v) / math.sqrt(v.numel())

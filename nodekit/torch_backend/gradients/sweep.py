@@ -9,9 +9,9 @@ import math
 
 import torch
 
+from nodekit import steppers
 from nodekit.torch_backend.explicit import ExplicitRungeKutta
 from nodekit.torch_backend.gradients.adjoint import Backward
-from nodekit.torch_backend.implicit import ImplicitRungeKutta
 from nodekit.torch_backend.newton import backward_rows
 
 
@@ -65,7 +65,7 @@ class ImplicitSweep(Sweep):
         g, method = augmented, options.method
         y = z[: g.d]
         by_step = lambda sign: lambda t, y: sign * g.field((sign * t).item(), y)  # noqa: E731
-        make = lambda f: ImplicitRungeKutta(f, y, method, self.rtol, self.atol, True)  # noqa: E731
+        make = lambda f: steppers.stepper("torch", f, y, method, self.rtol, self.atol, True)  # noqa: E731
         self.back, self.forth = make(by_step(g.sign)), make(by_step(1.0))
 
     def start(self, s, z):
@@ -83,13 +83,13 @@ class ImplicitSweep(Sweep):
 
     def one_step(self, s, z, h):
         """z = (y, a, dL/dp) one step on. κ_i, the slopes of a, solve κ_i = −σ J_iᵀ (a + h Σ_j a_ij κ_j), σ = ds/dt."""
-        g, n, rk = self.field, self.field.d, self.back.rk
+        g, n, rk = self.field, self.field.d, self.back.method
         y, a, rest = z.split([n, n, z.numel() - 2 * n])
         y1, k = self.stages(self.back, s, y, h)
         self.step, self.bad = (s, z, h), self.back.bad
         if y1 is None:
             return z, math.nan
-        A, b = self.back.tensor(self.back.a), self.back.weights
+        A, b = self.back.constant(self.back.a), self.back.weights
         with torch.enable_grad():
             Y = [Y_i.detach().requires_grad_() for Y_i in torch.addmm(y, A, k, alpha=h)]
             slopes = [g.field(g.sign * (s + c * h), Y_i) for c, Y_i in zip(rk.c, Y, strict=True)]

@@ -13,7 +13,7 @@ from nodekit import gradients
 from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.gradients.adjoint import adjoint, interpolated
 from nodekit.torch_backend.gradients.events import differentiate
-from nodekit.torch_backend.gradients.once import Once
+from nodekit.torch_backend.once import Once
 from nodekit.torch_backend.state import flat, transformed
 
 

@@ -2,46 +2,44 @@
 
 Stiff means that stability, not accuracy, limits the explicit step: |hλ| stands at the edge of dopri5's stability
 region, 3.3 on the negative axis. λ is estimated from each step as stepping/limited.py does it, with the same counts.
-Its twin, with the same names, is numpy_backend/auto.py.
 """
 
-import torch
-
-from nodekit.methods.explicit import METHODS as EXPLICIT
+from nodekit import steppers
+from nodekit.methods.explicit import DOPRI5
 from nodekit.methods.implicit import METHODS as IMPLICIT
 from nodekit.stepping.limited import CALM_AFTER, LAST_STAGES_APART, LIMITED, STIFF_AFTER
-from nodekit.torch_backend.explicit import ExplicitRungeKutta
-from nodekit.torch_backend.implicit import INSTEAD, ImplicitRungeKutta
-from nodekit.torch_backend.newton import refuse_recording
-from nodekit.torch_backend.state import Stepper, rms
+from nodekit.stepping.stepper import over
 
+BASE = "equations"
 LIMIT = LIMITED * 3.31  # |hλ| at which a step counts as limited by stability
 BACK_BELOW, BACK_AFTER = 1.0, 5  # |hλ| of implicit steps with which an explicit method could go on, so many in a row
 
 
-class Auto(Stepper):
-    """A stepper (see stepper.py) that passes every call on to one of two others.
+class Auto:
+    """A stepper (see stepping/stepper.py) that passes every call on to one of two others.
 
     `switches` in the statistics lists (t, name) of each change of method.
     """
 
     adaptive = True
-    norm = staticmethod(rms)
 
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
-        super().__init__(f, y0, rtol, atol, fixed)
         if fixed:
             raise ValueError("method='auto' chooses its own steps: leave out step, or name a method.")
-        self.method = method
-        self.explicit = ExplicitRungeKutta(f, y0, EXPLICIT["dopri5"], rtol, atol, fixed)
-        self.implicit = ImplicitRungeKutta(f, y0, IMPLICIT["radau"], rtol, atol, fixed, jac)
+        super().__init__(f, y0, rtol, atol, fixed)
+        self.prepare(method, y0)
+        arguments = f, y0, DOPRI5, rtol, atol, fixed
+        self.explicit = steppers.stepper(self.library, *arguments)
+        self.implicit = steppers.stepper(self.library, f, y0, IMPLICIT["radau"], rtol, atol, fixed, jac)
         self.now, self.switches, self.error_order = self.explicit, [], self.explicit.error_order
+        self.known = None, 0.0  # a Jacobian, and its spectral radius
         self.stiff = self.calm = self.easy = 0
 
     def start(self, t, y):
-        self.explicit.k0, self.explicit.norm, self.implicit.norm = self.k0, self.norm, self.norm
+        self.explicit.norm = self.implicit.norm = self.norm
+        self.explicit.k0 = self.k0
         finite = self.explicit.start(t, y)
-        refuse_recording(self.method, INSTEAD, y, self.explicit.k0)
+        self.only_values(y, self.explicit.k0)
         return finite
 
     def first_step(self, t, y, t_end):
@@ -49,48 +47,48 @@ class Auto(Stepper):
 
     def attempt(self, t, y, h):
         self.step = t, y, h
-        y1, ratio = self.now.attempt(t, y, h)
-        self.y1 = y1
-        return y1, ratio
+        self.y1, ratio = self.now.attempt(t, y, h)
+        return self.y1, ratio
 
     def accept(self):
         self.now.accept()
         self.switched = False
         t, _, h = self.step
         if self.now is self.explicit:
-            k = torch.stack([self.explicit.k[i] for i in range(7)])
-            refuse_recording(self.method, INSTEAD, k)  # a parameter that entered late
-            limited = abs(h) * rate_of_step(k, h) > LIMIT
+            limited = abs(h) * self.rate(h) > LIMIT
             self.stiff, self.calm = self.stiff + limited, 0 if limited else self.calm + 1
             if self.calm == CALM_AFTER:
                 self.stiff = 0
             if self.stiff >= STIFF_AFTER:
                 self.go(self.implicit, t + h)
         else:
-            small = abs(h) * self.spectral_radius() < BACK_BELOW
+            small = abs(h) * self.largest_rate() < BACK_BELOW
             self.easy = self.easy + 1 if small else 0
             if self.easy == BACK_AFTER:
                 self.go(self.explicit, t + h)
 
-    def go(self, other, t):
-        """Go on with the other method from the state just reached."""
-        self.switches.append((t, "radau" if other is self.implicit else "dopri5"))
-        self.switched = True
-        slope = self.field(t, self.y1)
-        other.k0, self.stiff, self.calm, self.easy = slope, 0, 0, 0
-        if other is self.implicit:
-            other.eye = torch.eye(len(slope), dtype=slope.dtype, device=slope.device)
-            other.J = other.before = other.k_last = other.previous = None
-        else:
-            other.size = self.y1.abs()
-        self.now, self.error_order = other, other.error_order
+    def rate(self, h):
+        """|λ| ≈ ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖ of the explicit step: `rate_of_step` of stepping/limited.py in this library."""
+        k = [self.explicit.k[i] for i in range(7)]
+        self.only_values(*k)  # a parameter that entered late
+        k = self.stacked(k)
+        gap, apart = self.numbers(self.rms(k[6] - k[5]), self.rms(self.constant(LAST_STAGES_APART) @ k[:6]))
+        return gap / (abs(h) * apart) if apart else 0.0
 
-    def spectral_radius(self):
+    def largest_rate(self):
         """The largest |λ| of the implicit method's Jacobian, computed once for each."""
         J = self.implicit.last_J
-        if J is not getattr(self, "known", None):
-            self.known, self.radius = J, torch.linalg.eigvals(J).abs().max().item()
-        return self.radius
+        if J is not self.known[0]:
+            self.known = J, self.spectral_radius(J)
+        return self.known[1]
+
+    def go(self, other, t):
+        """Go on with the other method from the state just reached."""
+        self.switches.append((t, other.method.name))
+        self.switched = True
+        other.enter(t, self.y1, self.field(t, self.y1))
+        self.stiff = self.calm = self.easy = 0
+        self.now, self.error_order = other, other.error_order
 
     def reject(self):
         self.now.reject()
@@ -106,14 +104,18 @@ class Auto(Stepper):
     def keep(self):
         return self.now is self.explicit, self.now.keep()
 
-    def restep(self, t, y, h, kept):
+    def took(self, kept):
+        """The stepper that took a step, and what it kept of it."""
         explicit, kept = kept
-        return (self.explicit if explicit else self.implicit).restep(t, y, h, kept)
+        return (self.explicit if explicit else self.implicit), kept
+
+    def restep(self, t, y, h, kept):
+        stepper, kept = self.took(kept)
+        return stepper.restep(t, y, h, kept)
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
-        """As that of the method that took the step."""
-        explicit, kept = kept
-        return (self.explicit if explicit else self.implicit).step_vjp(t, y, h, kept, a, inside, params)
+        stepper, kept = self.took(kept)
+        return stepper.step_vjp(t, y, h, kept, a, inside, params)
 
     def trouble(self, t, h):
         return self.now.trouble(t, h)
@@ -127,13 +129,6 @@ class Auto(Stepper):
         return {"nfev": nfev, "njev": b["njev"], "nlu": b["nlu"], "switches": self.switches}
 
 
-def rate_of_step(k, h):
-    """`stepping.limited.rate_of_step` of slopes k (7, d): |λ| ≈ ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖, 0 where the states agree."""
-    apart = torch.as_tensor(LAST_STAGES_APART, dtype=k.dtype, device=k.device) @ k[:6]
-    rate = torch.linalg.vector_norm(k[6] - k[5]) / (torch.linalg.vector_norm(apart) * abs(h))
-    return torch.where(rate < torch.inf, rate, 0.0).item()
-
-
-def stepper(f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of method="auto"."""
-    return Auto(f, y0, method, rtol, atol, fixed, jac)
+def stepper(base, f, y0, method, rtol, atol, fixed, jac=None):
+    """The stepper of method="auto" over a library's base."""
+    return over(base, Auto)(f, y0, method, rtol, atol, fixed, jac)

@@ -1,9 +1,12 @@
-"""Backward differentiation of orders 1 to 5 with variable steps, on NumPy arrays (outlined in lesson 15).
+"""Backward differentiation of orders 1 to 5 with variable steps (outlined in lesson 15).
 
 The state is a table of backward differences, ∇^j y in row j, as if all steps so far had had the present size: rows 0
 to k are the polynomial through the last k + 1 points, which predicts the next one and is the dense output. A step
 solves for the correction d = y1 − predicted; the new row k + 1 is d, and every other row is the sum of the rows below
 it. d is also the error estimate, and its neighbours tell what orders k − 1 and k + 1 would do.
+
+On torch an iteration waits for the device once, to read how far it has come. A gradient is recorded, whatever was asked
+for: a step is no function of its start alone. It goes through Newton's iteration by the implicit function theorem.
 
 Source: L. F. Shampine, M. W. Reichelt, The MATLAB ODE suite, SIAM J. Sci. Comput. 18(1), 1997, section 2.
 """
@@ -12,12 +15,10 @@ import math
 
 import numpy as np
 
-from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
-from nodekit.numpy_backend.state import Stepper, all_finite
-from nodekit.solution import Status, no_convergence
-from nodekit.stepping import control
-from nodekit.stepping.step import advance
+from nodekit.steppers.newton import Newton
+from nodekit.stepping.stepper import over
 
+BASE = "equations"
 MAX_ITERATIONS = 4
 NEWTON_TOL = 0.03  # the error that Newton's iteration may leave, in units of the tolerance
 MIN_FACTOR, MAX_FACTOR = 0.2, 10.0
@@ -25,23 +26,23 @@ WORTHWHILE = 1.2  # a smaller growth of the step is not worth a new table and a 
 
 
 class Formulas:
-    """What the orders k = 0 ... 5 need, each a list with k as index.
+    """What the orders k = 0 ... 5 need, each a list with k as index. constant: an array in the state's kind.
 
     alpha: (1 − κ)γ; psi: γ_1 ... γ_k over alpha, for the known part of the formula; error: the error constant, which
     times ∇^{k+1} y is the error of a step; sums: the triangle of ones that brings the table to the next point.
     """
 
-    def __init__(self, kappa, dtype):
+    def __init__(self, kappa, constant):
         kappa = np.array([0.0, *kappa])
         n = len(kappa)
         gamma = np.cumsum([0.0, *(1 / np.arange(1, n))])
         alpha = (1 - kappa) * gamma
         self.highest = n - 1
         self.alpha = alpha.tolist()
-        self.psi = [(gamma[1 : k + 1] / (alpha[k] or 1)).astype(dtype) for k in range(n)]
+        self.psi = [constant(gamma[1 : k + 1] / (alpha[k] or 1)) for k in range(n)]
         self.error = (kappa * gamma + 1 / np.arange(1, n + 1)).tolist()
-        self.ones = [np.ones(k + 1, dtype) for k in range(n)]
-        self.sums = [np.triu(np.ones((k + 2, k + 2), dtype)) for k in range(n)]
+        self.ones = [constant(np.ones(k + 1)) for k in range(n)]
+        self.sums = [constant(np.triu(np.ones((k + 2, k + 2)))) for k in range(n)]
 
 
 def rescaling(order, factor):
@@ -59,25 +60,28 @@ def rescaling(order, factor):
     return (values(factor) @ values(1.0)).T
 
 
-class BackwardDifferences(Stepper):
-    """A stepper (see stepper.py) for a `BackwardDifferentiation`. jac: ∂f/∂y as in `Jacobian`.
+def weights_at(order, theta):
+    """Of the differences 1 ... k in their polynomial's value, beside row 0, at θ within the step that ended there."""
+    j = np.arange(order)
+    return np.cumprod((theta - 1 + j) / (1 + j))
+
+
+class BackwardDifferences(Newton):
+    """A stepper (see stepping/stepper.py) for a `BackwardDifferentiation`.
 
     The Jacobian is renewed when Newton's iteration fails with an old one, and only then; the inverse of the Newton
     matrix when the step size or the order changes. Step size and order are held for k + 1 steps after a change, so
     that the table holds true differences when they are chosen anew. `controller` does not apply.
     """
 
-    adaptive = True
-
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
-        super().__init__(f, y0, rtol, atol, fixed)
-        self.why, self.order = "", 1
         if fixed:
             raise ValueError(f"method={method.name!r} chooses its steps and its order: leave out step=...")
-        refuse_boxes(method, y0)
-        self.method, self.formulas = method, Formulas(method.kappa, y0.dtype)
-        self.jacobian, self.nlu = Jacobian(self.field, jac, self.atol / rtol), 0
-        self.newton_tol = max(10 * np.finfo(y0.dtype).eps / self.tightest, NEWTON_TOL)
+        self.order = 1
+        super().__init__(f, y0, method, rtol, atol, fixed, jac)
+        self.formulas = Formulas(method.kappa, self.constant)
+        self.exact = self.Jacobian(self.field, jac or "autograd", self.atol / rtol)  # for a gradient
+        self.newton_tol = max(10 * self.eps / self.tightest, NEWTON_TOL)
 
     @property
     def error_order(self):
@@ -87,74 +91,72 @@ class BackwardDifferences(Stepper):
         self.order, self.table, self.h, self.equal_steps = 1, None, None, 0
         self.matrix, self.fresh, self.c = None, False, None  # the Jacobian, whether it is from this step
         finite = super().start(t, y)
-        refuse_boxes(self.method, self.k0)
+        self.tracks = self.records(self.k0)  # whether f depends on something that a gradient flows to
         return finite
-
-    def first_step(self, t, y, t_end):
-        norm = lambda v, y: self.norm(v / (self.atol + self.rtol * np.abs(y)))  # noqa: E731
-        return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, advance)
-
-    def norm(self, v):
-        """Root mean square of v, real or complex."""
-        return math.sqrt(np.vdot(v, v).real / v.size)
 
     def attempt(self, t, y, h):
         if self.table is None:
-            self.table = np.zeros((self.formulas.highest + 3, y.size), y.dtype)
+            self.table = self.zeros(self.formulas.highest + 3)
             self.table[0], self.table[1], self.h = y, h * self.k0, h
         elif h != self.h:
             k = self.order
-            self.table[: k + 1] = rescaling(k, h / self.h) @ self.table[: k + 1]
+            self.table[: k + 1] = self.constant(rescaling(k, h / self.h)) @ self.table[: k + 1]
             self.h, self.equal_steps = h, 0
         k, formulas = self.order, self.formulas
-        predicted = formulas.ones[k].dot(self.table[: k + 1])
-        known = formulas.psi[k].dot(self.table[1 : k + 1])
+        predicted = formulas.ones[k] @ self.table[: k + 1]
+        known = formulas.psi[k] @ self.table[1 : k + 1]
         c = h / formulas.alpha[k]
-        weight = 1 / (self.atol + self.rtol * np.abs(predicted))
-
-        d, self.why = None, ""
-        while d is None:
-            if self.matrix is None:
-                self.matrix, self.fresh, self.c, self.eta = self.jacobian(t + h, predicted), True, None, 1.0
-            if c != self.c:
-                self.inverse, self.c = inverse(np.eye(y.size, dtype=y.dtype) - c * self.matrix), c
-                self.nlu += 1
-            d = self.newton(t + h, predicted, known, c, weight)
-            if d is None:
-                if self.fresh and self.inverse is not None:
-                    return y, math.inf
-                self.matrix = None  # it is old, or useless
-                if self.fresh:
-                    return y, math.inf
+        d = self.corrected(t + h, *map(self.values, (predicted, known)), c)
+        if d is None:
+            return y, math.inf
+        if self.tracks or self.records(predicted):
+            d = self.recorded(t + h, predicted, d, known, c)
 
         y1 = predicted + d
         self.bad = "the result of a step", y1
-        self.weight = 1 / (self.atol + self.rtol * np.maximum(np.abs(y), np.abs(y1)))
-        self.error = np.abs(formulas.error[k] * d * self.weight)
-        ratio = self.norm(self.error)
+        self.weight = 1 / self.scale(y, y1)
+        ratio = self.ratio(formulas.error[k] * d * self.weight)
         if ratio < math.inf:  # above 1 too: a step no longer than min_step is taken whatever its error
-            table = self.after = np.empty_like(self.table)
-            before = self.table[k + 1].copy()
+            table = self.after = self.zeros(len(self.table))
+            before = self.table[k + 1] + 0.0
             self.table[k + 1] = d
-            table[: k + 2] = formulas.sums[k].dot(self.table[: k + 2])
+            table[: k + 2] = formulas.sums[k] @ self.table[: k + 2]
             table[k + 2] = d - before
             table[0] = y1
             self.table[k + 1] = before  # the step may yet be refused
         return y1, ratio
 
+    def corrected(self, t, predicted, known, c):
+        """The correction d (d,) by Newton's iteration, with a new Jacobian where an old one does not do; or None."""
+        weight, self.why = 1 / (self.atol + self.rtol * abs(predicted)), ""
+        while True:
+            if self.matrix is None:
+                self.matrix, self.fresh, self.c, self.eta = self.jacobian(t, predicted), True, None, 1.0
+            if c != self.c:
+                self.inverted, self.c = self.inverse(self.eye - c * self.matrix), c
+                self.nlu += 1
+            d = self.newton(t, predicted, known, c, weight)
+            if d is not None or (self.fresh and self.inverted is not None):
+                return d
+            self.matrix = None  # it is old, or useless
+            if self.fresh:
+                return None
+
     def newton(self, t, y, known, c, weight):
         """The correction d (d,) of y that solves known + d = c f(t, y + d), or None if it is not found."""
-        if self.inverse is None:
-            self.refuse("its matrix I − c ∂f/∂y is singular or not finite", self.field(t, y))
+        if self.inverted is None:
+            self.refuse("its matrix I − c ∂f/∂y is singular or not finite", [self.field(t, y)])
             return None
         self.eta = max(self.eta, 1e-10) ** 0.8  # rate/(1 − rate) as last seen, trusted less with every step
         d, before = 0.0, math.inf
         for m in range(MAX_ITERATIONS):
             k = self.field(t, y)
-            change = self.inverse.dot(c * k - known - d)
-            size = self.norm(change * weight)
+            self.tracks = self.records(k) or self.tracks  # a parameter may enter late
+            k = self.values(k)
+            change = self.inverted @ (c * k - known - d)
+            (size,) = self.numbers(self.rms(change * weight))
             if not size < math.inf:
-                self.refuse("Newton's iteration overflows", k)
+                self.refuse("Newton's iteration overflows", [k])
                 return None
             if m:
                 rate = size / before
@@ -170,9 +172,14 @@ class BackwardDifferences(Stepper):
         self.why = f"Newton's iteration did not converge in {MAX_ITERATIONS} steps"
         return None
 
-    def refuse(self, why, k):
-        """Note why the step cannot be taken. It is f's own fault where f, k, is not finite."""
-        self.why, self.bad = why if all_finite(k) else "", ("f", k)
+    def recorded(self, t, predicted, d, known, c):
+        """The correction d, as a function of what `predicted`, `known` and f depend on: the implicit function theorem.
+
+        One more step of Newton's iteration with the true Jacobian at its end, which is held: exact to first order.
+        """
+        y = self.values(predicted + d)
+        residual = c * self.field(t, y) + predicted - known - y
+        return self.newton_end(self.eye - c * self.exact(t, y), residual) + y - predicted
 
     def accept(self):
         self.table, self.fresh = self.after, False
@@ -186,11 +193,9 @@ class BackwardDifferences(Stepper):
             self.equal_steps += 1
             if self.equal_steps <= k:
                 return 1.0
-        ratios = {k: ratio}
-        if accepted and k > 1:
-            ratios[k - 1] = error[k - 1] * self.norm(table[k] * self.weight)
-        if accepted and k < self.formulas.highest:
-            ratios[k + 1] = error[k + 1] * self.norm(table[k + 2] * self.weight)
+        neighbours = [j for j in (k - 1, k + 1) if accepted and 0 < j <= self.formulas.highest]
+        norms = self.numbers(*(self.norm(table[j + 1] * self.weight) for j in neighbours)) if neighbours else ()
+        ratios = {k: ratio, **{j: error[j] * norm for j, norm in zip(neighbours, norms, strict=True)}}
         factors = {j: max(r, 1e-10) ** (-1 / (j + 1)) for j, r in ratios.items()}
         best = max(factors, key=factors.get)
         # 0.9, less when Newton's iteration was slow
@@ -201,27 +206,21 @@ class BackwardDifferences(Stepper):
         return max(MIN_FACTOR, min(factor, MAX_FACTOR))
 
     def inside(self, theta):
-        return within(self.after[: self.order + 1], theta)
+        return self.within(self.after[: self.order + 1], theta)
 
     def keep(self):
-        return self.after[: self.order + 1].copy()
+        return self.after[: self.order + 1] + 0.0
 
     def restep(self, t, y, h, kept):
-        return lambda theta: within(kept, theta)
+        return lambda theta: self.within(kept, theta)
 
-    def trouble(self, t, h):
-        return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)
+    def within(self, table, theta):
+        return table[0] + self.constant(weights_at(len(table) - 1, theta)) @ table[1:]
 
     def count(self):
-        return {"nfev": self.field.nfev, "njev": self.jacobian.njev, "nlu": self.nlu}
+        return {**super().count(), "njev": self.jacobian.njev + self.exact.njev}
 
 
-def within(table, theta):
-    """The polynomial of order k of the differences (k + 1, d), at θ within the step that ended with row 0."""
-    j = np.arange(len(table) - 1)
-    return table[0] + np.cumprod((theta - 1 + j) / (1 + j)).astype(table.dtype).dot(table[1:])
-
-
-def stepper(f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of a `BackwardDifferentiation`. Raises ValueError for fixed steps, TypeError for autograd's boxes."""
-    return BackwardDifferences(f, y0, method, rtol, atol, fixed, jac)
+def stepper(base, f, y0, method, rtol, atol, fixed, jac=None):
+    """The stepper of a `BackwardDifferentiation` over a library's base. Raises ValueError for fixed steps."""
+    return over(base, BackwardDifferences)(f, y0, method, rtol, atol, fixed, jac)

@@ -1,0 +1,64 @@
+"""The base, on NumPy arrays, of steppers that solve equations with ∂f/∂y: what steppers/ asks for (lesson 15).
+
+Its twin, with the same names, is torch_backend/equations.py.
+"""
+
+import numpy as np
+
+from nodekit.numpy_backend import state
+from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
+from nodekit.numpy_backend.state import flat
+
+
+class Stepper(state.Stepper):
+    """A state's kind, the arrays of that kind that a step needs, Jacobians and inverses. Values only, no boxes."""
+
+    Jacobian, inverse = Jacobian, staticmethod(inverse)
+
+    def prepare(self, method, y0):
+        """Raises TypeError for autograd's boxes: the matrices of these steps are values."""
+        refuse_boxes(method, y0)
+        self.method, y = method, flat(y0)
+        self.kind, self.complex, self.d = y.dtype, y.dtype.kind == "c", y.size
+        self.eye, self.eps = np.eye(y.size, dtype=y.dtype), float(np.finfo(y.dtype).eps)
+
+    def only_values(self, *arrays):
+        """Raise TypeError for what autograd differentiates."""
+        refuse_boxes(self.method, *arrays)
+
+    def records(self, x):
+        """Whether a gradient is to flow through x: never here, where a box is an error."""
+        refuse_boxes(self.method, x)
+        return False
+
+    def values(self, x):
+        return x
+
+    def constant(self, array):
+        """A small array in the precision of the state; complex where it is, or the state."""
+        return array.astype(np.result_type(self.kind, np.complex64) if np.iscomplexobj(array) else self.kind)
+
+    def zeros(self, rows):
+        return np.zeros((rows, self.d), self.kind)
+
+    def stacked(self, rows):
+        return np.array(rows)
+
+    def maximum(self, a, b):
+        return np.maximum(a, b)
+
+    def numbers(self, *xs):
+        """Several 0-d arrays as floats."""
+        return (float(xs[0]),) if len(xs) == 1 else tuple(map(float, xs))
+
+    def plus(self, y, h, weights, k):
+        """y + h Σ_j weights_j k_j, weights (n,) or, for several sums at once, (m, n)."""
+        return y + h * (weights @ k)
+
+    def mixed(self, weights, matrices):
+        """Σ_j weights_ij M_j of n square matrices: weights (m, n) -> (m, d·d)."""
+        return weights @ np.array(matrices).reshape(len(matrices), -1)
+
+    def spectral_radius(self, matrix):
+        """The largest |λ| of a matrix, as a float."""
+        return float(np.abs(np.linalg.eigvals(matrix)).max())

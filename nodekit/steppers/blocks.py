@@ -1,0 +1,62 @@
+"""The stages of an implicit Runge–Kutta step, as systems that are solved one after the other (lesson 15)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Block:
+    """Stages that are solved together. stages: their slice; a: (m, m) = V diag(mu) V⁻¹; inverse: a⁻¹.
+
+    Where the state is real, and so is J, of a pair of conjugate mu one stands for both.
+
+    The Newton matrix I − h a ⊗ J falls apart into I − h mu_i J in the coordinates of V. mu: Python numbers, the rest
+    in the state's kind. right_left: (m m, len(mu)), V_ip V⁻¹_pj. before: the weights (m, i) of the i stages before
+    these. sums: (m, 1), row sums of a.
+    Source: J. C. Butcher, On the implementation of implicit Runge–Kutta methods, BIT 16, 1976.
+    """
+
+    stages: slice
+    a: object
+    mu: list
+    right_left: object
+    inverse: object
+    before: object
+    sums: object
+    real: bool
+
+    @staticmethod
+    def of(rows, stages, constant, complex_state):
+        a = rows[:, stages]
+        mu, vectors = np.linalg.eig(a)
+        left, kept = np.linalg.inv(vectors), (mu.imag >= 0) | complex_state
+        # The real part of a pair of conjugates is twice that of one.
+        weights = np.where((mu.imag > 0) & (not complex_state), 2.0, 1.0)
+        if np.isrealobj(mu) or not mu.imag.any():
+            mu, vectors, left = mu.real, vectors.real, left.real
+        right_left = ((vectors * weights)[:, None, kept] * left.T[None, :, kept]).reshape(len(a) ** 2, -1)
+        arrays = a, right_left, np.linalg.inv(a), rows[:, : stages.start], a.sum(axis=1, keepdims=True)
+        a, right_left, inverse, before, sums = map(constant, arrays)
+        return Block(stages, a, mu[kept].tolist(), right_left, inverse, before, sums, not complex_state)
+
+    def joined(self, inverses, mixed):
+        """(I − h a ⊗ J)⁻¹, (m d, m d), from the inverses (d, d) for every mu: an iteration then is one product.
+
+        On torch that, and fewer calls around it, takes a sixth off radau's time for van der Pol, a fifth off
+        kvaerno5's. mixed: a library's Σ_j w_ij M_j.
+        """
+        m, d = len(self.a), len(inverses[0])
+        if m == 1:
+            return inverses[0]
+        joined = mixed(self.right_left, inverses)
+        joined = joined.real if self.real else joined
+        return joined.reshape(m, m, d, d).swapaxes(1, 2).reshape(m * d, m * d)
+
+
+def blocks(tableau, constant, complex_state):
+    """The blocks of a method, in order; an explicit first stage is none. constant: an array in the state's kind."""
+    a = np.array(tableau.a)
+    if np.triu(a, 1).any():
+        return [Block.of(a, slice(0, len(a)), constant, complex_state)]
+    return [Block.of(a[i : i + 1], slice(i, i + 1), constant, complex_state) for i in range(len(a)) if a[i, i]]

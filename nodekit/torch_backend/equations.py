@@ -1,0 +1,109 @@
+"""The base, on torch tensors, of steppers that solve equations with ∂f/∂y: what steppers/ asks for (lesson 15).
+
+Its twin, with the same names, is numpy_backend/equations.py.
+"""
+
+import torch
+
+from nodekit.torch_backend import state
+from nodekit.torch_backend.newton import (
+    Jacobian,
+    backward_rows,
+    check_kind,
+    inverse,
+    refuse_recording,
+    time,
+    time_difference,
+)
+from nodekit.torch_backend.once import Once
+from nodekit.torch_backend.state import flat
+
+
+class Stepper(state.Stepper):
+    """A state's kind, the tensors of that kind that a step needs, Jacobians and inverses. Values only, no graph."""
+
+    Jacobian, inverse = Jacobian, staticmethod(inverse)
+
+    def prepare(self, method, y0):
+        """Raises TypeError, ValueError for states that Newton's iteration cannot look at."""
+        self.method, y = method, flat(y0)
+        check_kind(method, y)
+        self.kind, self.complex, self.d = y.dtype, y.is_complex(), y.numel()
+        self.eye, self.eps = torch.eye(y.numel(), dtype=y.dtype, device=y.device), torch.finfo(y.dtype).eps
+
+    def only_values(self, *tensors):
+        """Raise ValueError for what autograd records."""
+        refuse_recording(self.method, 'gradient="checkpoint"', *tensors)
+
+    def records(self, x):
+        """Whether a gradient is to flow through x."""
+        return x.requires_grad
+
+    def values(self, x):
+        return x.detach()
+
+    def constant(self, array):
+        """A small NumPy array in the precision of the state, on its device; complex where it is, or the state."""
+        kind = self.kind.to_complex() if array.dtype.kind == "c" else self.kind
+        return torch.as_tensor(array, dtype=kind, device=self.eye.device)
+
+    def zeros(self, rows):
+        return self.eye.new_zeros(rows, self.d)
+
+    def stacked(self, rows):
+        return torch.stack(rows)
+
+    def maximum(self, a, b):
+        return torch.maximum(a, b)
+
+    def numbers(self, *xs):
+        """Several 0-d tensors as floats: waits for the device once."""
+        return (xs[0].item(),) if len(xs) == 1 else tuple(torch.stack(xs).tolist())
+
+    def plus(self, y, h, weights, k):
+        """y + h Σ_j weights_j k_j, weights (n,) or, for several sums at once, (m, n). One kernel in place of three."""
+        return torch.addmv(y, k.T, weights, alpha=h) if weights.dim() == 1 else torch.addmm(y, weights, k, alpha=h)
+
+    def mixed(self, weights, matrices):
+        """Σ_j weights_ij M_j of n square matrices: weights (m, n) -> (m, d·d)."""
+        return weights @ torch.stack(matrices).to(weights.dtype).reshape(len(matrices), -1)
+
+    def spectral_radius(self, matrix):
+        """The largest |λ| of a matrix, as a float."""
+        return torch.linalg.eigvals(matrix).abs().max().item()
+
+    def recorded_derivatives(self, t, y, h):
+        """(f, ∂f/∂y, ∂f/∂t, (d,), (d, d) and (d,)) at (t, y), each as a function of y and of what f depends on."""
+        f, at = self.back, time(self.back, t).requires_grad_()
+        k = f.checked(f.slopes(f.f(at, f.show(y)), t), y)
+        f.nfev += 1
+        J = backward_rows([k], [y], create_graph=True)[0]
+        if self.jacobian.time_by_autograd is False:
+            return k, J, time_difference(f, t, y, k, h)
+        slope = backward_rows([k], [at], create_graph=True)[0].reshape(-1)
+        if k.is_complex():  # time is real, and its derivative so far the real part
+            slope = torch.complex(slope, backward_rows([-1j * k], [at], create_graph=True)[0].reshape(-1))
+        return k, J, slope
+
+    def newton_end(self, matrix, residual):
+        """matrix⁻¹ residual, where the matrix is a value: a gradient that goes through it has no second."""
+        return HeldInverse.apply(torch.linalg.inv(matrix), residual, self.method.name)
+
+
+class HeldInverse(torch.autograd.Function):
+    """inverse @ residual, where the inverse is a value: there is one derivative, and no second."""
+
+    @staticmethod
+    def forward(ctx, inverse, residual, name):
+        ctx.save_for_backward(inverse, residual)
+        ctx.name = name
+        return inverse @ residual
+
+    @staticmethod
+    def backward(ctx, d):
+        inverse, residual = ctx.saved_tensors
+        found = inverse.mH @ d
+        if torch.is_grad_enabled():  # create_graph=True
+            why = f"method={ctx.name!r} can be differentiated once. For a double backward use an explicit method"
+            (found,) = Once.apply(why, (found,), d, residual)
+        return None, found, None

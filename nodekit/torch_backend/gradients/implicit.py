@@ -1,0 +1,38 @@
+"""The gradient of one implicit Runge–Kutta step: the implicit function theorem at its end (used from lesson 14 on)."""
+
+import numpy as np
+import torch
+
+from nodekit.torch_backend.newton import backward_rows
+
+
+def step_vjp(f, stepper, t, y, h, k, a, inside, params):
+    """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations).
+
+    stepper: an `ImplicitRungeKutta`. k (s, d): the slopes of the step. a: dL/dy1 (d,). inside: (theta, dL/dy(theta)).
+    The adjoints κ_i = dL/dk_i solve κ_i = h (b_i a + Σ b_i(θ) g_θ) + h Σ_j a_ji J_jᵀ κ_j, block after block, the last
+    first, and dL/dy = a + Σ g_θ + Σ_j J_jᵀ κ_j. It is exact where the step is solved exactly; h is held.
+    Source: W. Hager, "Runge–Kutta methods in optimal control", Numer. Math. 87, 2000.
+    """
+    rk, s, d, before = stepper.method, len(k), y.numel(), f.nfev
+    A = stepper.constant(stepper.a)
+    kappa, dL_dy = h * torch.outer(stepper.weights, a), a
+    for theta, g in inside:
+        kappa, dL_dy = kappa + h * torch.outer(stepper.constant(np.array(rk.weights_at(theta))), g), dL_dy + g
+    with torch.enable_grad():
+        Y = [Y_i.detach().requires_grad_() for Y_i in torch.addmm(y, A, k, alpha=h)]
+        slopes = [f(t + c * h, Y_i) for c, Y_i in zip(rk.c, Y, strict=True)]
+    first = stepper.blocks[0].stages.start  # 1 where the first stage is f(t, y): it needs no Jacobian
+    J = torch.stack(backward_rows(slopes[first:], Y[first:])).conj()  # of a complex state the adjoint has Jᴴ
+    for block in reversed(stepper.blocks):
+        i, m = block.stages, len(block.a)
+        within = slice(i.start - first, i.stop - first)
+        system = -h * torch.einsum("ji,jkl->iljk", block.a, J[within]).reshape(m * d, m * d)
+        system.diagonal().add_(1.0)
+        kappa[i] = torch.linalg.solve(system, kappa[i].reshape(-1)).reshape(m, d)
+        pulled = (kappa[i][:, None] @ J[within])[:, 0]  # J_jᵀ κ_j, (m, d)
+        kappa[: i.start] += h * block.before.T @ pulled
+    used = [j for j in range(s) if slopes[j].requires_grad]  # none, where f is constant
+    found = torch.autograd.grad([slopes[j] for j in used], [*Y, *params], [kappa[j] for j in used], allow_unused=True)
+    dL_dy = dL_dy + sum(g for g in found[:s] if g is not None)
+    return dL_dy, found[s:], f.nfev - before
