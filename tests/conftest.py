@@ -5,8 +5,39 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+def unit(nodeid):
+    """What of several processes one runs whole: a file, as its fixtures are made once in a process. But a lesson's run
+    is a unit of its own, for test_run.py's lessons together take minutes, and the browser's files share a JupyterLab.
+    """
+    file, _, test = nodeid.partition("::")
+    if file == "tests/lessons/test_run.py" and "[" in test:
+        return f"{file}::{test[test.index('[') :]}"
+    return file if not file.startswith("tests/browser/") else "tests/browser"
+
+
+class Units(LoadFileScheduling):
+    """--dist loadfile, with units in place of files."""
+
+    def _split_scope(self, nodeid):
+        return unit(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Units(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items):
+    """The units that take the longest first, or the last of them would leave all processes but one without work."""
+    seconds = {}
+    for item in items:
+        mark, name = item.get_closest_marker("slow"), unit(item.nodeid)
+        seconds[name] = max(seconds.get(name, 0), mark.kwargs["seconds"] if mark else 0)
+    items.sort(key=lambda item: -seconds[unit(item.nodeid)])
 
 
 def pytest_terminal_summary(terminalreporter):

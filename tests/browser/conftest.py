@@ -45,6 +45,11 @@ sliders.explore(slow, alt="a slow figure", h=sliders.linear_slider(0, 100, 0, "s
 fig, ax = plotting.figure()
 ax.plot(t, np.sin(t))
 plotting.show(fig, alt="a sine")
+---
+from nodekit.classroom.quiz import Question, Quiz
+first = Question("1 + 1?", {"a": "one", "b": "two"}, "b", {"a": "That is 1.", "b": "It is."})
+second = Question("2 - 1?", {"a": "one", "b": "two"}, "a", {"a": "Yes.", "b": "That is 2."})
+Quiz(first, second).show()
 """
 
 

@@ -1,5 +1,7 @@
 """The page for instructors in JupyterLab's preview: its map is a picture."""
 
+import pytest
+
 from tests.lessons import pack
 
 OPEN = """async () => {
@@ -12,6 +14,7 @@ OPEN = """async () => {
 }"""
 
 
+@pytest.mark.slow(seconds=60)
 def test_the_map_is_drawn(lab):
     """Mermaid takes what pack.py writes: an image as wide as a map is, with every lesson and homework in it."""
     page = lab.browser.new_page(viewport={"width": 1280, "height": 1000})

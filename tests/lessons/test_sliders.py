@@ -1,63 +1,13 @@
-"""Every slider of every lesson from end to end: no redraw fails, each changes the picture, and all can go back.
+"""The sweep that moves every slider of a lesson from end to end, on figures made here: it sees what it should.
 
-The notebooks run in a kernel, without a browser. tests/browser moves the first slider of each by hand.
+test_run.py sends it to the kernel of every lesson.
 """
 
-import inspect
-import json
-from pathlib import Path
-
-import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 
 from nodekit.classroom import sliders
-
-LESSONS = sorted((Path(__file__).parents[2] / "lessons").glob("[0-9][0-9]_*.ipynb"))
-SECONDS = 120  # that a cell may take
-
-
-def sweep():
-    """Move every control of every live figure; return what is wrong. Its source is sent to the kernel."""
-    from nodekit.classroom import sliders
-
-    wrong = [] if sliders.explorers else ["there is no figure with sliders"]
-    for number, explorer in enumerate(sliders.explorers.values(), start=1):
-        for name, control in explorer.controls.items():
-            where = f"figure {number}, {name}"
-            start, before, pictures = control.value, explorer.png, []
-            ends = list(getattr(control, "options", ())) or [control.low, control.high]
-            for value in ends:
-                control.value = value
-                pictures.append(explorer.png)
-                if explorer.error is not None:
-                    wrong.append(f"{where} = {value}: {type(explorer.error).__name__}: {explorer.error}")
-            if len(set(pictures)) < len(ends):
-                wrong.append(f"{where}: the picture is the same at two of {ends}")
-            control.value = start
-            if explorer.error is not None or explorer.png != before:
-                wrong.append(f"{where}: back at {start} the picture is another one, or none")
-    return wrong
-
-
-def test_there_are_lessons():
-    assert LESSONS
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_sliders_of_a_lesson_work_from_end_to_end(path):
-    """The lesson runs in a new kernel; then each control goes to its ends, or each option, and back."""
-    notebook = nbformat.read(path, as_version=4)
-    code = f"{inspect.getsource(sweep)}\nimport json\nprint(json.dumps(sweep()))"
-    notebook.cells.append(nbformat.v4.new_code_cell(code))
-    where = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=where).execute()
-    printed = [output.text for output in notebook.cells[-1].outputs if output.get("name") == "stdout"]
-    assert json.loads("".join(printed).splitlines()[-1]) == []
-
-
-# The sweep itself, on figures made here.
+from tests.lessons.running import sweep
 
 
 @pytest.fixture

@@ -1,17 +1,17 @@
-"""Every lesson in a real browser: it runs, and its sliders move by mouse, by keyboard and by number."""
+"""Every kind of control in a real browser, by mouse, by keyboard and by number; and one lesson from end to end.
+
+The controls are those of a small notebook. What every lesson's do, tests/lessons/test_run.py sees in a kernel.
+"""
 
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-LESSONS = sorted(path.name for path in (Path(__file__).parents[2] / "lessons").glob("[0-9][0-9]_*.ipynb"))
+LESSON = "03_solvers.ipynb"  # every kind of control in a lesson that runs for some seconds
 
-
-def test_there_are_lessons():
-    assert LESSONS
+pytestmark = pytest.mark.slow(seconds=60)
 
 
 @pytest.fixture(scope="module")
@@ -26,32 +26,42 @@ def number(handle):
     return float(handle.get_attribute("aria-valuenow"))
 
 
-def middle(handle):
-    return (float(handle.get_attribute("aria-valuemin")) + float(handle.get_attribute("aria-valuemax"))) / 2
+def answer(notebook, number, letter):
+    """Click an option of the quiz's question `number`, from 1; returns the new verdict below it."""
+    question = notebook.page.locator(".widget-vbox:has(> .widget-radio)").nth(number - 1)
+    verdict = question.locator(".widget-html").last
+    before = verdict.text_content()
+    question.locator("label", has_text=re.compile(rf"^\s*{letter}\)")).click()
+    changed = "([element, before]) => element.textContent !== before"
+    notebook.page.wait_for_function(changed, arg=[verdict.element_handle(), before])
+    return verdict.text_content().strip()
 
 
-@pytest.mark.parametrize("name", LESSONS, ids=lambda name: name.removesuffix(".ipynb"))
-def test_a_lesson_runs_and_its_first_slider_moves(lab, name):
-    """Run all gives no error; a drag, then key presses back, each change the picture and show no error."""
-    with lab.open(name) as notebook:
+def test_a_lesson_from_end_to_end(lab):
+    """Run all gives no error; a drag, then key presses back, each change the picture; so does a choice; the quiz
+    answers; and no figure shows an error.
+    """
+    with lab.open(LESSON) as notebook:
         notebook.run_all()
         figures = notebook.explorers()
         assert figures, "no figure with sliders is shown"
-        figure = next(figure for figure in figures if figure.sliders())
-        label = figure.sliders()[0]
-        handle = figure.handle(label)
-        start, source = number(handle), figure.source
-        direction = 1 if start < middle(handle) else -1
-        figure.drag(label, 0.3 * direction)
+        figure = figures[0]
+        handle, source = figure.handle("step size h"), figure.source
+        start = number(handle)
+        figure.drag("step size h", 0.3)
         figure.changed_from(source)
         dragged, source = number(handle), figure.settle()
-        assert (dragged - start) * direction > 0
+        assert dragged > start
         for _ in range(5):
-            handle.press("ArrowLeft" if direction > 0 else "ArrowRight")
+            handle.press("ArrowLeft")
+        figure.changed_from(source)
+        source = figure.settle()
+        assert number(handle) < dragged
+        figure.type("method", "rk4")
         figure.changed_from(source)
         figure.settle()
-        assert (number(handle) - dragged) * direction < 0
         assert [each.error for each in figures] == [""] * len(figures)
+        assert re.match("Right|Not quite", answer(notebook, 1, "b"))
 
 
 def test_the_first_picture_is_there_before_anything_is_touched(small):
@@ -104,6 +114,13 @@ def test_a_choice_is_made_by_its_label(small):
     figure.type("method", "rk4")
     figure.changed_from(source)
     assert small.python("figure.values['method']") == "'rk4'"
+
+
+def test_a_quiz_answers_at_a_click(small):
+    """Each option clicked is judged below, with its own explanation."""
+    assert answer(small, 1, "a") == "Not quite. That is 1."
+    assert answer(small, 2, "a") == "Right. Yes."
+    assert answer(small, 1, "b") == "Right. It is."
 
 
 def test_an_error_is_shown_below_the_figure_and_goes_again(small):
