@@ -25,6 +25,13 @@ def text(cell):
     return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
 
 
+def printed(cells):
+    """What the cells show as text."""
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    return "\n".join(text if isinstance(text, str) else "".join(text) for text in texts)
+
+
 def find(notebook, grade_id):
     """The cell of this grade_id."""
     return next(c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == grade_id)
@@ -107,10 +114,11 @@ hw1.hand_in = forged
 
 ENDLESS = "while True:\n    pass"
 STUBBORN = """
+import time
+
 while True:
     try:
-        while True:
-            pass
+        time.sleep(60)
     except BaseException:
         pass
 """
@@ -121,7 +129,9 @@ while True:
 
 
 def bank(released, source, public, elsewhere):
-    """{student: (notebook, text or None, expected points, words of the note)} for one variant. None: any points.
+    """{student: (notebook, text or None, expected points, words of the note, ...)} for one variant. None: any points.
+
+    What loses one part alone, or nothing, stands with others in one notebook.
 
     public: {part: answer}, what a right solution hands in at home, with the secret 0; elsewhere: the same of another
     variant.
@@ -129,7 +139,7 @@ def bank(released, source, public, elsewhere):
     right = reference(source)
     light = brief(filled(released, right | LIGHT))
     stub = brief(released)
-    part3_lost = FULL | {"part3": 0}
+    lost = {"part2": 0, "part3": 0, "part4": 0}
     until_part3 = NOTHING | {"part1": 12, "part2": 18}
 
     def memorised(public):
@@ -143,11 +153,18 @@ def bank(released, source, public, elsewhere):
         cells = [c | {"source": f"VARIANT = {variant}"} if c["id"] == "variant" else c for c in notebook["cells"]]
         return notebook | {"cells": cells}
 
-    odd = filled(light, {"part1": "12.0"})
-    find(odd, "part1")["metadata"]["nbgrader"].update(locked=False, points=1000, grade=False)
-    odd["cells"] = [cell for cell in odd["cells"] if cell is not find(odd, "part2")]
-    find(odd, "steps")["metadata"]["nbgrader"]["grade_id"] = "my own"
-    long = filled(light, {"implicit": "def implicit_step(f, jac, t, x, h):\n    return np.ones((100, 100))"})
+    # An exception, 2 GB and a loop without an end, each in a cell of its own.
+    accidents = {
+        "steps": "largest_stable_step = 1 / 0",
+        "implicit": "implicit_step = np.ones(2**28)",
+        "period": ENDLESS,
+    }
+    # Another variant, cells of nbgrader's changed, renamed and lost, and an answer of more than a megabyte.
+    long = "def implicit_step(f, jac, t, x, h):\n    return np.ones((100, 100))"
+    tampered = of_variant(filled(light, {"part1": "12.0", "implicit": long}), 0)
+    find(tampered, "part1")["metadata"]["nbgrader"].update(locked=False, points=1000, grade=False)
+    tampered["cells"] = [cell for cell in tampered["cells"] if cell is not find(tampered, "part2")]
+    find(tampered, "steps")["metadata"]["nbgrader"]["grade_id"] = "my own"
     return {
         "stub": (stub, NOTHING, "not attempted"),
         "memorised": (memorised(public), NOTHING, "part4: period: the largest relative error"),
@@ -158,15 +175,17 @@ def bank(released, source, public, elsewhere):
         ),
         "checks patched": (with_lines(stub, PATCHED_CHECKS, before=False), NOTHING, "not attempted"),
         "hand_in forged": (with_lines(stub, FORGED), NOTHING, "part1: Nothing was handed in"),
-        "exception": (instead("implicit_step = 1 / 0"), part3_lost, "NameError: name 'implicit_step' is not defined"),
-        "endless": (instead(ENDLESS), part3_lost, "was stopped after"),
+        "accidents": (
+            filled(light, accidents),
+            FULL | lost,
+            "NameError: name 'largest_stable_step' is not defined",
+            "NameError: name 'implicit_step' is not defined",
+            "was stopped after",
+        ),
         "stubborn": (instead(STUBBORN), until_part3, "could not be interrupted; nothing after it was run"),
         "flood": (instead(FLOOD), until_part3 | {"part4": None, "part5": None}, "part3: Nothing was handed in"),
-        "2 GB": (instead("implicit_step = np.ones(2**28)"), part3_lost, "NameError: name 'implicit_step'"),
         "exit": (instead("import os\nos._exit(0)"), until_part3, "the kernel died in cell"),
-        "easier": (of_variant(light, 0), FULL, "part6"),
-        "odd cells": (odd, FULL, "cell part2 was missing"),
-        "too long": (long, part3_lost, "1 is the limit"),
+        "tampered": (tampered, FULL | {"part3": 0}, "cell part2 was missing", "1 is the limit"),
         "broken": ('{"cells": [', NOTHING, "the file is no notebook"),
         "no notebook": ("[1, 2]", NOTHING, "the file is no notebook"),
         "missing": (None, NOTHING, "no notebook was submitted"),

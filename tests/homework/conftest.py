@@ -14,9 +14,9 @@ from nodekit.classroom.watch import Wrong
 from tests.homework.bank import LIGHT, bank, brief, filled, reference, text
 
 HOMEWORK = Path(__file__).parents[2] / "lessons" / "homework"
-HASTY = ("endless", "stubborn", "flood")  # what only a limit ends
+HASTY = ("accidents", "stubborn", "flood")  # what only a limit ends
 MANY = [0, 1, 2, 3, 5, 8, 13, 101, 4096, 77777, 10**6, 123456789]  # variants that must be well posed
-VARIANTS = {"first": 7, "second": 23, "third": 1234567}  # of the students that hand in the reference
+VARIANTS = {"first": 7, "second": 1234567}  # of the students that hand in the reference
 
 
 def load(path):
@@ -138,7 +138,7 @@ def automatic(row):
 
 @pytest.fixture(scope="session")
 def released(tmp_path_factory):
-    """The folder with the releases of three students, each with a variant of its own."""
+    """The folder with the releases of the students, each with a variant of its own."""
     return release("hw1", tmp_path_factory.mktemp("release"), VARIANTS)
 
 
@@ -153,7 +153,7 @@ def graded(released, tmp_path_factory):
     base = json.loads((released / "first" / "hw1.ipynb").read_text(encoding="utf-8"))
     public, elsewhere = ({part: homework.hand_in(part, v) for part in (1, 2, 4)} for v in (VARIANTS["first"], 8))
     tried = bank(base, homework.source, public, elsewhere)
-    bad = {student: notebook for student, (notebook, _, _) in tried.items()}
+    bad = {student: notebook for student, (notebook, *_) in tried.items()}
     hasty = {student: bad.pop(student) for student in HASTY}  # with a smaller limit, to save time
     shadow = folder / "submitted" / "checks patched"  # modules of a student's own, beside the notebook
     (shadow / "nodekit").mkdir(parents=True)

@@ -7,9 +7,10 @@ from tests.homework.conftest import HOMEWORK, VARIANTS, automatic, command, need
 
 need_nbgrader()
 
+pytestmark = pytest.mark.slow(seconds=130)
 BAD = [
-    "stub", "memorised", "memorised elsewhere", "checks patched", "hand_in forged", "exception", "endless", "stubborn",
-    "flood", "2 GB", "exit", "easier", "odd cells", "too long", "broken", "no notebook", "missing",
+    "stub", "memorised", "memorised elsewhere", "checks patched", "hand_in forged", "accidents", "stubborn", "flood",
+    "exit", "tampered", "broken", "no notebook", "missing",
 ]  # fmt: skip
 
 
@@ -26,10 +27,10 @@ def test_the_reference_scores_full_marks(graded, student):
 @pytest.mark.parametrize("student", BAD)
 def test_a_bad_submission_gets_what_it_deserves(graded, student):
     """Each of the bank has the points of what it did right, and a note that says what happened."""
-    _, points, words = graded.bank[student]
+    _, points, *words = graded.bank[student]
     earned, note = automatic(graded.rows[student]), graded.rows[student]["note"]
     assert {part for part in points if points[part] is not None and points[part] != earned[part]} == set(), note
-    assert words in graded.rows[student]["note"]
+    assert [said for said in words if said not in note] == []
 
 
 def test_every_submission_has_a_row_and_feedback(graded):
@@ -43,11 +44,14 @@ def test_every_submission_has_a_row_and_feedback(graded):
 
 
 def test_feedback_says_what_was_earned(graded):
-    """The page shows the points in words and what went wrong; a memory limit ends in a MemoryError of that cell."""
-    page = graded.page("2 GB").read_text(encoding="utf-8")
-    assert "16 of 16 points. period: right" in page
+    """The page shows the points in words and what went wrong; of three accidents one alone is an end of the time:
+    a memory limit ends in a MemoryError of that cell.
+    """
+    page = graded.page("accidents").read_text(encoding="utf-8")
+    assert "12 of 12 points. field: right" in page
+    assert "ZeroDivisionError" in page
     assert "MemoryError" in page
-    assert "was stopped after" not in graded.rows["2 GB"]["note"]
+    assert graded.rows["accidents"]["note"].count("was stopped after") == 1
 
 
 def test_written_answers_are_gathered(graded):

@@ -5,8 +5,9 @@ import re
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
-from tests.homework.bank import text
+from tests.homework.bank import printed, text
 from tests.homework.conftest import HOMEWORK, Homework, load, release
 
 NAMES = load(HOMEWORK / "grading.py").assignments()
@@ -88,6 +89,19 @@ def test_its_stubs_say_not_attempted(homework, notebook, capsys):
         *hints, end = capsys.readouterr().out.splitlines()
         assert len(hints) >= 3
         assert "solution" not in end
+
+
+def test_an_untouched_release_runs(homework, folder):
+    """Run all goes through: every self-check says that nothing was attempted, and so does every hand-in."""
+    notebook = nbformat.read(folder / f"{homework.name}.ipynb", as_version=4)
+    where = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=where).execute()
+    said = printed(notebook.cells)
+    assert "Not attempted yet" in said
+    assert "✓" not in said
+    for part in range(1, 6):
+        assert f"handed in: part {part}" in said
+    assert said.count("not attempted") >= 5
 
 
 def test_data_beside_the_source_are_the_release_of_its_variant(homework):
