@@ -1,7 +1,12 @@
 """What several tests share. Everything is float64 unless a test says otherwise."""
 
+import os
 import sys
 from pathlib import Path
+
+# Before anything that computes is loaded, for this process and its kernels: there are as many processes as cores, and
+# two threads in each fight over them, which took lesson 07 three times its time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

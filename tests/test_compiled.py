@@ -1,6 +1,7 @@
 """compile=True: the steps, states, costs and gradients of the ordinary loop, and nothing compiled twice."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import nodekit
 from nodekit.torch_backend.loops import cache, compiled
 
 old = torch.__version__ < (2, 13)
-pytestmark = pytest.mark.skipif(old, reason="compile=True needs torch 2.13")
+pytestmark = [pytest.mark.skipif(old, reason="compile=True needs torch 2.13"), pytest.mark.slow(seconds=150)]
 
 torch.manual_seed(0)
 NET = torch.nn.Sequential(torch.nn.Linear(3, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3)).double()
@@ -93,20 +94,22 @@ def test_nothing_is_compiled_again():
 
 
 def test_as_many_fields_as_you_like():
-    """Ten fields of one source line do not exhaust the compiler's patience with it."""
-    with torch.no_grad():
-        for i in range(10):
-            sol = nodekit.solve(lambda t, y, i=i: -i * y, torch.ones(2), (0.0, 1.0), compile=True)
-            assert sol.y[-1][0].item() == pytest.approx(math.exp(-i), abs=1e-5)
+    """Fields of one source line do not exhaust the compiler's patience with it, which is made to end after two here."""
+    with torch.no_grad(), torch._dynamo.config.patch(recompile_limit=2):
+        for i in range(4):
+            sol = nodekit.solve(
+                lambda t, y, i=i: -i * y, torch.ones(2), (0.0, 1.0), method="euler", step=0.01, compile=True
+            )
+            assert sol.y[-1][0].item() == pytest.approx((1 - 0.01 * i) ** 100, abs=1e-5)
 
 
 def test_attempts_at_a_time():
-    """Looking at the end only every fourth attempt, as on a device that must be waited for, changes nothing."""
+    """Looking at the end only every second attempt, as on a device that must be waited for, changes nothing."""
     run = compiled.integrate
     try:
         with torch.no_grad():
             a = solve(t=(0.0, 0.3, 2.0), compile=True)
-            compiled.integrate = lambda *args, **kw: run(*args, **kw, unrolled=4)
+            compiled.integrate = lambda *args, **kw: run(*args, **kw, unrolled=2)
             b = solve(t=(0.0, 0.3, 2.0), compile=True)
     finally:
         compiled.integrate = run
@@ -114,21 +117,23 @@ def test_attempts_at_a_time():
     assert a.stats == b.stats
 
 
+def fails(t, y):
+    """From y = 1 it blows up; from y = -1 it stays bounded, until t = 0.5, where it is nan."""
+    return torch.sqrt(0.5 - t) * y + 50 * y * y
+
+
 @pytest.mark.parametrize(
-    ("f", "message"),
-    [
-        (lambda t, y: torch.sqrt(0.5 - t) * y, "is nan in component 0 at t = "),
-        (lambda t, y: y * y * 50, "nan|inf|below rounding|max_steps"),
-    ],
+    ("y0", "message"),
+    [(-1.0, "is nan in component 0 at t = "), (1.0, "nan|inf|below rounding|max_steps")],
     ids=["nan", "blow up"],
 )
-def test_failures_in_words(f, message):
+def test_failures_in_words(y0, message):
     """A failure is the ordinary loop's, word for word."""
     for compile in (False, True):
         with pytest.raises(nodekit.SolveError, match=message) as error:
-            nodekit.solve(f, torch.ones(2, dtype=torch.float64), (0.0, 2.0), compile=compile)
+            nodekit.solve(fails, torch.full((2,), y0, dtype=torch.float64), (0.0, 2.0), compile=compile)
         if not compile:
-            message = str(error.value).replace("(", r"\(").replace(")", r"\)").replace("*", r"\*").replace("+", r"\+")
+            message = re.escape(str(error.value))
 
 
 def test_max_steps():

@@ -34,7 +34,7 @@ def test_every_variant_is_well_posed(variant):
         assert [bool(np.iscomplex(values).any()) for values in eigenvalues] == [False, False, True, True]
 
 
-@pytest.mark.parametrize(("variant", "secret"), [(1, 0), (4096, 31)])
+@pytest.mark.parametrize(("variant", "secret"), [(1, 0), (23, 5), (4096, 31)])
 def test_the_judge_gives_the_reference_full_marks(variant, secret):
     """Part by part, on the numbers that a student sees (secret 0) and on others."""
     HOMEWORK.assert_full_marks(FULL, variant, secret)

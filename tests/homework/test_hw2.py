@@ -66,7 +66,7 @@ def test_the_ward_can_be_fitted():
         assert ends[0] < 40
 
 
-@pytest.mark.parametrize(("variant", "secret"), [(1, 0), (4096, 31)])
+@pytest.mark.parametrize(("variant", "secret"), [(1, 0), (23, 5), (4096, 31)])
 def test_the_judge_gives_the_reference_full_marks(variant, secret):
     """Part by part, on the numbers that a student sees (secret 0) and on others."""
     HOMEWORK.assert_full_marks(FULL, variant, secret)
@@ -215,6 +215,8 @@ def test_patients_forget():
 
 # ---- a batch -------------------------------------------------------------------------------------------
 
+SLOW = pytest.mark.slow(seconds=60)
+
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory):
@@ -233,13 +235,14 @@ def batch(tmp_path_factory):
     for name, grade_id, part in (("steps_gradient", "steps", 2), ("samples_gradient", "samples", 3)):
         learnt[grade_id] = GRADIENT.format(name=name, part=part)
     broken = {"steps": "steps_gradient = 1 / 0", "samples": "samples_gradient = np.ones(2**28)"}
-    broken["trust"] = f"{QUICK}\nwhile True:\n    pass"
+    broken["trust"] = f"import time\n{QUICK}\nwhile True:\n    time.sleep(1)"  # other submissions use its time
     bad = {"stub": with_lines(stub, FORGED, "trust", before=False), "memorised": brief(filled(stub, learnt))}
     bad["broken"] = filled(light, broken)
     rows, _ = grade("hw2", folder, good | bad, VARIANTS | dict.fromkeys(bad, VARIANTS["first"]), 25)
     return rows, folder
 
 
+@SLOW
 @pytest.mark.parametrize("student", VARIANTS)
 def test_the_reference_scores_full_marks(batch, student):
     """Released, filled in, handed in, graded with numbers not seen before: 90 of 90."""
@@ -249,6 +252,7 @@ def test_the_reference_scores_full_marks(batch, student):
     assert "part6 is to be marked by hand, out of 10" in row["note"]
 
 
+@SLOW
 def test_what_breaks_down_loses_its_own_part(batch):
     """An exception, 2 GB, an endless loop after right functions: the first two parts are lost, the rest is earned."""
     row = batch[0]["broken"]
@@ -260,6 +264,7 @@ def test_what_breaks_down_loses_its_own_part(batch):
     assert "MemoryError" in page
 
 
+@SLOW
 def test_no_work_no_points(batch):
     """Stubs have nothing; nor has who makes the self-checks say right and forges what parts 4 and 5 hand in."""
     row = batch[0]["stub"]
@@ -268,6 +273,7 @@ def test_no_work_no_points(batch):
     assert "part5: theta: nothing was handed in" in row["note"]
 
 
+@SLOW
 def test_what_was_learnt_by_heart_is_worth_little(batch):
     """The right answers of another variant have nothing, but where a way or a patient happens to be alike."""
     points = automatic(batch[0]["memorised"])
@@ -276,6 +282,7 @@ def test_what_was_learnt_by_heart_is_worth_little(batch):
     assert set(points.values()) == {0.0}, batch[0]["memorised"]["note"]
 
 
+@SLOW
 def test_stubs_run_through(batch):
     """Run All of stubs stops nowhere: the self-checks say that nothing was attempted, until they are forged."""
     page = (batch[1] / "to" / "feedback" / "stub.html").read_text(encoding="utf-8")

@@ -77,7 +77,7 @@ def test_the_simulator_is_right(homework):
     assert np.abs(homework.module.simulate(trap, x0, t) - sol.y).max() < 1e-6
 
 
-@pytest.mark.parametrize(("variant", "secret"), [(1, 0), (4096, 31)])
+@pytest.mark.parametrize(("variant", "secret"), [(1, 0), (23, 5), (4096, 31)])
 def test_the_judge_gives_the_reference_full_marks(homework, variant, secret):
     """Part by part, on the numbers that a student sees (secret 0) and on others."""
     homework.assert_full_marks(POINTS, variant, secret)
@@ -254,6 +254,8 @@ def test_self_checks_accept_the_reference(homework, capsys):
 
 # ---- one batch -----------------------------------------------------------------------------------------
 
+SLOW = pytest.mark.slow(seconds=70)
+
 
 @pytest.fixture(scope="module")
 def graded(homework, tmp_path_factory):
@@ -269,6 +271,7 @@ def graded(homework, tmp_path_factory):
     return rows | grade("hw3", to / "hasty", hasty, VARIANTS["first"], 8)[0], tried
 
 
+@SLOW
 @pytest.mark.parametrize("student", VARIANTS)
 def test_the_reference_scores_full_marks(graded, student):
     """Released, filled in, handed in, graded with numbers not seen before: 90 of 90, and 10 for a human to give."""
@@ -278,6 +281,7 @@ def test_the_reference_scores_full_marks(graded, student):
     assert row["part6"] == ""
 
 
+@SLOW
 @pytest.mark.parametrize("student", ["stub", "cheat", "accidents"])
 def test_a_bad_submission_gets_what_it_deserves(graded, student):
     """Each of the bank has the points of what it did right, and a note that says what happened."""
