@@ -178,8 +178,8 @@ def bank(released, source, public, elsewhere):
         "accidents": (
             filled(light, accidents),
             FULL | lost,
-            "NameError: name 'largest_stable_step' is not defined",
-            "NameError: name 'implicit_step' is not defined",
+            "part2: Nothing was handed in: NameError",
+            "part3: Nothing was handed in: NameError: name 'implicit_step' is not defined",
             "was stopped after",
         ),
         "stubborn": (instead(STUBBORN), until_part3, "could not be interrupted; nothing after it was run"),
