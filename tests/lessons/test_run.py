@@ -58,17 +58,16 @@ def test_tagged_outputs_are_those_committed(ran):
 @pytest.mark.parametrize("ran", LESSONS, indirect=True)
 def test_sliders_work_from_end_to_end(ran):
     """After the last cell each control goes to its ends, or each option, and back."""
-    assert ran.sliders == []
+    assert not ran.sliders, "\n".join(ran.sliders)
 
 
 def test_every_lesson_is_a_unit_of_its_own(request):
     """Of several processes, one runs all tests of a lesson, and another may run the next lesson."""
-    own = [item for item in request.session.items if item.path == Path(__file__) and "ran" in item.fixturenames]
-    units = {}
-    for item in own:
-        units.setdefault(item.callspec.params["ran"], set()).add(unit(item.nodeid))
-    assert all(len(found) == 1 for found in units.values())
-    assert len(set.union(set(), *units.values())) == len(units)
+    file, names = request.node.nodeid.partition("::")[0], [param.id for param in [*LESSONS, *HOMEWORK]]
+    tests = [test_no_cell_fails, test_tagged_outputs_are_those_committed, test_sliders_work_from_end_to_end]
+    units = [{unit(f"{file}::{test.__name__}[{name}]") for test in tests} for name in names]
+    assert all(len(found) == 1 for found in units)
+    assert len(set.union(*units)) == len(names)
 
 
 # The run itself, on a small notebook made here.
