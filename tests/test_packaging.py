@@ -1,4 +1,4 @@
-"""What is declared agrees with itself: pyproject.toml, environment.yml, the README's commands, the wheel."""
+"""What is declared agrees with itself: pyproject.toml, environment.yml, versions, the README's commands, the wheel."""
 
 import re
 import subprocess
@@ -13,10 +13,13 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+import nodekit
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
+CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -53,8 +56,25 @@ def test_top_level_holds_what_it_should():
         pytest.skip("not a git checkout")
     visible = {line.split("/")[0] for line in tracked.stdout.split("\n") if line and not line.startswith(".")}
     assert visible == {
-        "lessons", "nodekit", "tests", "environment.yml", "README.md", "CONTRIBUTING.md", "pyproject.toml", "LICENSE",
+        "lessons", "nodekit", "tests", "environment.yml", "pyproject.toml",
+        "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE",
     }  # fmt: skip
+
+
+def test_one_version():
+    """pyproject.toml, nodekit.__version__, CITATION.cff and the first entry of CHANGELOG.md name the same version."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[(.*?)\]", changelog, re.M)
+    assert PROJECT["version"] == nodekit.__version__ == CITATION["version"] == versions[0]
+
+
+def test_citation():
+    """CITATION.cff has what the Citation File Format 1.2.0 asks for, and pyproject's name, authors and licence."""
+    assert CITATION["cff-version"] == "1.2.0"
+    assert CITATION["message"]
+    assert CITATION["title"] == PROJECT["name"]
+    assert CITATION["authors"] == PROJECT["authors"]
+    assert CITATION["license"] == PROJECT["license"]
 
 
 def test_readme_leads_with_two_commands():
@@ -65,7 +85,7 @@ def test_readme_leads_with_two_commands():
         assert last in command
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "lessons/INSTRUCTORS.md", "lessons/homework/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "lessons/INSTRUCTORS.md", "lessons/homework/README.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
