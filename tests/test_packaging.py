@@ -50,13 +50,13 @@ def test_core_needs_only_four_packages():
 
 
 def test_top_level_holds_what_it_should():
-    """lessons, nodekit, tests and the few files beside them: nothing else is visible."""
+    """lessons, nodekit, tests, docs and the few files beside them: nothing else is visible."""
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     if tracked.returncode:
         pytest.skip("not a git checkout")
     visible = {line.split("/")[0] for line in tracked.stdout.split("\n") if line and not line.startswith(".")}
     assert visible == {
-        "lessons", "nodekit", "tests", "environment.yml", "pyproject.toml",
+        "lessons", "nodekit", "tests", "docs", "environment.yml", "pyproject.toml",
         "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "LICENSE",
     }  # fmt: skip
 
@@ -85,7 +85,8 @@ def test_readme_leads_with_two_commands():
         assert last in command
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "lessons/INSTRUCTORS.md", "lessons/homework/README.md"]
+DOCS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*DOCS, "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "lessons/INSTRUCTORS.md", "lessons/homework/README.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
