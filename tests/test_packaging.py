@@ -150,3 +150,16 @@ def test_wheel_holds_the_package_alone(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert "nodekit/solve.py" in names
     assert {n.split("/")[0] for n in names} == {"nodekit", f"nodekit-{PROJECT['version']}.dist-info"}
+
+
+def test_every_decision_is_listed():
+    """docs/decisions/README.md numbers the pages as their files do, by their titles; each page has its four parts."""
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    lines = []
+    for i, path in enumerate(sorted(folder.glob("[0-9]*.md")), 1):
+        title, *parts = re.findall(r"^#+ (.*)", path.read_text(encoding="utf-8"), re.M)
+        assert parts == ["Context", "Decision", "What it costs", "When to think again"], path.name
+        lines.append(f"{i}. [{title.removeprefix(f'{i}. ')}]({path.name})")
+        assert path.name.startswith(f"{i:02d}-")
+    assert re.findall(r"^\d+\. .*", index, re.M) == lines
