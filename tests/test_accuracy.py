@@ -19,7 +19,7 @@ from nodekit.methods import METHODS
 
 MANY_STEPS = ("bosh3", "trbdf2", "kvaerno3", "bdf")
 
-# κ of the stiff problems, as `condition` finds it with SciPy's Radau in a minute; HIRES ends in a slow instability.
+# κ of the stiff problems, as condition(p, "Radau") finds it in a minute; HIRES ends in a slow instability.
 STIFF_CONDITION = {
     "van der Pol 1e-6": 2.3,
     "van der Pol 1000": 2.3,
@@ -36,13 +36,13 @@ def unit(p, rtol):
     return p.atol(rtol) + rtol * np.abs(p.end)
 
 
-def condition(p, starts=16, size=1e-8):
-    """κ of a non-stiff problem: all components perturbed in turn at 16 times, followed to the end by SciPy's DOP853."""
+def condition(p, method="DOP853", starts=16, size=1e-8):
+    """κ of a problem: all components perturbed in turn at 16 times, followed to the end by SciPy's `method`."""
     (t0, t1), d = p.t_span, p.y0.size
     by_column = lambda t, z: np.stack([p.f(t, y) for y in z.T], 1)  # noqa: E731
     f = by_column if p.name == "DETEST C5" else p.f  # the others take many states as columns at once
     field = lambda t, z: f(t, z.reshape(d, d + 1)).reshape(-1)  # noqa: E731
-    tolerances = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-14}
+    tolerances = {"method": method, "rtol": 1e-12, "atol": 1e-14}
     path = solve_ivp(p.f, p.t_span, p.y0, dense_output=True, **tolerances).sol
     largest = 1.0
     for start in t0 + (t1 - t0) * np.arange(starts) / starts:

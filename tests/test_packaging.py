@@ -1,5 +1,7 @@
 """What is declared agrees with itself: pyproject.toml, environment.yml, versions, the README's commands, the wheel."""
 
+import importlib
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 
 import nodekit
+from nodekit import methods
+from nodekit.methods import explicit
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -83,6 +87,27 @@ def test_readme_leads_with_two_commands():
     for command, last in ((first, "jupyter lab lessons/00_start_here.ipynb"), (second, "pytest")):
         assert command.startswith("python3 -m venv .venv && .venv/bin/pip install -e ")
         assert last in command
+
+
+def test_readme_names_every_method():
+    """Each method stands in the README's list, once."""
+    (listed,) = re.findall(r"^What it holds so far.*?\n\n(.*?)^- gradients", README, re.M | re.S)
+    names = re.findall(r"`(\w+)`", listed)
+    assert sorted(names) == sorted(methods.METHODS)
+
+
+def test_readme_names_every_model():
+    """Each name in nodekit.models stands in the README."""
+    pytest.importorskip("torch")
+    models = importlib.import_module("nodekit.models")
+    assert [name for name in models.__all__ if f"`{name}`" not in README] == []
+
+
+def test_lesson_03_has_seen_every_explicit_method():
+    """It lists those whose order conditions it has checked: a new method wants lesson 03 executed anew."""
+    cells = json.loads((ROOT / "lessons" / "03_solvers.ipynb").read_text(encoding="utf-8"))["cells"]
+    printed = "".join("".join(out.get("text", "")) for cell in cells for out in cell.get("outputs", ()))
+    assert f"hold for all {len(explicit.METHODS)}: {', '.join(explicit.METHODS)}\n" in printed
 
 
 DOCS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))]
