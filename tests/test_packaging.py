@@ -188,3 +188,9 @@ def test_every_decision_is_listed():
         lines.append(f"{i}. [{title.removeprefix(f'{i}. ')}]({path.name})")
         assert path.name.startswith(f"{i:02d}-")
     assert re.findall(r"^\d+\. .*", index, re.M) == lines
+
+
+def test_every_model_has_its_tests():
+    """nodekit/models/NAME.py is tested by tests/models/test_NAME.py."""
+    files = {path.stem for path in (ROOT / "nodekit" / "models").glob("[!_]*.py")}
+    assert files == {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "models").glob("test_*.py")}

@@ -1,8 +1,8 @@
-"""Every method by name, of every family. A record's `family` names the file that takes its steps: steppers/,
-or explicit.py of each library.
+"""Every method by name, of every family.
 
-Lesson 03 builds the explicit ones of fixed step, 04 the adaptive ones, 14 and 15 the implicit ones, 17 the symplectic
-ones. Authors and years stand beside the coefficients.
+A record's `family` names the file that takes its steps: steppers/, or explicit.py of each library. Lesson 03
+builds the explicit ones of fixed step, 04 the adaptive ones, 14 and 15 the implicit ones, 17 the symplectic ones.
+Authors and years stand beside the coefficients.
 """
 
 from dataclasses import dataclass
