@@ -125,6 +125,10 @@ def test_dopri5_has_the_error_weights_of_1980():
             {"dense_rows": (Row(1.0, (0.0, 0.9)),), "dense_weights": ((0.0,), (1.0,), (0.0,))},
             "dense row 0 sums to 0.9, but c = 1.0",
         ),
+        (
+            {"c": (0.2, 0.6), "a": ((0.2, 0.0), (0.4, 0.2))},
+            "an implicit method has dense weights for its own stages alone",
+        ),
     ],
 )
 def test_bad_tableau_is_refused(change, words):

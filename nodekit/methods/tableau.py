@@ -2,7 +2,7 @@
 
 `Tableau` is the method: nodes c, weights a and b, error weights, dense output. `numbers`, `rows` and `minus`
 turn the exact fractions in which methods are written into the Python floats that are kept.
-The methods themselves are in tableaus.py and tableaus_high.py.
+The methods themselves are in explicit.py, high_order.py and implicit.py.
 """
 
 from dataclasses import dataclass
@@ -49,8 +49,9 @@ class Tableau:
     error_order : int
         The error estimate is O(h^error_order): the next step size goes with error_ratio^(−1/error_order).
     dense_rows : rows
-        Further stages for dense output. The first is f(t + h, y(t + h)) unless the method is FSAL.
+        Further stages for dense output, of explicit methods. The first is f(t + h, y(t + h)) unless the method is FSAL.
     dense_weights : rows, or None for cubic Hermite interpolation (linear for a method of order 1)
+        None is for explicit and FSAL methods, and those of order 1.
         Row i holds the coefficients of θ, θ², ... in b_i(θ): y(t + θh) ≈ y + h Σ b_i(θ) k_i.
     dense_order : int
         Order of the dense output, seen over the whole interval.
@@ -167,6 +168,7 @@ def _check(m):
             total = sum(weights) + m.error_start
             demand(near(total, 0, weights), f"b_error sums to {total!r}, not 0")
             demand(m.error_order is not None, "b_error is given without error_order")
+    demand(m.explicit or not m.dense_rows, "an implicit method has dense weights for its own stages alone; give them")
     for i, row in enumerate(m.dense_rows):
         demand(len(row.a) == s + i, f"dense row {i} has {len(row.a)} entries, {s + i} expected")
         demand(near(sum(row.a), row.c, row.a), f"dense row {i} sums to {sum(row.a)!r}, but c = {row.c!r}")

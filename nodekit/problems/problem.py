@@ -1,6 +1,6 @@
 """The record that holds an initial value problem, and what its right-hand sides are written with (first in lesson 03).
 
-The problems themselves are in problems.py, problems_detest.py and problems_stiff.py.
+The problems themselves are in detest.py, stiff.py and others.py.
 """
 
 from collections.abc import Callable
