@@ -31,8 +31,8 @@ def tolerance(name, value):
 def output_times(t):
     """The output times as a list of floats. Raises TypeError or ValueError that repeats what is wrong."""
     if is_torch(t):
-        number = lambda x: float(x.detach() if is_torch(x) else x)  # noqa: E731
-        t = [number(x) for x in t] if isinstance(t, tuple | list) else t.detach().cpu().numpy()
+        listed = isinstance(t, tuple | list)
+        t = [float(x.detach() if is_torch(x) else x) for x in t] if listed else t.detach().cpu().numpy()
     try:
         times = np.asarray(t)
         if times.dtype.kind not in "iuf":

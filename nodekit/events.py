@@ -114,7 +114,10 @@ class Watch:
 
     def after(self, t, h, t1, y1):
         """What the step from t by h to (t1, y1) met. Returns (t, y) of the terminal zero that ends it, or None."""
-        inside = lambda i, x: self.values(i, t + x * h, self.stepper.inside(x))  # noqa: E731
+
+        def inside(i, theta):
+            return self.values(i, t + theta * h, self.stepper.inside(theta))[0]
+
         hits = []
         for i, g in enumerate(self.events):
             wanted = float(getattr(g, "direction", 0))
@@ -137,7 +140,7 @@ class Watch:
             raise ValueError(f"events[{i}] has {len(values)} components at t = {t1!r}, and had {len(before)} before.")
         if any(self.leaving[i]):  # the step starts on a zero: its sign is that just behind it
             low = 1e-3
-            just_behind = inside(i, low)[0]
+            just_behind = inside(i, low)
             before = [b if leaving else a for a, b, leaving in zip(before, just_behind, self.leaving[i], strict=True)]
         found = []
         for component, (g0, g1) in enumerate(zip(before, values, strict=True)):
@@ -145,9 +148,9 @@ class Watch:
                 found.append((1.0, 0))
                 continue
             start = low if self.leaving[i][component] else 0.0
-            at = lambda x, component=component: inside(i, x)[0][component]  # noqa: E731
             locate = change if condition else root
-            found.append((1.0 if g1 == 0 else locate(at, start, g0, 1.0, g1), -1 if g0 > 0 else 1))
+            theta = 1.0 if g1 == 0 else locate(lambda x, j=component: inside(i, x)[j], start, g0, 1.0, g1)
+            found.append((theta, -1 if g0 > 0 else 1))
         self.before[i], self.leaving[i] = values, [g == 0 for g in values]
         return found
 

@@ -109,7 +109,10 @@ class Sweeping(Back):
     """The way back as `Through` asks for it."""
 
     def __init__(self, p, adjoint, stepper):
-        run = lambda stepper, y, keep: p.run(stepper, y)  # noqa: E731  (it keeps no state of a step)
+        def run(stepper, y, keep):
+            """Whatever the way back asks for, no state of a step is kept."""
+            return p.run(stepper, y)
+
         super().__init__(gradients.Adjoint(), stepper, adjoint.params, p.options.method, None, run)
         self.p, self.adjoint, self.exchanged = p, adjoint, None
         self.whole = p.layout.names is None  # whether a state is one tensor
@@ -151,7 +154,11 @@ class Sweeping(Back):
         kind = ImplicitSweep if options.method.family == "implicit" else Sweep
         min_step = arguments.get("min_step", 0.0)
         sweep = kind(augmented, z, options, self.adjoint, s[inner], d[inner], p.layout.sizes, min_step, known)
-        split = lambda z: (z.new_zeros(()), *z[: 2 * n].split(n), *self.shaped(z[2 * n :], params))  # noqa: E731
+
+        def split(z):
+            """torchdiffeq's (t, y, dL/dy, *dL/dparams)."""
+            return z.new_zeros(()), *z[: 2 * n].split(n), *self.shaped(z[2 * n :], params)
+
         if norm := self.norm(split):
             sweep.norm = norm
         callbacks = {name: c for name in CALLBACKS if (c := getattr(p.func, f"{name}_adjoint", None)) is not None}
@@ -183,11 +190,13 @@ class Sweeping(Back):
 
             return norm
         if callable(given):
-            parts = lambda x: x if layout.names is not None else (x,)  # noqa: E731
+
+            def parts(v):
+                return (layout.show(v),) if layout.names is None else layout.show(v)
 
             def norm(e):
                 t, y, a, *dparams = split(e)
-                return torch.as_tensor(given((t, *parts(layout.show(y)), *parts(layout.show(a)), *dparams))).abs()
+                return torch.as_tensor(given((t, *parts(y), *parts(a), *dparams))).abs()
 
             return norm
         return None if own is None else lambda e: self.public_norm(split(e))

@@ -105,8 +105,12 @@ def odeint_dense(func, y0, t0, t1, *, rtol=1e-7, atol=1e-9, method=None, options
     parts = [torch.as_tensor(x, dtype=torch.float64).reshape(()) for x in (t0, t1)]
     p = Problem(func, y0, torch.stack(parts), rtol, atol, method, options, None)
     way = gradients.Backprop() if p.recorded else gradients.Checkpoint()
-    every = lambda stepper, y, keep="all": p.run(stepper, y, keep)  # noqa: E731  (so that no step is repeated twice)
-    return through.solve(p.make, every, p.f, p.y0, p.t, way, None, p.options.method, None)
+
+    def run(stepper, y, keep="all"):
+        """The states of all steps are kept, so that none is repeated twice."""
+        return p.run(stepper, y, keep)
+
+    return through.solve(p.make, run, p.f, p.y0, p.t, way, None, p.options.method, None)
 
 
 def odeint_event(func, y0, t0, *, event_fn, reverse_time=False, odeint_interface=odeint, **kwargs):

@@ -135,7 +135,9 @@ class ExplicitRungeKutta(Stepper):
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
 
     def first_step(self, t, y, t_end):
-        norm = lambda v, y: rms(getval(v) / (self.atol + self.rtol * np.abs(getval(y))))  # noqa: E731
+        def norm(v, y):
+            return rms(getval(v) / (self.atol + self.rtol * np.abs(getval(y))))
+
         return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, plain_advance)
 
     def start(self, t, y):

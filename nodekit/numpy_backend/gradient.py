@@ -60,26 +60,27 @@ def solve_and_vjp(f, y0, t, params=(), gradient="checkpoint", method="dopri5", a
         raise ValueError(f"gradient={gradient!r} cannot be had of method={method.name!r}: see the docstring.")
     y0 = np.asarray(y0, float)
     vector, unflatten = flatten(params)
-    g = lambda t, y, p: f(t, y, unflatten(p))  # noqa: E731
+
+    def g(t, y, p):
+        return f(t, y, unflatten(p))
+
+    def run(y0, p):
+        return nodekit.solve(lambda t, y: g(t, y, p), y0, t, method=method, **arguments)
+
+    sol = run(y0, vector)
     if gradient == "backprop":
-        kept = []
+        recorded_vjp, _ = make_vjp(lambda both: run(*both).y, (y0, vector))
+    # A tolerance for every number of y counts, on the way back, as its smallest.
+    settings = {name: float(np.min(arguments.get(name, x))) for name, x in (("rtol", 1e-6), ("atol", 1e-9))}
 
-        def run(y0, p):
-            kept[:] = [nodekit.solve(lambda t, y: g(t, y, p), y0, t, method=method, **arguments)]
-            return kept[0].y
-
-        vjp, _ = make_vjp(lambda both: run(*both), (y0, vector))
-        sol = nodekit.solve(lambda t, y: g(t, y, vector), y0, t, method=method, **arguments)
-        back = lambda dy: (*vjp(dy), 0)  # noqa: E731
-    else:
-        sol = nodekit.solve(lambda t, y: g(t, y, vector), y0, t, method=method, **arguments)
-        way = GRADIENTS[gradient]
-        # A tolerance for every number of y counts, on the way back, as its smallest.
-        settings = {name: float(np.min(arguments.get(name, x))) for name, x in (("rtol", 1e-6), ("atol", 1e-9))}
-        back = lambda dy: way(g, sol, vector, dy, method, methods.get(adjoint_method), settings)  # noqa: E731
+    def vjp(dy):
+        """(dL/dy0, dL/dp, evaluations of f)."""
+        if gradient == "backprop":
+            return *recorded_vjp(dy), 0
+        return GRADIENTS[gradient](g, sol, vector, dy, method, methods.get(adjoint_method), settings)
 
     def full_vjp(dL_dy):
-        dy0, dp, nfev = back(np.asarray(dL_dy, float))
+        dy0, dp, nfev = vjp(np.asarray(dL_dy, float))
         # A later output time moves the output along f; a later start moves the whole solution back by f.
         slopes = [g(t_i, y_i, vector) for t_i, y_i in zip(sol.t, sol.y, strict=True)]
         dt = np.array([np.sum(a * k) for a, k in zip(dL_dy, slopes, strict=True)])

@@ -65,7 +65,10 @@ def relaxation(rate=100.0):
     """
     a, b = rate**2 / (1 + rate**2), rate / (1 + rate**2)
     exact = over_time(lambda t: a * np.cos(t) + b * np.sin(t) - a * np.exp(-rate * t))
-    f = lambda t, y: -rate * (y - namespace(y).cos(t))  # noqa: E731
+
+    def f(t, y):
+        return -rate * (y - namespace(y).cos(t))
+
     source = f"linear, rate {rate:g}; exact by an integrating factor"
     return Problem("relaxation", f, np.zeros(1), (0.0, 5.0), source, exact, stiff=rate > 1000)
 

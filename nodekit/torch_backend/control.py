@@ -11,7 +11,10 @@ def factor(c, order, ratio, good, rejected, r1, r2):
     c: a `Controller`. ratio: of this attempt; r1, r2: of the accepted steps before it. rejected: whether the attempt
     before this one was.
     """
-    power = lambda r, beta: torch.clamp(r, min=1e-10) ** (-beta / order)  # noqa: E731
+
+    def power(r, beta):
+        return torch.clamp(r, min=1e-10) ** (-beta / order)
+
     accepted = c.safety * power(ratio, c.beta1)
     if c.beta2:
         accepted = accepted * power(r1, c.beta2)

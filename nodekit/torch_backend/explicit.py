@@ -103,7 +103,9 @@ class ExplicitRungeKutta(Stepper):
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
 
     def first_step(self, t, y, t_end):
-        norm = lambda v, y: rms(v.detach().abs() / (self.atol + self.rtol * y.detach().abs())).item()  # noqa: E731
+        def norm(v, y):
+            return rms(v.detach().abs() / (self.atol + self.rtol * y.detach().abs())).item()
+
         return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, fused_advance)
 
     def start(self, t, y):

@@ -155,7 +155,10 @@ class Stepper(stepper.Stepper):
 
 def check_state(y0):
     """y0 of real or complex floats. Raises TypeError, ValueError for no state."""
-    convert = lambda y: y if y.is_floating_point() or y.is_complex() else y.to(torch.float64)  # noqa: E731
+
+    def convert(y):
+        return y if y.is_floating_point() or y.is_complex() else y.to(torch.float64)
+
     if isinstance(y0, torch.Tensor):
         y0 = convert(y0)
     else:

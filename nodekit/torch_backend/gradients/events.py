@@ -25,8 +25,7 @@ def differentiate(solution, stepper, events, slope):
             continue
         moved = []
         for t, y, component in zip(times.tolist(), states, solution._which[i], strict=True):
-            one = lambda t, y, g=g, component=component: component_of(g(t, y), component)  # noqa: E731
-            moved.append(move(one, t, y, layout, slope(stepper, t, y), f"events[{i}]"))
+            moved.append(move(g, component, t, y, layout, slope(stepper, t, y), f"events[{i}]"))
         solution.t_events[i] = torch.stack([t for t, _ in moved])
         solution.y_events[i] = layout.show(torch.stack([y for _, y in moved]))
         if getattr(g, "terminal", False) and times[-1].item() == solution.t[-1].item():
@@ -42,13 +41,17 @@ def component_of(value, i):
     return value[i] if isinstance(value, list | tuple) else value
 
 
-def move(g, t, y, layout, k, name):
-    """(t, y) of one event, as functions of what y and g depend on. k = f(t, y)."""
+def move(g, component, t, y, layout, k, name):
+    """(t, y) of one zero of a component of g, as functions of what y and g depend on. k = f(t, y)."""
+
+    def one(t, y):
+        return component_of(g(t, y), component)
+
     at = torch.tensor(t, dtype=torch.float64, device=y.device)
     with torch.enable_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # g may take t as a number: that is seen below
         time, state = at.clone().requires_grad_(), y.detach().requires_grad_()
-        value = g(time, layout.show(state))
+        value = one(time, layout.show(state))
         if not isinstance(value, torch.Tensor) or value.dtype is torch.bool or not value.requires_grad:
             why = f"{name} returns a {type(value).__name__}"
             if isinstance(value, torch.Tensor):
@@ -58,11 +61,11 @@ def move(g, t, y, layout, k, name):
         rate = 0.0 if dy is None else torch.sum((dy.conj() * k).real).item()
         if dt is None:  # g takes t as a number: a central difference
             step, state = 1e-5 * (1 + abs(t)), layout.show(y.detach())
-            dt = (float(g(at + step, state)) - float(g(at - step, state))) / (2 * step)
+            dt = (float(one(at + step, state)) - float(one(at - step, state))) / (2 * step)
         rate += float(dt)
         if rate == 0:
             return Untold.apply(f"{name} touches zero at t = {t!r} without a change of sign", at, y)
-        value = g(at, layout.show(y))
+        value = one(at, layout.show(y))
         at = at - ((value - value.detach()) / rate).to(torch.float64)
         return at, y + k * (at - at.detach()).to(k.dtype)
 

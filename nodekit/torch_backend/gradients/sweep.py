@@ -63,10 +63,16 @@ class ImplicitSweep(Sweep):
     def __init__(self, augmented, z, options, *arguments):
         super().__init__(augmented, z, options, *arguments)
         g, method = augmented, options.method
-        y = z[: g.d]
-        by_step = lambda sign: lambda t, y: sign * g.field((sign * t).item(), y)  # noqa: E731
-        make = lambda f: steppers.stepper("torch", f, y, method, self.rtol, self.atol, True)  # noqa: E731
-        self.back, self.forth = make(by_step(g.sign)), make(by_step(1.0))
+
+        def stepper(sign):
+            """Of y over sign·t."""
+
+            def f(t, y):
+                return sign * g.field((sign * t).item(), y)
+
+            return steppers.stepper("torch", f, z[: g.d], method, self.rtol, self.atol, True)
+
+        self.back, self.forth = stepper(g.sign), stepper(1.0)
 
     def start(self, s, z):
         """No slope is kept from step to step: every one begins with a Jacobian of its own."""

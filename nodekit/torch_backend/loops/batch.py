@@ -51,6 +51,13 @@ class Field:
         return k if self.kind is None else k.to(self.kind)
 
 
+def first_sample(y0):
+    """The state of one sample, in the form of y0: a tensor, or a tuple or dict of them, samples first."""
+    if isinstance(y0, torch.Tensor):
+        return y0[0]
+    return {name: part[0] for name, part in y0.items()} if isinstance(y0, dict) else tuple(part[0] for part in y0)
+
+
 def weighted(y, h, weights, k):
     """y + h Σ_j weights_j k_j for h (n, 1) and slopes (n, d)."""
     total = None
@@ -64,14 +71,13 @@ class Independent:
     """One solve. y0: (n, ...), or a tuple or dict of such; times (m, n) in float64. solve() checked the rest."""
 
     def __init__(self, f, y0, times, m, rtol, atol, step, first_step, max_step, max_steps, controller):
-        sample = lambda y: {k: v[0] for k, v in y.items()} if isinstance(y, dict) else tuple(v[0] for v in y)  # noqa: E731
-        self.layout = Layout(y0[0] if isinstance(y0, torch.Tensor) else sample(y0))
+        self.layout = Layout(first_sample(y0))
         self.y0, self.times, self.m = self.layout.flatten(y0), times.to(self.layout.flatten(y0).device), m
         self.context = Context(self.y0.device)
         self.field = Field(f, self.layout, self.y0, self.context)
         self.step, self.first, self.max_step = step, first_step, max_step
-        per_number = lambda x: x.reshape(self.y0.shape) if isinstance(x, torch.Tensor) else x  # noqa: E731
-        self.rtol, self.atol, self.who = per_number(rtol), per_number(atol), slice(None)
+        self.rtol, self.atol = (x.reshape(self.y0.shape) if isinstance(x, torch.Tensor) else x for x in (rtol, atol))
+        self.who = slice(None)
         self.max_steps, self.controller = max_steps, controller
         self.k0 = None
 
@@ -82,6 +88,10 @@ class Independent:
 
     def norm(self, v):
         return (torch.linalg.vector_norm(v, dim=1) / math.sqrt(v.shape[1])).to(torch.float64)
+
+    def in_tolerances(self, v, y):
+        """The root mean square of v (n, d) in units of the tolerance at y, for every sample (n,)."""
+        return self.norm(v / self.scale(y.abs()))
 
     def run(self, y):
         """Solve from y (n, d). Sets what `solution` reports; returns the outputs (m, n, d)."""
@@ -102,8 +112,7 @@ class Independent:
         elif self.first is not None:
             h = way[who] * self.first
         else:
-            norm = lambda v, y: self.norm(v / self.scale(y.abs()))  # noqa: E731
-            h = way[who] * first_step(self.field, t, y, k0, ends[who], order, norm)
+            h = way[who] * first_step(self.field, t, y, k0, ends[who], order, self.in_tolerances)
         h = way[who] * torch.clamp(h.abs(), max=self.max_step)
         r1 = r2 = torch.ones(len(who), **real)
         rejected = torch.zeros(len(who), dtype=torch.bool, device=y.device)
@@ -149,8 +158,12 @@ class Independent:
         return out
 
     def attempt(self, t, y, h, h_y, end, k0):
-        inside = lambda t, y: self.field(torch.sign(h) * torch.minimum(torch.sign(h) * t, torch.sign(h) * end), y)  # noqa: E731
-        return runge_kutta_step(inside, t, y, h, self.m, k0, lambda y, _, w, k: weighted(y, h_y, w, k))
+        way = torch.sign(h)
+
+        def field(t, y):  # the sum t + c h may round past the end
+            return self.field(way * torch.minimum(way * t, way * end), y)
+
+        return runge_kutta_step(field, t, y, h, self.m, k0, lambda y, _, w, k: weighted(y, h_y, w, k))
 
     def ratio(self, y, y1, h, k):
         """The error ratio of every sample (n,)."""

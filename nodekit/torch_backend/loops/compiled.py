@@ -43,8 +43,13 @@ def build_vjp(f, layout, m, params):
 
     def vjp(t, h, y, a, weights, d):
         h_y = h.to(y.real.dtype)
-        field = lambda t, y: layout.slopes(f(t.to(h_y.dtype), layout.show(y)), "t")  # noqa: E731
-        advance = lambda y, _, w, k: weighted(y, h_y, w, k)  # noqa: E731
+
+        def field(t, y):
+            return layout.slopes(f(t.to(h_y.dtype), layout.show(y)), "t")
+
+        def advance(y, _, weights, k):
+            return weighted(y, h_y, weights, k)
+
         with torch.enable_grad():
             y = y.detach().requires_grad_()
             y1, k = runge_kutta_step(field, t, y, h, whole if len(d) else rk, None, advance)
@@ -69,8 +74,8 @@ def step_vjp(stepper, t, y, h, a, inside, params):
         weights[i], d[i] = torch.tensor(m.weights_at(theta), dtype=y.dtype), d_theta
     key = ("vjp", m, n, y.shape, y.dtype, y.device, layout.key, stepper.context.default, tuple(map(id, params)))
     vjp = compiled(f.own, key, lambda field: build_vjp(field, layout, m, params))
-    number = lambda x: torch.full((), x, dtype=torch.float64, device=y.device)  # noqa: E731
-    dy, *parts = vjp(number(t), number(h), y, a, weights.to(y.device), d)
+    t, h = (torch.full((), x, dtype=torch.float64, device=y.device) for x in (t, h))
+    dy, *parts = vjp(t, h, y, a, weights.to(y.device), d)
     evaluations = m.stages + len(m.dense_rows) if n else m.stages - m.fsal
     return dy, parts, evaluations
 
@@ -103,7 +108,9 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
             t = way * torch.minimum(way * t, way * t_end)
             return layout.slopes(f(t.to(h_y.dtype), layout.show(y)), "t")
 
-        advance = lambda y, _, w, k: weighted(y, h_y, w, k)  # noqa: E731
+        def advance(y, _, weights, k):
+            return weighted(y, h_y, weights, k)
+
         y1, k = runge_kutta_step(field, s["t"], s["y"], h, rk, s.get("k0"), advance)
         if adaptive:
             scale = atol + rtol * torch.maximum(s["y"].abs(), y1.abs())
@@ -168,7 +175,10 @@ def integrate(
     arguments = {
         "step": step, "first_step": first_step, "max_step": max_step, "max_steps": max_steps, "controller": controller
     }  # fmt: skip
-    ordinary = lambda: loop.integrate(stepper, y, times, keep=keep, **arguments)  # noqa: E731
+
+    def ordinary():
+        return loop.integrate(stepper, y, times, keep=keep, **arguments)
+
     t, t_end, m, adaptive = times[0], times[-1], stepper.tableau, step is None
     if t == t_end or not stepper.start(t, y):
         return ordinary()
@@ -178,8 +188,13 @@ def integrate(
         h = first_step or max(stepper.first_step(t, y, t_end), control.smallest(t))
     h = math.copysign(min(h, max_step), t_end - t)
     real = {"dtype": torch.float64, "device": y.device}
-    number = lambda x: torch.full((), x, **real)  # noqa: E731
-    count = lambda x: torch.full((), x, dtype=torch.int64, device=y.device)  # noqa: E731
+
+    def number(x):
+        return torch.full((), x, **real)
+
+    def count(n):
+        return torch.full((), n, dtype=torch.int64, device=y.device)
+
     keep = "all" if len(times) == 2 else keep
     rows = max(8, min(ATTEMPTS, RECORDED // (y.numel() * y.element_size()))) if keep == "all" else ATTEMPTS
     unrolled = unrolled or (1 if y.device.type == "cpu" else 4)
