@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.drop_in.odeint_options import CALLBACKS, Observed, Options
+from nodekit.drop_in.odeint_options import CALLBACKS, Observed, Observer, Options
 from nodekit.drop_in.odeint_problem import OdeintError, norm_of
 from nodekit.gradients import on_the_way_back, warn_if_lost
 from nodekit.stepping import loop
+from nodekit.stepping.stepper import over
 from nodekit.torch_backend.gradients.adjoint import Augmented, missed
 from nodekit.torch_backend.gradients.sweep import ImplicitSweep, Sweep
 from nodekit.torch_backend.gradients.through import Back, Through, slope
@@ -151,20 +152,23 @@ class Sweeping(Back):
         arguments = options.loop(ends, grid, sign)
         augmented = Augmented(self.stepper.back, params, n, sign, None)
         known = self.known[inner] if options.fixed else None
-        kind = ImplicitSweep if options.method.family == "implicit" else Sweep
-        min_step = arguments.get("min_step", 0.0)
-        sweep = kind(augmented, z, options, self.adjoint, s[inner], d[inner], p.layout.sizes, min_step, known)
 
         def split(z):
             """torchdiffeq's (t, y, dL/dy, *dL/dparams)."""
             return z.new_zeros(()), *z[: 2 * n].split(n), *self.shaped(z[2 * n :], params)
 
+        kind, observer = ImplicitSweep if options.method.family == "implicit" else Sweep, []
+        callbacks = {name: c for name in CALLBACKS if (c := getattr(p.func, f"{name}_adjoint", None)) is not None}
+        if callbacks or p.inward:
+            kind, observer = over(kind, Observed), [Observer(options, callbacks, p.inward, split, -1.0, sign)]
+        min_step = arguments.get("min_step", 0.0)
+        sweep = kind(
+            *observer, augmented, z, options, self.adjoint, s[inner], d[inner], p.layout.sizes, min_step, known
+        )
         if norm := self.norm(split):
             sweep.norm = norm
-        callbacks = {name: c for name in CALLBACKS if (c := getattr(p.func, f"{name}_adjoint", None)) is not None}
-        stepper = Observed(sweep, options, callbacks, p.inward, split, -1.0, sign) if callbacks or p.inward else sweep
         solution = loop.integrate(
-            stepper, z, [sign * ends[0], *2 * [sign * ends[1]]], events=None, keep="start", **arguments
+            sweep, z, [sign * ends[0], *2 * [sign * ends[1]]], events=None, keep="start", **arguments
         )
         if not solution.success:
             raise OdeintError(on_the_way_back(solution, "adjoint"))

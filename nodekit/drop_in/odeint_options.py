@@ -177,26 +177,19 @@ class Inward:
         return self.f(t, y)
 
 
-class Observed:
-    """A stepper with what options ask for beyond the loop: callbacks, interpolation, times nudged inward, restarts.
+class Observer:
+    """What options ask of a solve beyond the loop, and tell its callbacks.
 
     callbacks: up to three functions (t, y, |h|) by torchdiffeq's names. inward: an `Inward` or None. show: turns the
     flat state into what callbacks get. ahead: ±1, the direction of the steps. sign: −1 where the stepper counts s = −t.
-    All else is the stepper's own.
     """
 
-    def __init__(self, stepper, options, callbacks, inward, show, ahead, sign=1.0):
-        vars(self).update(stepper=stepper, options=options, callbacks=callbacks, inward=inward)
-        vars(self).update(visible=show, ahead=ahead, sign=sign)
+    def __init__(self, options, callbacks, inward, show, ahead, sign=1.0):
+        self.options, self.callbacks, self.inward = options, callbacks, inward
+        self.show, self.ahead, self.sign = show, ahead, sign
 
-    def __getattr__(self, name):
-        return getattr(self.stepper, name)
-
-    def __setattr__(self, name, value):
-        setattr(self.stepper, name, value)
-
-    def within(self, t, h):
-        """Note the step in progress. Returns the jump that it ends on, or None."""
+    def step_begins(self, t, h):
+        """Nudge times inward in the step from t by h. Returns the jump that it ends on, or None."""
         if self.inward is None:
             return None
         options, start, end = self.options, self.sign * t, self.sign * (t + h)
@@ -208,50 +201,61 @@ class Observed:
         self.inward.ends = [(x, towards) for x, towards in ((first, ahead), (last, -ahead)) if x is not None]
         return last if options.jumps else None
 
-    def tell(self, name):
+    def solve_begins(self, t):
+        """Nudge t, the start of a solve whose first step is not known yet."""
+        self.step_begins(t, self.ahead * math.inf)
+
+    def tell(self, name, t, y, h):
         if name in self.callbacks:
-            t, y, h = self.now
             time, size = (torch.tensor(x, dtype=torch.float64) for x in (self.sign * t, abs(h)))
-            self.callbacks[name](time, self.visible(y), size)
+            self.callbacks[name](time, self.show(y), size)
+
+
+class Observed:
+    """Goes before a stepper's class: steps that an `Observer` follows, with its interpolation and its restarts."""
+
+    def __init__(self, observer, *arguments):
+        self.observer, self.options = observer, observer.options
+        self.jump = None  # that the step attempted last ends on
+        super().__init__(*arguments)
 
     def start(self, t, y):
-        self.within(t, self.ahead * math.inf)
-        return self.stepper.start(t, y)
+        self.observer.solve_begins(t)
+        return super().start(t, y)
 
     def attempt(self, t, y, h):
-        jump = self.within(t, h)
-        vars(self).update(now=(t, y, h), jump=jump)
-        self.tell("callback_step")
-        y1, ratio = self.stepper.attempt(t, y, h)
-        vars(self).update(y1=y1)
-        return y1, ratio
+        self.jump = self.observer.step_begins(t, h)
+        self.observer.tell("callback_step", t, y, h)
+        return super().attempt(t, y, h)
 
     def accept(self):
-        self.tell("callback_accept_step")
-        self.stepper.accept()
+        t, y, h, y1 = self.step
+        self.observer.tell("callback_accept_step", t, y, h)
+        super().accept()
         if self.options.perturb:  # the slope just before this time is not that with which the next step begins
-            self.stepper.k0 = None
+            self.forget_slope()
         if self.jump is not None:  # beyond it f is another one: begin anew
-            self.stepper.k0 = None
-            self.start(self.sign * self.jump, self.y1)
+            self.forget_slope()
+            self.start(self.observer.sign * self.jump, y1)
 
     def reject(self):
-        self.tell("callback_reject_step")
-        self.stepper.reject()
+        t, y, h, _ = self.step
+        self.observer.tell("callback_reject_step", t, y, h)
+        super().reject()
 
     def inside(self, theta):
         if self.options.dense:
-            return self.stepper.inside(theta)
-        (t, y, h), y1 = self.now, self.y1
+            return super().inside(theta)
+        t, y, h, y1 = self.step
         if self.options.interp == "linear":
             return y + theta * (y1 - y)
         return hermite(y, y1, h, self.field(t, y), self.field(t + h, y1), theta)
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         """As the stepper's own, with outputs within the step from the straight line through its ends."""
-        self.within(t, h)
+        self.observer.step_begins(t, h)
         if self.options.dense or not inside:
-            return self.stepper.step_vjp(t, y, h, kept, a, inside, params)
+            return super().step_vjp(t, y, h, kept, a, inside, params)
         a = a + sum(theta * g for theta, g in inside)
-        dy, dparams, nfev = self.stepper.step_vjp(t, y, h, kept, a, [], params)
+        dy, dparams, nfev = super().step_vjp(t, y, h, kept, a, [], params)
         return dy + sum((1 - theta) * g for theta, g in inside), dparams, nfev

@@ -5,11 +5,12 @@ import warnings
 import torch
 
 from nodekit import steppers
-from nodekit.drop_in.odeint_options import CALLBACKS, Inward, Observed, Options, floats
+from nodekit.drop_in.odeint_options import CALLBACKS, Inward, Observed, Observer, Options, floats
 from nodekit.drop_in.odeint_scipy import run_scipy
 from nodekit.events import event
 from nodekit.solution import SolveError, Status
 from nodekit.stepping import loop
+from nodekit.stepping.stepper import over
 from nodekit.torch_backend.layout import Layout
 from nodekit.torch_backend.state import all_finite, check_state, flat, rms
 
@@ -63,14 +64,19 @@ class Problem:
 
     def make(self, y0):
         o = self.options
-        stepper = steppers.stepper("torch", self.f, y0, o.method, self.rtol, self.atol, o.fixed)
-        if self.norm:
-            stepper.norm = self.norm
+        kind, arguments = (
+            steppers.stepper_class("torch", o.method),
+            [self.f, y0, o.method, self.rtol, self.atol, o.fixed],
+        )
         interpolates = o.fixed and (self.event or o.given.get("step_size") or o.given.get("grid_constructor"))
         if self.callbacks or self.inward or interpolates:
             ahead = 1.0 if self.times[-1] > self.times[0] else -1.0
-            stepper = Observed(stepper, o, self.callbacks, self.inward, self.layout.show, ahead)
-            stepper.within(self.times[0], ahead * float("inf"))  # f is looked at before the solve starts
+            observer = Observer(o, self.callbacks, self.inward, self.layout.show, ahead)
+            observer.solve_begins(self.times[0])  # f is looked at before the stepper starts
+            kind, arguments = over(kind, Observed), [observer, *arguments]
+        stepper = kind(*arguments)
+        if self.norm:
+            stepper.norm = self.norm
         return stepper
 
     @property

@@ -15,10 +15,11 @@ class Stepper(state.Stepper):
 
     Jacobian, inverse = Jacobian, staticmethod(inverse)
 
-    def prepare(self, method, y0):
+    def __init__(self, f, y0, method, *rest):
         """Raises TypeError for autograd's boxes: the matrices of these steps are values."""
+        super().__init__(f, y0, method, *rest)
         refuse_boxes(method, y0)
-        self.method, y = method, flat(y0)
+        y = flat(y0)
         self.kind, self.complex, self.d = y.dtype, y.dtype.kind == "c", y.size
         self.eye, self.eps = np.eye(y.size, dtype=y.dtype), float(np.finfo(y.dtype).eps)
 

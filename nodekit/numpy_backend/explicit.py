@@ -122,14 +122,14 @@ def plan(tableau, y):
 class ExplicitRungeKutta(Stepper):
     """A stepper (see stepper.py) for a tableau."""
 
-    keeps_slopes = False
+    keeps_slopes, one_step = False, True
+    k = size = size1 = None  # the slopes of the step attempted last; |y| at its start and at its end
 
-    def __init__(self, f, y0, tableau, rtol, atol, fixed):
-        super().__init__(f, y0, rtol, atol, fixed)
+    def __init__(self, f, y0, tableau, *rest):
+        super().__init__(f, y0, tableau, *rest)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.dense_holds = tableau.dense_holds
         self.rk, self.advance, self.slopes = plan(tableau, y0.reshape(-1))
-        self.tableau = self.method = tableau
         self.boxes = self.rk is tableau
         self.weights = Weights(tableau, getval(y0).dtype)
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
@@ -152,7 +152,7 @@ class ExplicitRungeKutta(Stepper):
         if not self.boxes:
             self.rk.scale(h)
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
-        self.step, self.bad = (t, y, h), ("the result of a step", y1)
+        self.led_to(t, y, h, y1)
         if not all_finite(y1):
             return y1, math.nan
         return y1, 0.0 if self.fixed else self.error_ratio(y, y1, h)
@@ -167,12 +167,12 @@ class ExplicitRungeKutta(Stepper):
         scale += self.atol
         error = self.advance(None, h, self.rk.b_error, self.k)
         self.error = getval(error) / scale if self.boxes else error / scale
-        ratio = rms(self.error)
+        ratio = self.norm(self.error)
         if self.rk.b_error_low is not None and ratio > 0:  # dop853
-            low = rms(getval(self.advance(None, h, self.rk.b_error_low, self.k)) / scale)
+            low = self.norm(getval(self.advance(None, h, self.rk.b_error_low, self.k)) / scale)
             ratio = control.combined(ratio, low)
         if not ratio < math.inf:
-            self.bad = "the result of a step", self.error
+            self.blame("the result of a step", self.error)
         return ratio
 
     def accept(self):
@@ -185,21 +185,16 @@ class ExplicitRungeKutta(Stepper):
         self.k0 = self.k[0]
 
     def inside(self, theta):
-        t, y, h = self.step
+        t, y, h, _ = self.step
         dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance)
         return interpolate(y, h, self.k, self.rk, theta, self.advance)
 
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it. Threads may repeat at once."""
         if self.boxes or isbox(y) or trace_stack.top >= 0:
-            rk, advance, slopes = self.tableau, plain_advance, Copies
+            rk, advance, slopes = self.method, plain_advance, Copies
         else:
-            rk, advance, slopes = self.weights, rescaled, Slopes(len(self.tableau.dense_weights), y).empty
+            rk, advance, slopes = self.weights, rescaled, Slopes(len(self.method.dense_weights), y).empty
         k = runge_kutta_step(self.again, t, y, h, rk, None, advance, slopes)[1]
         dense_slopes(self.again, t, y, h, k, rk, advance)
         return lambda theta: interpolate(y, h, k, rk, theta, advance)
-
-
-def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):
-    """The stepper of an explicit tableau; it needs no Jacobian."""
-    return ExplicitRungeKutta(f, y0, tableau, rtol, atol, fixed)

@@ -156,18 +156,21 @@ class Backward(ExplicitRungeKutta):
     """
 
     def __init__(self, f, z, method, settings, times, jumps, carry, adjoint):
-        super().__init__(f, z, method, settings["rtol"], settings["atol"], fixed=False)
+        super().__init__(f, z, method, settings["rtol"], settings["atol"], False)
+        self.shorter, self.jumped = None, False  # of the attempt last made: what to take in its place, if it jumped
         self.jump_times, self.jumps, self.carry, self.adjoint = times, jumps, carry, adjoint
 
     def attempt(self, t, z, h):
         within = (self.jump_times < t) & (self.jump_times >= t + h)
         self.shorter = self.up_to_a_large_jump(t, z, h, within)
         if self.shorter:
+            self.led_to(t, z, h, z)
             return z, 2.0  # refused without an evaluation
         z1, ratio = super().attempt(t, z, h)
         self.jumped = ratio <= 1 and within.any()
         if self.jumped:
             z1 = z1 + self.carry(t, h, z1, self.jump_times[within], self.jumps[within])
+            self.led_to(t, z, h, z1)
             self.size1 = np.abs(z1)
         return z1, ratio
 
@@ -192,7 +195,7 @@ class Backward(ExplicitRungeKutta):
     def accept(self):
         super().accept()
         if self.jumped:
-            self.k0 = None
+            self.forget_slope()
 
 
 def adjoint(g, sol, p, dy, method, adjoint_method, settings, path=None):

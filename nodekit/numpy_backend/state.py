@@ -71,24 +71,25 @@ class Stepper(stepper.Stepper):
 
     keeps_slopes: whether f's answers are kept as they are, and not copied into a buffer.
     y0 (any shape) as `check_state` returns it, rtol and atol as `check_tolerance` does. fixed: take every step
-    whatever its error.
+    whatever its error. jac: for families that solve equations with it.
     """
 
     library, keeps_slopes = "numpy", True
     rms = norm = staticmethod(rms)
 
-    def __init__(self, f, y0, rtol, atol, fixed):
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         own = y0.shape, getval(y0).dtype, self.keeps_slopes
         self.field, self.again = Field(f, *own), Field(f, *own)  # dense output has a count of its own
-        self.shape, self.rtol, self.atol, self.fixed = y0.shape, rtol, atol, fixed
+        self.method, self.shape, self.rtol, self.atol, self.fixed = method, y0.shape, rtol, atol, fixed
         self.tightest = float(np.min(rtol))
 
     def start(self, t, y):
         """Evaluate the first slope. Raises ValueError or TypeError for an f that cannot be used."""
-        self.k0 = self.field(t, y) + 0.0  # a copy: f may use its array again
+        if self.k0 is None:
+            self.k0 = self.field(t, y) + 0.0  # a copy: f may use its array again
         if np.iscomplexobj(getval(self.k0)) and not np.iscomplexobj(getval(y)):
             raise TypeError("f returned complex values for a real y0. Make y0 complex, as in y0 + 0j.")
-        self.bad = "f", self.k0
+        self.blame("f", self.k0)
         return all_finite(self.k0)
 
     def finite(self, y):

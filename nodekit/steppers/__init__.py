@@ -7,20 +7,25 @@ The explicit family, whose inner loop is tuned for each library, is in explicit.
 
 from importlib import import_module
 
+from nodekit.stepping.stepper import over
 
-def stepper(library, f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of a method: library "numpy" or "torch", y0 and tolerances as its state.py checks them.
+
+def stepper_class(library, method):
+    """The class of a method's steppers, over a library: "numpy" or "torch".
 
     Raises ValueError for a method of a family that is not known.
     """
-    arguments = f, y0, method, rtol, atol, fixed, jac
     try:
         if method.family == "explicit":
-            return import_module(f"nodekit.{library}_backend.explicit").stepper(*arguments)
+            return import_module(f"nodekit.{library}_backend.explicit").ExplicitRungeKutta
         family = import_module(f"nodekit.steppers.{method.family}")
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("nodekit"):
             raise
         raise ValueError(f"method={method.name!r} is of the family {method.family!r}, which is not known.") from error
-    base = import_module(f"nodekit.{library}_backend.{family.BASE}").Stepper
-    return family.stepper(base, *arguments)
+    return over(import_module(f"nodekit.{library}_backend.{family.BASE}").Stepper, family.of(method))
+
+
+def stepper(library, f, y0, method, rtol, atol, fixed, jac=None):
+    """The stepper of a method: y0 and tolerances as the library's state.py checks them; jac where it is of use."""
+    return stepper_class(library, method)(f, y0, method, rtol, atol, fixed, jac)

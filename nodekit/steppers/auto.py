@@ -8,7 +8,6 @@ from nodekit import steppers
 from nodekit.methods.explicit import DOPRI5
 from nodekit.methods.implicit import METHODS as IMPLICIT
 from nodekit.stepping.limited import CALM_AFTER, LAST_STAGES_APART, LIMITED, STIFF_AFTER
-from nodekit.stepping.stepper import over
 
 BASE = "equations"
 LIMIT = LIMITED * 3.31  # |hλ| at which a step counts as limited by stability
@@ -21,13 +20,13 @@ class Auto:
     `switches` in the statistics lists (t, name) of each change of method.
     """
 
-    adaptive = True
+    adaptive = one_step = True
+    switched = False  # whether the step accepted last was the last of its method
 
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         if fixed:
             raise ValueError("method='auto' chooses its own steps: leave out step, or name a method.")
-        super().__init__(f, y0, rtol, atol, fixed)
-        self.prepare(method, y0)
+        super().__init__(f, y0, method, rtol, atol, fixed)
         arguments = f, y0, DOPRI5, rtol, atol, fixed
         self.explicit = steppers.stepper(self.library, *arguments)
         self.implicit = steppers.stepper(self.library, f, y0, IMPLICIT["radau"], rtol, atol, fixed, jac)
@@ -37,7 +36,7 @@ class Auto:
 
     def start(self, t, y):
         self.explicit.norm = self.implicit.norm = self.norm
-        self.explicit.k0 = self.k0
+        self.explicit.begin_with(self.k0)
         finite = self.explicit.start(t, y)
         self.only_values(y, self.explicit.k0)
         return finite
@@ -46,26 +45,26 @@ class Auto:
         return self.explicit.first_step(t, y, t_end)
 
     def attempt(self, t, y, h):
-        self.step = t, y, h
-        self.y1, ratio = self.now.attempt(t, y, h)
-        return self.y1, ratio
+        y1, ratio = self.now.attempt(t, y, h)
+        self.step = self.now.step
+        return y1, ratio
 
     def accept(self):
         self.now.accept()
         self.switched = False
-        t, _, h = self.step
+        t, _, h, y1 = self.step
         if self.now is self.explicit:
             limited = abs(h) * self.rate(h) > LIMIT
             self.stiff, self.calm = self.stiff + limited, 0 if limited else self.calm + 1
             if self.calm == CALM_AFTER:
                 self.stiff = 0
             if self.stiff >= STIFF_AFTER:
-                self.go(self.implicit, t + h)
+                self.go(self.implicit, t + h, y1)
         else:
             small = abs(h) * self.largest_rate() < BACK_BELOW
             self.easy = self.easy + 1 if small else 0
             if self.easy == BACK_AFTER:
-                self.go(self.explicit, t + h)
+                self.go(self.explicit, t + h, y1)
 
     def rate(self, h):
         """|λ| ≈ ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖ of the explicit step: `rate_of_step` of stepping/limited.py in this library."""
@@ -82,11 +81,11 @@ class Auto:
             self.known = J, self.spectral_radius(J)
         return self.known[1]
 
-    def go(self, other, t):
+    def go(self, other, t, y):
         """Go on with the other method from the state just reached."""
         self.switches.append((t, other.method.name))
         self.switched = True
-        other.enter(t, self.y1, self.field(t, self.y1))
+        other.enter(t, y, self.field(t, y))
         self.stiff = self.calm = self.easy = 0
         self.now, self.error_order = other, other.error_order
 
@@ -117,6 +116,9 @@ class Auto:
         stepper, kept = self.took(kept)
         return stepper.step_vjp(t, y, h, kept, a, inside, params)
 
+    def blame(self, what, values):
+        self.now.blame(what, values)
+
     def trouble(self, t, h):
         return self.now.trouble(t, h)
 
@@ -129,6 +131,5 @@ class Auto:
         return {"nfev": nfev, "njev": b["njev"], "nlu": b["nlu"], "switches": self.switches}
 
 
-def stepper(base, f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of method="auto" over a library's base."""
-    return over(base, Auto)(f, y0, method, rtol, atol, fixed, jac)
+def of(method):
+    return Auto

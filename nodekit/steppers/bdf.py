@@ -16,7 +16,6 @@ import math
 import numpy as np
 
 from nodekit.steppers.newton import Newton
-from nodekit.stepping.stepper import over
 
 BASE = "equations"
 MAX_ITERATIONS = 4
@@ -74,10 +73,18 @@ class BackwardDifferences(Newton):
     that the table holds true differences when they are chosen anew. `controller` does not apply.
     """
 
+    order = 1
+    table = after = None  # of differences, before and after the step attempted last
+    h, equal_steps = None, 0  # the step size of the table, and how many steps it was held for
+    matrix, fresh = None, False  # the Jacobian, and whether it is from this step
+    inverted = c = None  # the inverse of I − c ∂f/∂y
+    eta, iterations = 1.0, 0  # of Newton's iteration: rate/(1 − rate) as last seen, and its length
+    weight = None  # 1 / what the last error was measured in
+    tracks = False  # whether f depends on something that a gradient flows to
+
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         if fixed:
             raise ValueError(f"method={method.name!r} chooses its steps and its order: leave out step=...")
-        self.order = 1
         super().__init__(f, y0, method, rtol, atol, fixed, jac)
         self.formulas = Formulas(method.kappa, self.constant)
         self.exact = self.Jacobian(self.field, jac or "autograd", self.atol / rtol)  # for a gradient
@@ -89,12 +96,13 @@ class BackwardDifferences(Newton):
 
     def start(self, t, y):
         self.order, self.table, self.h, self.equal_steps = 1, None, None, 0
-        self.matrix, self.fresh, self.c = None, False, None  # the Jacobian, whether it is from this step
+        self.matrix, self.fresh, self.c = None, False, None
         finite = super().start(t, y)
-        self.tracks = self.records(self.k0)  # whether f depends on something that a gradient flows to
+        self.tracks = self.records(self.k0)
         return finite
 
     def attempt(self, t, y, h):
+        self.led_to(t, y, h, y)
         if self.table is None:
             self.table = self.zeros(self.formulas.highest + 3)
             self.table[0], self.table[1], self.h = y, h * self.k0, h
@@ -113,7 +121,7 @@ class BackwardDifferences(Newton):
             d = self.recorded(t + h, predicted, d, known, c)
 
         y1 = predicted + d
-        self.bad = "the result of a step", y1
+        self.led_to(t, y, h, y1)
         self.weight = 1 / self.scale(y, y1)
         ratio = self.ratio(formulas.error[k] * d * self.weight)
         if ratio < math.inf:  # above 1 too: a step no longer than min_step is taken whatever its error
@@ -221,6 +229,5 @@ class BackwardDifferences(Newton):
         return {**super().count(), "njev": self.jacobian.njev + self.exact.njev}
 
 
-def stepper(base, f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of a `BackwardDifferentiation` over a library's base. Raises ValueError for fixed steps."""
-    return over(base, BackwardDifferences)(f, y0, method, rtol, atol, fixed, jac)
+def of(method):
+    return BackwardDifferences

@@ -13,7 +13,6 @@ import math
 
 from nodekit.methods.geometric import Splitting
 from nodekit.stepping.step import hermite
-from nodekit.stepping.stepper import over
 
 BASE = "state"
 
@@ -60,9 +59,7 @@ REVERSIBLE = {
 class Geometric:
     """A stepper (see stepping/stepper.py) of fixed steps, each (y, aux) -> (y1, aux1) by `once`."""
 
-    def __init__(self, f, y0, method, rtol, atol, fixed):
-        super().__init__(f, y0, rtol, atol, fixed)
-        self.method = method
+    aux = aux1 = None  # what is carried along, at the start of a step and at its end
 
     def start(self, t, y):
         finite = super().start(t, y)
@@ -71,14 +68,15 @@ class Geometric:
 
     def attempt(self, t, y, h):
         y1, self.aux1 = self.once(self.field, t, y, self.aux, h)
-        self.step = t, y, h, y1
+        self.led_to(t, y, h, y1)
         if self.finite(y1):
             return y1, 0.0
-        self.bad = self.culprit(t, y, h) or ("the result of a step", y1)
+        if (k := self.culprit(t, y, h)) is not None:
+            self.blame("f", k)
         return y1, math.nan
 
     def culprit(self, t, y, h):
-        """("f", k) of the first slope in a step that is not finite, or None."""
+        """The first slope in a step that is not finite, or None."""
         slopes = []
 
         def watched(t, y):
@@ -86,7 +84,7 @@ class Geometric:
             return slopes[-1]
 
         self.once(watched, t, y, self.aux, h)
-        return next((("f", k) for k in slopes if not self.finite(k)), None)
+        return next((k for k in slopes if not self.finite(k)), None)
 
     def accept(self):
         self.aux = self.aux1
@@ -101,7 +99,7 @@ class Geometric:
         return self.between(self.field, t, y, h, y1)(theta)
 
     def keep(self):
-        return self.step[3]
+        return self.step.y1
 
     def restep(self, t, y, h, kept):
         return self.between(self.again, t, y, h, kept)
@@ -110,8 +108,10 @@ class Geometric:
 class Symplectic(Geometric):
     """Steps of a `Splitting`: functions of (t, y, h), whose aux only saves an evaluation."""
 
-    def __init__(self, f, y0, method, rtol, atol, fixed):
-        super().__init__(f, y0, method, rtol, atol, fixed)
+    one_step = repeats = True
+
+    def __init__(self, f, y0, method, *rest):
+        super().__init__(f, y0, method, *rest)
         check_halves(method, y0)
 
     def first_aux(self, t, y, finite):
@@ -191,7 +191,5 @@ def check_halves(method, y0):
         )
 
 
-def stepper(base, f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of a `Splitting` or a `Reversible` method over a library's base; it needs no Jacobian."""
-    family = Symplectic if isinstance(method, Splitting) else Reversing
-    return over(base, family)(f, y0, method, rtol, atol, fixed)
+def of(method):
+    return Symplectic if isinstance(method, Splitting) else Reversing

@@ -15,7 +15,6 @@ import numpy as np
 
 from nodekit.steppers.blocks import blocks
 from nodekit.steppers.newton import Newton
-from nodekit.stepping.stepper import over
 
 BASE = "equations"
 MAX_ITERATIONS = 8  # of an adaptive step, which may be made shorter
@@ -29,6 +28,14 @@ class ImplicitRungeKutta(Newton):
     IV.8. `controller` does not apply: the size is predicted from the last two errors (Gustafsson 1994, IV.8.25).
     """
 
+    one_step = True
+    J = size = None  # the Jacobian in use, and the step size whose matrices are inverted
+    last_J = None  # the Jacobian made last, which may be in use no more
+    inverses = filter = None  # of each block; of the error
+    k = y_last = unit = None  # of the step attempted last: slopes, last stage, what its iteration is measured in
+    k_last = before = previous = None  # of the one accepted last: its last slope, (h, k), (h, ratio)
+    iterations = 1
+
     def __init__(self, f, y0, tableau, rtol, atol, fixed, jac=None):
         super().__init__(f, y0, tableau, rtol, atol, fixed, jac)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
@@ -37,7 +44,6 @@ class ImplicitRungeKutta(Newton):
         self.weights = self.constant(self.b)
         self.b_error = None if tableau.b_error is None else self.constant(np.array(tableau.b_error))
         self.blocks, self.first = blocks(tableau, self.constant, self.complex), not self.a[0].any()
-        self.J = self.size = self.previous = self.k_last = self.before = None
         self.eta, self.rate, self.rejected, self.limit = 1.0, 0.0, False, math.inf
         self.rounding = 1e-14 * (self.eps / math.ulp(1.0))  # what a fixed step is solved to: as much in any precision
         # What an iteration may leave, in tolerances. Below `floor` rounding may keep it from getting there.
@@ -52,11 +58,12 @@ class ImplicitRungeKutta(Newton):
     def enter(self, t, y, k0):
         """Go on at (t, y), where another stepper has arrived and f is k0: nothing known so far is of use."""
         self.only_values(y, k0)
-        self.k0, self.J = k0, None
-        self.before = self.k_last = self.previous = None
+        self.begin_with(k0)
+        self.J = self.before = self.k_last = self.previous = None
 
     def attempt(self, t, y, h):
-        self.step, self.why, self.iterations = (t, y, h), "", 1
+        self.led_to(t, y, h, y)
+        self.why, self.iterations = "", 1
         self.unit = self.rounding * (1 + abs(y)) if self.fixed else self.atol + self.rtol * abs(y)
         if self.first and self.k0 is None:
             self.k0 = self.field(t, y)
@@ -74,7 +81,7 @@ class ImplicitRungeKutta(Newton):
         if not converged:
             return y, math.inf
         y1 = self.y_last if self.method.stiffly_accurate else self.plus(y, h, self.weights, self.k)
-        self.bad = "the result of a step", y1
+        self.led_to(t, y, h, y1)
         if not self.finite(y1):
             return y1, math.nan
         return y1, 0.0 if self.fixed else self.error_ratio(t, y, y1, h)
@@ -88,7 +95,7 @@ class ImplicitRungeKutta(Newton):
                     found[mu] = self.inverse(self.eye - (h * mu) * self.J)
                     self.nlu += 1
                 if found[mu] is None:
-                    t, y, _ = self.step
+                    t, y, *_ = self.step
                     self.why, self.size = "its matrix I − hγ ∂f/∂y is singular", None
                     if not self.finite(self.J.reshape(-1)):
                         self.refuse("the numbers of the step overflow", [self.field(t, y)])
@@ -174,7 +181,7 @@ class ImplicitRungeKutta(Newton):
         return self.ratio(error / scale)
 
     def accept(self):
-        self.k_last, self.before, self.rejected = self.k[-1], (self.step[2], self.k), False
+        self.k_last, self.before, self.rejected = self.k[-1], (self.step.h, self.k), False
         self.k0 = self.k_last if self.method.fsal else None
         if self.fixed or (self.iterations > 2 and self.rate > 1e-3):
             self.J = None  # slow convergence: the Jacobian is renewed; a fixed step has a fresh one each time
@@ -183,7 +190,7 @@ class ImplicitRungeKutta(Newton):
         self.rejected = True
 
     def factor(self, ratio, accepted):
-        q, h = self.error_order, self.step[2]
+        q, h = self.error_order, self.step.h
         if self.fixed:
             return 0.25
         if not ratio < math.inf:
@@ -205,8 +212,8 @@ class ImplicitRungeKutta(Newton):
         return min(max(factor, 0.2), 8.0)
 
     def inside(self, theta):
-        _, y, h = self.step
-        return self.restep(None, y, h, self.k)(theta)
+        t, y, h, _ = self.step
+        return self.restep(t, y, h, self.k)(theta)
 
     def keep(self):
         return self.k
@@ -219,6 +226,5 @@ class ImplicitRungeKutta(Newton):
         return gradients.step_vjp(self.back, self, t, y, h, kept, a, inside, params)
 
 
-def stepper(base, f, y0, tableau, rtol, atol, fixed, jac=None):
-    """The stepper of an implicit tableau over a library's base. jac(t, y), if given, is ∂f/∂y."""
-    return over(base, ImplicitRungeKutta)(f, y0, tableau, rtol, atol, fixed, jac)
+def of(method):
+    return ImplicitRungeKutta

@@ -10,7 +10,6 @@ import math
 
 from nodekit.methods.explicit import DOPRI5
 from nodekit.stepping.step import advance, hermite, runge_kutta_step
-from nodekit.stepping.stepper import over
 
 BASE = "state"
 
@@ -18,19 +17,18 @@ BASE = "state"
 class Multistep:
     """A stepper (see stepping/stepper.py) for an `Adams` method. Dense output is cubic Hermite, of order 4."""
 
-    def __init__(self, f, y0, method, rtol, atol, fixed):
-        super().__init__(f, y0, rtol, atol, fixed)
-        self.method = method
+    h, slopes = None, ()  # of the steps before, and the slopes at their starts, newest first
+    k1 = None  # the slope at the end of the step attempted last, where it is known
 
     def start(self, t, y):
-        self.h, self.slopes = None, []  # the slopes at the starts of the steps before, newest first
+        self.h, self.slopes = None, ()
         return super().start(t, y)
 
     def attempt(self, t, y, h):
         if self.k0 is None:
             self.k0 = self.field(t, y)
         if h != self.h:
-            self.h, self.slopes = h, []
+            self.h, self.slopes = h, ()
         slopes, method, self.k1 = [self.k0, *self.slopes], self.method, None
         if len(slopes) < len(method.predictor):
             y1, k = runge_kutta_step(self.field, t, y, h, DOPRI5, self.k0)
@@ -39,7 +37,7 @@ class Multistep:
             y1 = advance(y, h, method.predictor, slopes)
             if method.corrector:
                 y1 = advance(y, h, method.corrector, [self.field(t + h, y1), *slopes])
-        self.step, self.bad = (t, y, h, y1), ("the result of a step", y1)
+        self.led_to(t, y, h, y1)
         return y1, 0.0 if self.finite(y1) else math.nan
 
     def accept(self):
@@ -53,13 +51,12 @@ class Multistep:
         return hermite(y, y1, h, self.k0, self.k1, theta)
 
     def keep(self):
-        return self.k0, self.step[3]
+        return self.k0, self.step.y1
 
     def restep(self, t, y, h, kept):
         (k0, y1), k1 = kept, self.again(t + h, kept[1])
         return lambda theta: hermite(y, y1, h, k0, k1, theta)
 
 
-def stepper(base, f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of an `Adams` method over a library's base; it needs no Jacobian."""
-    return over(base, Multistep)(f, y0, method, rtol, atol, fixed)
+def of(method):
+    return Multistep

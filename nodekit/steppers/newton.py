@@ -14,8 +14,7 @@ class Newton:
     adaptive, why = True, ""
 
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
-        super().__init__(f, y0, rtol, atol, fixed)
-        self.prepare(method, y0)
+        super().__init__(f, y0, method, rtol, atol, fixed)
         self.jacobian, self.nlu = self.Jacobian(self.field, jac, self.atol / rtol), 0
 
     def first_step(self, t, y, t_end):
@@ -36,7 +35,8 @@ class Newton:
     def refuse(self, why, slopes):
         """Note why a step cannot be taken. It is f's own fault where one of its slopes is not finite."""
         bad = next((k for k in slopes if not self.finite(k)), None)
-        self.why, self.bad = why if bad is None else "", ("f", bad)
+        self.why = why if bad is None else ""
+        self.blame("f", bad)
 
     def trouble(self, t, h):
         return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)

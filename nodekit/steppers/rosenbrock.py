@@ -11,7 +11,6 @@ import numpy as np
 
 from nodekit.methods.rosenbrock import square
 from nodekit.steppers.newton import Newton
-from nodekit.stepping.stepper import over
 
 BASE = "equations"
 
@@ -21,6 +20,10 @@ class Rosenbrock(Newton):
 
     ∂f/∂t is by autograd or by differences, `Jacobian.with_time`. A repeated step keeps f, J and ∂f/∂t.
     """
+
+    one_step = True
+    matrix = time_slope = None  # ∂f/∂y and ∂f/∂t at the start of a step, where they are known
+    u = None  # (s, d), the increments of the step attempted last
 
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         # No iteration corrects the Jacobian here, so that by default it is autograd's.
@@ -37,11 +40,12 @@ class Rosenbrock(Newton):
         return finite
 
     def attempt(self, t, y, h):
+        self.led_to(t, y, h, y)
         self.why = ""
         if self.matrix is None:
             matrix, self.time_slope, self.k0 = self.jacobian.with_time(t, y, self.k0, h)
             if not self.finite(self.k0):
-                self.bad = "f", self.k0
+                self.blame("f", self.k0)
                 return y, math.nan
             self.matrix = matrix
         inverted = self.inverse(self.eye / (h * self.method.gamma) - self.matrix)
@@ -52,10 +56,12 @@ class Rosenbrock(Newton):
         u, slopes = self.solve(self.field, t, y, h, self.k0, inverted, self.time_slope)
         self.only_values(*slopes)  # a parameter may enter late
         y1 = y + self.b @ u
-        self.step, self.u = (y, y1), u
+        self.u = u
+        self.led_to(t, y, h, y1)
         if not self.finite(y1):
             bad = next((k for k in slopes if not self.finite(k)), None)
-            self.bad = ("the result of a step", y1) if bad is None else ("f", bad)
+            if bad is not None:
+                self.blame("f", bad)
             return y1, math.nan
         return y1, 0.0 if self.fixed else self.ratio((self.b_error @ u) / self.scale(y, y1))
 
@@ -75,11 +81,10 @@ class Rosenbrock(Newton):
         self.matrix = self.k0 = None
 
     def inside(self, theta):
-        y, y1 = self.step
-        return within(y, y1, self.dense @ self.u, theta)
+        return within(self.step.y, self.step.y1, self.dense @ self.u, theta)
 
     def keep(self):
-        return self.step[1], self.dense @ self.u
+        return self.step.y1, self.dense @ self.u
 
     def restep(self, t, y, h, kept):
         y1, p = kept
@@ -113,6 +118,5 @@ def within(y, y1, p, theta):
     return (1 - theta) * y + theta * (y1 + (1 - theta) * (p[0] + theta * (p[1] + theta * p[2])))
 
 
-def stepper(base, f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of a `RosenbrockTableau` over a library's base."""
-    return over(base, Rosenbrock)(f, y0, method, rtol, atol, fixed, jac)
+def of(method):
+    return Rosenbrock

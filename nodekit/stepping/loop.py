@@ -90,7 +90,7 @@ def integrate(
             at_end = times[next_output] == t1
             state = y1 if at_end else stepper.inside((times[next_output] - t) / h)
             if not stepper.finite(state):
-                stepper.bad = "the dense output", state
+                stepper.blame("the dense output", state)
                 status, message = stepper.trouble(t, h)
                 break
             outputs.append(state)

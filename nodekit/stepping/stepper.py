@@ -2,46 +2,98 @@
 
 The loop (loop.py) decides, in plain floats, which attempts count and how long the next one is. What it asks:
 
-    stepper.adaptive, stepper.error_order  whether it estimates errors, and the order of the estimate
-    stepper.dense_holds                    whether states within a step are about as accurate as those at its ends
-    stepper.start(t, y)                    evaluate f at the start; False if that is not finite
-    stepper.first_step(t, y, t_end)        a first step size (adaptive only)
-    stepper.attempt(t, y, h)               -> (y1, ratio): the error ratio, 0 without an estimate, nan or inf if the
-                                           step cannot be taken (nan, infinity, an iteration that did not converge)
-    stepper.accept(), stepper.reject()     what became of that attempt
-    stepper.factor(ratio, accepted)        next step size / this one where the method decides it itself, else None
-    stepper.inside(theta)                  the state within the step attempted last
-    stepper.keep()                         what restep needs beyond t, y and h; None for most
-    stepper.restep(t, y, h, kept)          a function of theta: the states within an accepted step
-    stepper.trouble(t, h)                  (status, message) for an attempt that could not be taken
-    stepper.worst()                        index of the component with the largest error of the last attempt
-    stepper.show(y)                        the state in f's shape
-    stepper.stack(ys, like)                states as one array in f's shape; like: a flat state, where there are none
-    stepper.times(ts), stepper.time(t)     times as an array; a time as an event gets it
-    stepper.held()                         a context for steps that are repeated, perhaps elsewhere in the program
-    stepper.mode()                         what a repeated step depends on besides its start, hashable; None where it
-                                           must not be kept (a graph is recorded)
-    stepper.sees_values()                  whether values can be looked at: not under torch.func
-    stepper.largest(x)                     the largest size of a number in an array, a float; None where none is seen
-    stepper.warning(t, y)                  what is to be said of a solve that arrived at y; None for most
-    stepper.count()                        dict of nfev, njev, nlu
+    start(t, y)                    evaluate f at the start, where it is not known; False if that is not finite
+    first_step(t, y, t_end)        a first step size (adaptive only)
+    attempt(t, y, h)               -> (y1, ratio): the error ratio, 0 without an estimate, nan or inf if the step cannot
+                                   be taken (nan, infinity, an iteration that did not converge). It leaves a `Step`
+    accept(), reject()             what became of that attempt
+    factor(ratio, accepted)        next step size / this one where the method decides it itself, else None
+    inside(theta)                  the state within the step attempted last
+    finite(y)                      whether a state has neither nan nor infinity
+    trouble(t, h)                  (status, message) for an attempt that could not be taken
+    worst()                        index of the component with the largest error of the last attempt
+    warning(t, y)                  what is to be said of a solve that arrived at y; None for most
+    count()                        dict of nfev, njev, nlu
+
+What dense output and gradients ask of accepted steps:
+
+    keep()                         what restep needs beyond t, y and h; None for most
+    restep(t, y, h, kept)          a function of theta: the states within an accepted step
+    again_end(t, y, h)             its end; only if the stepper `repeats`
+    step_vjp(t, y, h, kept, a, inside, params)
+                                   its vjp, on torch; only if it is `one_step`. See torch_backend/explicit.py
+    mode()                         what a repeated step depends on besides its start, hashable; None where it must not
+                                   be kept (a graph is recorded)
+    held()                         a context for steps that are repeated, perhaps elsewhere in the program
+
+What whoever makes a stepper, or goes on with it, may say:
+
+    begin_with(k0)                 f at the start of the next step, where it is known
+    forget_slope()                 it is not: f is to be evaluated anew
+    enter(t, y, k0)                go on at (t, y), where another stepper arrived and f is k0; nothing else known counts
+    blame(what, values)            what is not finite, for `trouble`
+    norm, compile, recipe          attributes that may be set, see below
+
+What shows its arrays to others:
+
+    show(y)                        the state in f's shape
+    stack(ys, like)                states as one array in f's shape; like: a flat state, where there are none
+    times(ts), time(t)             times as an array; a time as an event gets it
+    sees_values()                  whether values can be looked at: not under torch.func
+    largest(x)                     the largest size of a number in an array, a float; None where none is seen
 """
 
 from functools import cache
+from typing import Any, NamedTuple
 
 
 @cache
 def over(base, family):
-    """The stepper class of a family (steppers/) over the base of a library (state.py), made once."""
+    """The class `family` over the class `base`, made once: a family (steppers/) over a library's base, for example."""
     return type(family.__name__, (family, base), {"__doc__": family.__doc__, "__module__": family.__module__})
+
+
+class Step(NamedTuple):
+    """What an attempt leaves behind: from (t, y) by h it led to y1, whatever becomes of it."""
+
+    t: float
+    y: Any
+    h: float
+    y1: Any
 
 
 class Stepper:
     """What every stepper can start from; each backend's state.py adds what depends on its arrays."""
 
-    adaptive, error_order, compile, dense_holds = False, None, False, True
-    k0 = None  # f at the start of the next step, where it is known
+    adaptive, error_order = False, None  # whether it estimates errors, and the order of the estimate
+    dense_holds = True  # whether states within a step are about as accurate as those at its ends
+    one_step = False  # whether a step is a function of its start alone, so that step_vjp repeats it for a gradient
+    repeats = False  # whether again_end finds the end of an accepted step from its start
+    compile = False  # whether the steps of a backward pass run as compiled graphs
     recipe = None  # the arguments of steppers.stepper: how to make one that repeats steps, in another process
+    norm = None  # function of an error in units of the tolerance: what decides. Each library has its root mean square
+
+    k0 = None  # f at the start of the next step, where it is known
+    step = None  # the `Step` attempted last
+    error = None  # of that attempt, in units of the tolerance
+    bad = None  # (what, values): what `trouble` looks into for nan and infinity
+
+    def begin_with(self, k0):
+        self.k0 = k0
+
+    def forget_slope(self):
+        self.k0 = None
+
+    def enter(self, t, y, k0):
+        self.begin_with(k0)
+
+    def blame(self, what, values):
+        self.bad = what, values
+
+    def led_to(self, t, y, h, y1):
+        """For a family: note what an attempt led to, which is to blame unless something before it is."""
+        self.step = Step(t, y, h, y1)
+        self.blame("the result of a step", y1)
 
     def accept(self):
         """Nothing to do for most methods."""

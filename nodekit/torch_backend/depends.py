@@ -13,15 +13,16 @@ import torch
 DEPTH, LIMIT = 5, 2000  # how far, and at how many objects, we look
 
 
-def on_what(f, stepper, t, y):
-    """A list of the tensors that require grad and that f uses. The stepper is left with its first slope.
+def on_what(f, field, t, y):
+    """(tensors, slope): the tensors that require grad and that f uses; and f(t, y), a value.
 
+    field: f on flat states, which counts this first evaluation.
     Leaves are all taken; of computed tensors those that the first evaluation met, which is at a y that does not
     require grad: f may leave torch, as by y.numpy(), where nothing does.
     """
     leaves, computed = held(f)
     with torch.enable_grad():
-        k = stepper.field(t, y.detach().clone())
+        k = field(t, y.detach().clone())
     nodes = {x.grad_fn: x for x in computed}
     met = []
     stack, seen = [k.grad_fn], set()
@@ -36,8 +37,7 @@ def on_what(f, stepper, t, y):
             leaves.append(node.variable)
         else:
             stack += [after for after, _ in node.next_functions]
-    stepper.k0 = k.detach()
-    return unique(leaves + met)
+    return unique(leaves + met), k.detach()
 
 
 def unique(tensors):

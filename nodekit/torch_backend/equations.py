@@ -24,9 +24,10 @@ class Stepper(state.Stepper):
 
     Jacobian, inverse = Jacobian, staticmethod(inverse)
 
-    def prepare(self, method, y0):
+    def __init__(self, f, y0, method, *rest):
         """Raises TypeError, ValueError for states that Newton's iteration cannot look at."""
-        self.method, y = method, flat(y0)
+        super().__init__(f, y0, method, *rest)
+        y = flat(y0)
         check_kind(method, y)
         self.kind, self.complex, self.d = y.dtype, y.is_complex(), y.numel()
         self.eye, self.eps = torch.eye(y.numel(), dtype=y.dtype, device=y.device), torch.finfo(y.dtype).eps

@@ -95,12 +95,16 @@ def ends_only(tableau):
 class ExplicitRungeKutta(Stepper):
     """A stepper (see stepper.py) for a tableau."""
 
-    def __init__(self, f, y0, tableau, rtol, atol, fixed):
-        super().__init__(f, y0, rtol, atol, fixed)
+    one_step = repeats = True
+    k = size = size1 = None  # the slopes of the step attempted last; |y| at its start and at its end
+
+    def __init__(self, f, y0, tableau, *rest):
+        super().__init__(f, y0, tableau, *rest)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.dense_holds = tableau.dense_holds
-        self.tableau = self.method = tableau
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
+        self.rk = self.advance = self.slopes = self.traced = None  # how steps are taken, known at the start
+        self.floor = self.tiny = None  # atol, and the smallest of numbers, in the state's precision
 
     def first_step(self, t, y, t_end):
         def norm(v, y):
@@ -109,8 +113,8 @@ class ExplicitRungeKutta(Stepper):
         return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, fused_advance)
 
     def start(self, t, y):
-        self.rk, self.advance, self.slopes = plan(self.tableau, y)
-        self.traced = self.rk is self.tableau
+        self.rk, self.advance, self.slopes = plan(self.method, y)
+        self.traced = self.rk is self.method
         self.size, self.tiny = y.detach().abs(), torch.finfo(y.dtype).tiny
         self.floor = torch.as_tensor(self.atol, dtype=self.size.dtype, device=y.device)
         return super().start(t, y)
@@ -121,7 +125,7 @@ class ExplicitRungeKutta(Stepper):
 
     def attempt(self, t, y, h):
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
-        self.step, self.bad = (t, y, h), ("the result of a step", y1)
+        self.led_to(t, y, h, y1)
         if self.fixed:
             return y1, 0.0 if all_finite(y1) else math.nan
         return y1, self.error_ratio(y, y1, h)
@@ -140,7 +144,7 @@ class ExplicitRungeKutta(Stepper):
             ratio = combined(ratio, low)
         ratio = ratio.item()
         if not ratio < math.inf:
-            self.bad = "the result of a step", self.error
+            self.blame("the result of a step", self.error)
         return ratio
 
     def weighted(self, weights, y1, h):
@@ -166,26 +170,33 @@ class ExplicitRungeKutta(Stepper):
         self.k0 = self.k[0]
 
     def inside(self, theta):
-        t, y, h = self.step
+        t, y, h, _ = self.step
         dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance)
         return interpolate(y, h, self.k, self.rk, theta, self.advance)
 
+    def recall(self, t, y, h, y1, slopes):
+        """Be as after the attempt from (t, y) by h to y1 with these slopes, which was made elsewhere."""
+        self.led_to(t, y, h, y1)
+        self.k = self.slopes()
+        for k in slopes:
+            self.k.append(k)
+
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it."""
-        k = runge_kutta_step(self.again, t, y, h, self.tableau, None, fused_advance)[1]
-        dense_slopes(self.again, t, y, h, k, self.tableau, fused_advance)
-        return lambda theta: interpolate(y, h, k, self.tableau, theta, fused_advance)
+        k = runge_kutta_step(self.again, t, y, h, self.method, None, fused_advance)[1]
+        dense_slopes(self.again, t, y, h, k, self.method, fused_advance)
+        return lambda theta: interpolate(y, h, k, self.method, theta, fused_advance)
 
     def again_end(self, t, y, h):
         """The end of an accepted step, from its start."""
-        return runge_kutta_step(self.again, t, y, h, ends_only(self.tableau), None, fused_advance)[0]
+        return runge_kutta_step(self.again, t, y, h, ends_only(self.method), None, fused_advance)[0]
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         if self.compile:
             from nodekit.torch_backend.loops import compiled
 
             return compiled.step_vjp(self, t, y, h, a, inside, params)
-        return step_vjp(self.back, self.tableau, t, y, h, a, inside, params)
+        return step_vjp(self.back, self.method, t, y, h, a, inside, params)
 
 
 def step_vjp(f, tableau, t, y, h, a, inside, params):
@@ -205,8 +216,3 @@ def step_vjp(f, tableau, t, y, h, a, inside, params):
             d += [d_theta for _, d_theta in inside]
         found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
     return found[0], found[1:], f.nfev - before
-
-
-def stepper(f, y0, tableau, rtol, atol, fixed, jac=None):
-    """The stepper of an explicit tableau; it needs no Jacobian."""
-    return ExplicitRungeKutta(f, y0, tableau, rtol, atol, fixed)

@@ -82,26 +82,26 @@ class Stepper(stepper.Stepper):
     """What all steppers on torch tensors share (see stepper.py for what a stepper is).
 
     y0 as `check_state` returns it, rtol and atol as `check_tolerance` does. fixed: take every step whatever its error.
-    norm: of an error in units of the tolerance, 0-d: what decides.
+    jac: for families that solve equations with it. norm gives a 0-d tensor.
     """
 
     library = "torch"
     rms = norm = staticmethod(rms)
 
-    def __init__(self, f, y0, rtol, atol, fixed):
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         self.layout = Layout(y0)
         y = flat(y0)
         self.context = Context(y.device)
         # Dense output and the way back have counts of their own.
         self.field, self.again, self.back = (Field(f, self.layout, y, self.context) for _ in range(3))
-        self.rtol, self.atol, self.fixed = rtol, atol, fixed
+        self.method, self.rtol, self.atol, self.fixed = method, rtol, atol, fixed
         self.tightest = float(rtol.min()) if isinstance(rtol, torch.Tensor) else rtol
 
     def start(self, t, y):
         """Evaluate the first slope. Raises ValueError or TypeError for an f that cannot be used."""
         if self.k0 is None:
             self.k0 = self.field(t, y)
-        self.bad = "f", self.k0
+        self.blame("f", self.k0)
         return all_finite(self.k0)
 
     def finite(self, y):

@@ -61,6 +61,7 @@ class Backward(ExplicitRungeKutta):
     def __init__(self, augmented, z, method, rtol, atol, fixed, jump_times, jumps, parts):
         super().__init__(None, z, method, rtol, atol, fixed)
         self.field, self.jump_times, self.jumps, self.parts = augmented, jump_times, jumps, parts
+        self.shorter, self.jumped = None, False  # of the attempt last made: what to take in its place, if it jumped
 
     def norm(self, error):
         """The largest root mean square of y, a and, without seminorm, dL/dparams: none hides behind the others."""
@@ -71,11 +72,13 @@ class Backward(ExplicitRungeKutta):
         within = (self.jump_times < s) & (self.jump_times >= s + h)
         self.shorter = self.up_to_a_large_jump(s, z, h, within)
         if self.shorter:
+            self.led_to(s, z, h, z)
             return z, 2.0  # refused without an evaluation
         z1, ratio = super().attempt(s, z, h)
         self.jumped = ratio <= 1 and bool(within.any())
         if self.jumped:
             z1 = z1 + self.carry(s, h, z1, self.jump_times[within], self.jumps[within.to(z.device)])
+            self.led_to(s, z, h, z1)
             self.size1 = z1.abs()
         return z1, ratio
 
@@ -106,7 +109,7 @@ class Backward(ExplicitRungeKutta):
         inside = [(min(float(theta), 1.0), jump) for theta, jump in zip((times - s - h) / -h, jumps, strict=True)]
         start = g.state(s + h, z1)
         a, found, evaluations = step_vjp(
-            g.field, self.tableau, g.sign * (s + h), start, -g.sign * h, zero, inside, g.params
+            g.field, self.method, g.sign * (s + h), start, -g.sign * h, zero, inside, g.params
         )
         g.nfev += evaluations
         return torch.cat([torch.zeros_like(z1[: g.known]), g.join([a, *found], [a, *g.params])])
@@ -114,7 +117,7 @@ class Backward(ExplicitRungeKutta):
     def accept(self):
         super().accept()
         if self.jumped:
-            self.k0 = None
+            self.forget_slope()
 
 
 def adjoint(back, marks, d, params, path=None):

@@ -18,7 +18,9 @@ def solve(f, y0, times, way, params, **arguments):
 def _solve(f, one, times, way, params):
     y = one.y0
     if torch.is_grad_enabled():
-        params = list(params) if params is not None else on_what(f, one, one.times[0], y)
+        if params is None:
+            params, k0 = on_what(f, one.field, one.times[0], y)
+            one.begin_with(k0)
         params = [p for p in params if p.requires_grad]
         if params or y.requires_grad or times.requires_grad:
             if way.name != "checkpoint" or way.every != 1:

@@ -28,6 +28,7 @@ class Sweep(Backward):
         super().__init__(augmented, z, method, adjoint.rtol, adjoint.atol, fixed, jump_times, jumps, parts)
         self.min_step, self.known = min_step, known
         self.left = torch.ones_like(jump_times, dtype=torch.bool)  # jumps still to come
+        self.met = None  # jumps within the step attempted last, or at its end
 
     def attempt(self, s, z, h):
         times, forced = self.jump_times, abs(h) <= self.min_step * (1 + 1e-9)
@@ -36,6 +37,7 @@ class Sweep(Backward):
         self.met = at_end | within
         self.shorter = None if self.fixed or forced else self.up_to_a_large_jump(s, z, h, within)
         if self.shorter:
+            self.led_to(s, z, h, z)
             return z, 2.0  # refused without an evaluation
         z1, ratio = self.one_step(s, z, h)
         self.jumped = (ratio <= 1 or (forced and ratio < math.inf)) and bool(self.met.any())
@@ -46,6 +48,7 @@ class Sweep(Backward):
                 here, n = at_end.to(z.device), self.field.d
                 y1 = z1[:n] if self.known is None else self.known[here][0]
                 z1 = torch.cat([y1, z1[n : 2 * n] + self.jumps[here].sum(0), z1[2 * n :]])
+            self.led_to(s, z, h, z1)
             self.size1 = z1.abs()
         return z1, ratio
 
@@ -76,23 +79,23 @@ class ImplicitSweep(Sweep):
 
     def start(self, s, z):
         """No slope is kept from step to step: every one begins with a Jacobian of its own."""
-        self.tiny, self.k0 = torch.finfo(z.dtype).tiny, None
+        self.forget_slope()
         return True
 
     def stages(self, stepper, t, y, h):
         """(y1, k) of one step of y from t, or (None, None) where Newton's iteration failed. Counts its evaluations."""
-        before, stepper.J, stepper.k0 = stepper.field.nfev, None, None
-        stepper.start(t, y)
+        before = stepper.field.nfev
+        stepper.enter(t, y, stepper.field(t, y))
         y1, ratio = stepper.attempt(t, y, h)
         self.field.nfev += stepper.field.nfev - before
-        return (y1, stepper.k) if ratio <= 1 else (None, None)
+        return (y1, stepper.keep()) if ratio <= 1 else (None, None)
 
     def one_step(self, s, z, h):
         """z = (y, a, dL/dp) one step on. κ_i, the slopes of a, solve κ_i = −σ J_iᵀ (a + h Σ_j a_ij κ_j), σ = ds/dt."""
         g, n, rk = self.field, self.field.d, self.back.method
         y, a, rest = z.split([n, n, z.numel() - 2 * n])
         y1, k = self.stages(self.back, s, y, h)
-        self.step, self.bad = (s, z, h), self.back.bad
+        self.led_to(s, z, h, z)
         if y1 is None:
             return z, math.nan
         A, b = self.back.constant(self.back.a), self.back.weights
@@ -110,7 +113,9 @@ class ImplicitSweep(Sweep):
             weights = [-g.sign * h * b[i] * at_stages[i] for i in used]
             found = torch.autograd.grad([slopes[i] for i in used], g.params, weights, allow_unused=True)
             rest = rest + g.join(found, g.params)
-        return torch.cat([y1, a + h * (b @ kappa), rest]), 0.0
+        z1 = torch.cat([y1, a + h * (b @ kappa), rest])
+        self.led_to(s, z, h, z1)
+        return z1, 0.0
 
     def carry(self, s, h, z1, times, jumps):
         """As that of `Backward`: by the vjp of the same step, taken forward."""

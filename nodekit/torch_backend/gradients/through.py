@@ -45,9 +45,11 @@ def _solve(stepper, run, f, y, t, way, params, method, step, events):
     t0 = float(t[0] if times is None else times[0].detach())
     if stepper.compile and isinstance(way, gradients.Backprop):
         raise ValueError('compile=True cannot be recorded by autograd: use gradient="checkpoint", which is as exact.')
-    record = isinstance(way, gradients.Backprop) or not hasattr(stepper, "step_vjp")
+    record = isinstance(way, gradients.Backprop) or not stepper.one_step
     if not record:
-        params = list(params) if params is not None else on_what(f, stepper, t0, y)
+        if params is None:
+            params, k0 = on_what(f, stepper.field, t0, y)
+            stepper.begin_with(k0)
         params = [p for p in params if p.requires_grad]
         if not params and not y.requires_grad and times is None:
             with torch.no_grad():
@@ -81,7 +83,7 @@ def tell_if_nothing_is_saved(t, stepper, method):
     why = None
     if len(t) == 2:
         why = "every step is an output, and kept, where t = (t0, t1). Give three output times or more"
-    elif not hasattr(stepper, "again_end"):
+    elif not stepper.repeats:
         why = f"method={method.name!r} needs all that it keeps of a step. Take an explicit method"
     if why:
         warnings.warn(f'Checkpoint(every="sqrt") keeps as much as every=1: {why}.', stacklevel=5)
@@ -154,7 +156,7 @@ class Back:
     def run(self, y):
         """Solve. Returns the states at the marks (m, d), and the marks: times as floats."""
         keep = "all"
-        if hasattr(self.stepper, "again_end"):
+        if self.stepper.repeats:
             if type(self.way) is gradients.Adjoint:
                 keep = "start"
             elif isinstance(self.way, gradients.Checkpoint) and self.way.every == "sqrt":

@@ -79,7 +79,10 @@ class Independent:
         self.rtol, self.atol = (x.reshape(self.y0.shape) if isinstance(x, torch.Tensor) else x for x in (rtol, atol))
         self.who = slice(None)
         self.max_steps, self.controller = max_steps, controller
-        self.k0 = None
+        self.k0 = None  # f at the start, where it is known
+
+    def begin_with(self, k0):
+        self.k0 = k0
 
     def scale(self, size):
         """atol + rtol size (n, d) of the samples that are still on their way."""

@@ -66,7 +66,7 @@ def build_vjp(f, layout, m, params):
 
 def step_vjp(stepper, t, y, h, a, inside, params):
     """As explicit.step_vjp, compiled. The outputs within the step are filled up to a power of two by nothing."""
-    m, f, layout = stepper.tableau, stepper.back, stepper.layout
+    m, f, layout = stepper.method, stepper.back, stepper.layout
     n = 1 << (len(inside) - 1).bit_length() if inside else 0
     weights = torch.zeros((n, len(m.dense_weights)), dtype=y.dtype)
     d = y.new_zeros((n, y.numel()))
@@ -179,7 +179,7 @@ def integrate(
     def ordinary():
         return loop.integrate(stepper, y, times, keep=keep, **arguments)
 
-    t, t_end, m, adaptive = times[0], times[-1], stepper.tableau, step is None
+    t, t_end, m, adaptive = times[0], times[-1], stepper.method, step is None
     if t == t_end or not stepper.start(t, y):
         return ordinary()
     if not adaptive:
@@ -262,10 +262,7 @@ def integrate(
 
 def within(stepper, s, t):
     """The state at t, within the step taken last."""
-    start, h = float(s["step0"]), float(s["step1"])
-    stepper.step, stepper.k = (start, s["step2"], h), stepper.slopes()
-    i = 3
-    while f"step{i}" in s:
-        stepper.k.append(s[f"step{i}"])
-        i += 1
+    start, h, y, *slopes = (s[f"step{i}"] for i in range(sum(name.startswith("step") for name in s)))
+    start, h = float(start), float(h)
+    stepper.recall(start, y, h, s["y"], slopes)
     return stepper.inside((t - start) / h)
