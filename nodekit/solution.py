@@ -29,6 +29,7 @@ class Stats:
     nfev_backward: evaluations of f in the backward passes through the solve so far, on torch; vjps are not counted.
     n_accepted, n_rejected: steps. switches: (t, method) of every change that method="auto" made.
     per_sample: with batch="independent", a Stats whose counts are tensors (n,), one for every sample.
+    total: a Stats of several solves, to be told of backward passes through this one too; or None.
     """
 
     nfev: int = 0
@@ -39,6 +40,13 @@ class Stats:
     n_rejected: int = 0
     switches: list = field(default_factory=list)
     per_sample: Any = field(default=None, repr=False)
+    total: Any = field(default=None, repr=False, compare=False)
+
+    def went_back(self, nfev):
+        """Count the evaluations of a backward pass, in the total too."""
+        self.nfev_backward += nfev
+        if self.total is not None:
+            self.total.went_back(nfev)
 
 
 @dataclass

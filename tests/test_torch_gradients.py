@@ -151,9 +151,10 @@ def saved_bytes(way, steps):
         sol = nodekit.solve(f, y0, [0.0, 0.5, 1.0], method="rk4", step=1 / steps, gradient=way)
     if way.name != "backprop":  # what the trajectory keeps
         node = sol.y.grad_fn
-        while not hasattr(node, "back"):
+        while not hasattr(node, "way_back"):
             node = node.next_functions[0][0]
-        kept |= {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in node.back.path.states.values()}
+        for x in node.way_back.path.states.values():
+            kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
     return sum(kept.values())
 
 

@@ -16,7 +16,7 @@ from nodekit.stepping import loop
 from nodekit.stepping.stepper import over
 from nodekit.torch_backend.gradients.adjoint import Augmented, missed
 from nodekit.torch_backend.gradients.sweep import ImplicitSweep, Sweep
-from nodekit.torch_backend.gradients.through import Back, Through, slope
+from nodekit.torch_backend.gradients.through import Through, WayBack, slope
 from nodekit.torch_backend.state import flat, rms
 
 
@@ -78,13 +78,13 @@ def _solve(p, adjoint, stepper, y, t):
             return solution.y, solution
     if t.requires_grad:  # as in gradient.solve: a later start, or output, moves the states along f
         y = y - slope(stepper, p.times[0], y) * (t[0] - t[0].detach()).to(y)
-    back = Sweeping(p, adjoint, stepper)
-    shown = Swept.apply(back, None, y, *adjoint.params)
+    way_back = Sweeping(p, adjoint, stepper)
+    shown = Swept.apply(way_back, None, y, *adjoint.params)
     if t.requires_grad:
-        states = p.layout.flatten(shown) if back.whole else shown
-        slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(back.solution.t.tolist(), states, strict=True)]
-        return p.layout.show(states + (t - t.detach()).to(y)[:, None] * torch.stack(slopes)), back.solution
-    return shown if back.whole else p.layout.show(shown), back.solution
+        states = p.layout.flatten(shown) if way_back.whole else shown
+        slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(way_back.solution.t.tolist(), states, strict=True)]
+        return p.layout.show(states + (t - t.detach()).to(y)[:, None] * torch.stack(slopes)), way_back.solution
+    return shown if way_back.whole else p.layout.show(shown), way_back.solution
 
 
 class Swept(Through):
@@ -94,19 +94,19 @@ class Swept(Through):
     """
 
     @staticmethod
-    def forward(ctx, back, times, y, *params):
-        states = Through.forward(ctx, back, times, y, *params)
-        ctx.adjoint_options = {"norm": back.public_norm}
-        return back.p.layout.show(states) if back.whole else states
+    def forward(ctx, way_back, times, y, *params):
+        states = Through.forward(ctx, way_back, times, y, *params)
+        ctx.adjoint_options = {"norm": way_back.public_norm}
+        return way_back.p.layout.show(states) if way_back.whole else states
 
     @staticmethod
     def backward(ctx, d):
-        back, norm = ctx.back, ctx.adjoint_options["norm"]
-        back.exchanged = None if norm == back.public_norm else norm
-        return Through.backward(ctx, back.p.layout.flatten(d) if back.whole else d)
+        way_back, norm = ctx.way_back, ctx.adjoint_options["norm"]
+        way_back.exchanged = None if norm == way_back.public_norm else norm
+        return Through.backward(ctx, way_back.p.layout.flatten(d) if way_back.whole else d)
 
 
-class Sweeping(Back):
+class Sweeping(WayBack):
     """The way back as `Through` asks for it."""
 
     def __init__(self, p, adjoint, stepper):
@@ -150,7 +150,7 @@ class Sweeping(Back):
             return options.grid(p.func, p.layout.show(y1), t)
 
         arguments = options.loop(ends, grid, sign)
-        augmented = Augmented(self.stepper.back, params, n, sign, None)
+        augmented = Augmented(self.stepper.field_back, params, n, sign, None)
         known = self.known[inner] if options.fixed else None
 
         def split(z):
@@ -173,7 +173,7 @@ class Sweeping(Back):
         if not solution.success:
             raise OdeintError(on_the_way_back(solution, "adjoint"))
         warn_if_lost(missed(solution.y[-1][:n], path.state(0), y1), self.adjoint.rtol, "adjoint")
-        self.stats.nfev_backward += solution.stats.nfev
+        self.stats.went_back(solution.stats.nfev)
         z = solution.y[-1]
         return z[n : 2 * n] + d[at_start].sum(0), self.shaped(z[2 * n :], params)
 

@@ -87,11 +87,11 @@ def odeint_adjoint(
     a function gets (dL/dt, y, dL/dy, *dL/dparams). adjoint_params: what to differentiate by; None: func's parameters.
     """
     forward = {"rtol": rtol, "atol": atol, "method": method, "options": options}
-    back = AdjointOptions(func, forward, adjoint_rtol, adjoint_atol, adjoint_method, adjoint_options, adjoint_params)
-    p = Problem(func, y0, t, rtol, atol, method, options, event_fn, inward=back.options.inward)
+    adjoint = AdjointOptions(func, forward, adjoint_rtol, adjoint_atol, adjoint_method, adjoint_options, adjoint_params)
+    p = Problem(func, y0, t, rtol, atol, method, options, event_fn, inward=adjoint.options.inward)
     if len(p.times) == 1 or p.begins_on_event:
         return p.nothing_to_do()
-    return p.answer(*solve(p, back))
+    return p.answer(*solve(p, adjoint))
 
 
 def odeint_dense(func, y0, t0, t1, *, rtol=1e-7, atol=1e-9, method=None, options=None):

@@ -85,20 +85,20 @@ class NeuralODE(nn.Module):
             gradient=self.gradient,
             params=[p for p in self.field.parameters() if p.requires_grad],
         )
-        self.last = Counted.of(solution.stats, self.totals)
+        self.last, self.last.total = solution.stats, self.total
+        self.total.nfev += self.last.nfev
         y, *integrals = solution.y if names else (solution.y,)
         self.regularization = {name: x[-1, 0] for name, x in zip(names, integrals, strict=True)}
         return y[-1] if len(self.t) == 2 else y
 
     def reset_counts(self):
         """Set the counts of evaluations to 0."""
-        self.totals = {"nfev": 0, "nfev_backward": 0}
-        self.last = Counted.of(Stats(), self.totals)
+        self.last, self.total = Stats(), Stats()
 
     nfev = property(lambda self: self.last.nfev)
     nfev_backward = property(lambda self: self.last.nfev_backward)
-    total_nfev = property(lambda self: self.totals["nfev"])
-    total_nfev_backward = property(lambda self: self.totals["nfev_backward"])
+    total_nfev = property(lambda self: self.total.nfev)
+    total_nfev_backward = property(lambda self: self.total.nfev_backward)
 
     def __getstate__(self):
         """For copy and pickle: without the graph of the last forward."""
@@ -109,22 +109,6 @@ class NeuralODE(nn.Module):
         shown |= {"step": self.step} if self.step is not None else {}
         shown |= {"gradient": self.gradient} | ({"regularizer": self.regularizer} if self.regularizer else {})
         return ", ".join(f"{name}={value!r}" for name, value in shown.items())
-
-
-class Counted(Stats):
-    """The statistics of one solve, whose later backward passes count in a model's totals too."""
-
-    @classmethod
-    def of(cls, stats, totals):
-        """The same object, which the way back of its solve goes on writing to, as a `Counted`."""
-        stats.__class__, stats.totals = cls, totals
-        totals["nfev"] += stats.nfev
-        return stats
-
-    def __setattr__(self, name, value):
-        if name == "nfev_backward":
-            self.totals[name] += value - self.nfev_backward
-        super().__setattr__(name, value)
 
 
 class Regularized:

@@ -148,7 +148,7 @@ def step_vjp(g, t, y, h, k, p, shape, method, a, inside):
     return dL_dy, dp, evaluations + s
 
 
-class Backward(ExplicitRungeKutta):
+class AdjointSteps(ExplicitRungeKutta):
     """Steps of the way back, from later to earlier times. a jumps by dL/dy at the time of each output.
 
     A step need not end there: the problem is linear in a, so that what the outputs within a step add to its end is
@@ -161,25 +161,25 @@ class Backward(ExplicitRungeKutta):
         self.jump_times, self.jumps, self.carry, self.adjoint = times, jumps, carry, adjoint
 
     def attempt(self, t, z, h):
-        within = (self.jump_times < t) & (self.jump_times >= t + h)
-        self.shorter = self.up_to_a_large_jump(t, z, h, within)
+        passed = (self.jump_times < t) & (self.jump_times >= t + h)
+        self.shorter = self.up_to_a_large_jump(t, z, h, passed)
         if self.shorter:
             self.led_to(t, z, h, z)
             return z, 2.0  # refused without an evaluation
         z1, ratio = super().attempt(t, z, h)
-        self.jumped = ratio <= 1 and within.any()
+        self.jumped = ratio <= 1 and passed.any()
         if self.jumped:
-            z1 = z1 + self.carry(t, h, z1, self.jump_times[within], self.jumps[within])
+            z1 = z1 + self.carry(t, h, z1, self.jump_times[passed], self.jumps[passed])
             self.led_to(t, z, h, z1)
             self.size1 = np.abs(z1)
         return z1, ratio
 
-    def up_to_a_large_jump(self, t, z, h, within):
+    def up_to_a_large_jump(self, t, z, h, passed):
         """Part of h that just passes the first jump larger than a itself, or None.
 
         What a jump within a step adds has the relative error of the step: little, but only beside an a of its size.
         """
-        large = within & (np.linalg.norm(self.jumps, axis=1) > np.linalg.norm(z[self.adjoint]))
+        large = passed & (np.linalg.norm(self.jumps, axis=1) > np.linalg.norm(z[self.adjoint]))
         if not large.any():
             return None
         part = (self.jump_times[large].max() - t) / h * (1 + 1e-9)
@@ -229,19 +229,19 @@ def adjoint(g, sol, p, dy, method, adjoint_method, settings, path=None):
         return np.concatenate([np.zeros(n), a, dp])
 
     times, inner = sign * t, np.flatnonzero(dy[1:-1].any(axis=1)) + 1
-    back = loop.integrate(
-        Backward(field, z, adjoint_method, settings, times[inner], dy[inner], carry, slice(n, n + d)),
+    swept = loop.integrate(
+        AdjointSteps(field, z, adjoint_method, settings, times[inner], dy[inner], carry, slice(n, n + d)),
         z, [times[-1], times[0]],
         step=None, first_step=None, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["PI"],
     )  # fmt: skip
-    if not back.success:
-        raise nodekit.SolveError(on_the_way_back(back, "interpolated" if path else "adjoint"))
-    z = back.y[-1]
+    if not swept.success:
+        raise nodekit.SolveError(on_the_way_back(swept, "interpolated" if path else "adjoint"))
+    z = swept.y[-1]
     if path is None:
         y0 = sol.y[0].reshape(-1)
         off, size = np.abs(z[:d] - y0).max(), max(np.abs(y0).max(), np.abs(sol.y[-1]).max())
         warn_if_lost((off, size), settings["rtol"], "adjoint")
-    return (z[n : n + d] + dy[0]).reshape(shape), z[n + d :], back.stats.nfev + extra
+    return (z[n : n + d] + dy[0]).reshape(shape), z[n + d :], swept.stats.nfev + extra
 
 
 def interpolated(g, sol, p, dy, method, adjoint_method, settings):

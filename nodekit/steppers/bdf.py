@@ -214,15 +214,16 @@ class BackwardDifferences(Newton):
         return max(MIN_FACTOR, min(factor, MAX_FACTOR))
 
     def inside(self, theta):
-        return self.within(self.after[: self.order + 1], theta)
+        return self.polynomial(self.after[: self.order + 1], theta)
 
     def keep(self):
         return self.after[: self.order + 1] + 0.0
 
     def restep(self, t, y, h, kept):
-        return lambda theta: self.within(kept, theta)
+        return lambda theta: self.polynomial(kept, theta)
 
-    def within(self, table, theta):
+    def polynomial(self, table, theta):
+        """The state at θ from the differences (k + 1, d) at the end of the step."""
         return table[0] + self.constant(weights_at(len(table) - 1, theta)) @ table[1:]
 
     def count(self):

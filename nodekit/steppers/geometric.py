@@ -150,9 +150,9 @@ class Symplectic(Geometric):
 
     def recorded(self, t, y, h, thetas):
         """The states at the end of a step and within it, for autograd to go back through."""
-        y1, _ = self.once(self.back, t, y, None, h)
-        within = self.between(self.back, t, y, h, y1) if thetas else None
-        return [y1, *(within(theta) for theta in thetas)]
+        y1, _ = self.once(self.field_back, t, y, None, h)
+        state_at = self.between(self.field_back, t, y, h, y1) if thetas else None
+        return [y1, *(state_at(theta) for theta in thetas)]
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         return self.recorded_vjp(t, y, h, a, inside, params)

@@ -141,12 +141,12 @@ class ImplicitRungeKutta(Newton):
             slopes = [self.field(t_i, y_i) for t_i, y_i in zip(times, base + z, strict=True)]
             self.only_values(*slopes)  # a parameter may enter late
             slopes = self.stacked(slopes)
-            back = (inverted @ self.plus(z, -h, block.a, slopes).reshape(-1)).reshape(z.shape)
-            (size,) = self.numbers(self.rms(back / self.unit))
+            change = (inverted @ self.plus(z, -h, block.a, slopes).reshape(-1)).reshape(z.shape)
+            (size,) = self.numbers(self.rms(change / self.unit))
             if not size < math.inf:
                 self.refuse("the numbers of the step overflow", slopes)
                 return None
-            z = z - back
+            z = z - change
             if before is not None:
                 rate = self.rate = size / before if before else 0.0
                 if rate >= 1 and not self.fixed and size <= self.floor:
@@ -223,7 +223,7 @@ class ImplicitRungeKutta(Newton):
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         gradients = import_module("nodekit.torch_backend.gradients.implicit")
-        return gradients.step_vjp(self.back, self, t, y, h, kept, a, inside, params)
+        return gradients.step_vjp(self.field_back, self, t, y, h, kept, a, inside, params)
 
 
 def of(method):

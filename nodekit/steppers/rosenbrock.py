@@ -81,14 +81,14 @@ class Rosenbrock(Newton):
         self.matrix = self.k0 = None
 
     def inside(self, theta):
-        return within(self.step.y, self.step.y1, self.dense @ self.u, theta)
+        return interpolated(self.step.y, self.step.y1, self.dense @ self.u, theta)
 
     def keep(self):
         return self.step.y1, self.dense @ self.u
 
     def restep(self, t, y, h, kept):
         y1, p = kept
-        return lambda theta: within(y, y1, p, theta)
+        return lambda theta: interpolated(y, y1, p, theta)
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         """The vjp of one step, on torch: (dL/dy, a gradient or None for every parameter, evaluations).
@@ -108,12 +108,12 @@ class Rosenbrock(Newton):
         """The states at the end of a step and within it, for autograd to go back through."""
         k0, J, slope = self.recorded_derivatives(t, y, h)
         matrix = self.eye / (h * self.method.gamma) - J
-        u, _ = self.solve(self.back, t, y, h, k0, matrix.inverse(), slope)
+        u, _ = self.solve(self.field_back, t, y, h, k0, matrix.inverse(), slope)
         y1, p = y + self.b @ u, self.dense @ u
-        return [y1, *(within(y, y1, p, theta) for theta in thetas)]
+        return [y1, *(interpolated(y, y1, p, theta) for theta in thetas)]
 
 
-def within(y, y1, p, theta):
+def interpolated(y, y1, p, theta):
     """The state at θ within a step from y to y1; p (3, d) as `RosenbrockTableau.dense` says."""
     return (1 - theta) * y + theta * (y1 + (1 - theta) * (p[0] + theta * (p[1] + theta * p[2])))
 

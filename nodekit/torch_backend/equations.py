@@ -75,7 +75,7 @@ class Stepper(state.Stepper):
 
     def recorded_derivatives(self, t, y, h):
         """(f, ∂f/∂y, ∂f/∂t, (d,), (d, d) and (d,)) at (t, y), each as a function of y and of what f depends on."""
-        f, at = self.back, time(self.back, t).requires_grad_()
+        f, at = self.field_back, time(self.field_back, t).requires_grad_()
         k = f.checked(f.slopes(f.f(at, f.show(y)), t), y)
         f.nfev += 1
         J = backward_rows([k], [y], create_graph=True)[0]

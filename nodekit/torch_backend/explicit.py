@@ -196,7 +196,7 @@ class ExplicitRungeKutta(Stepper):
             from nodekit.torch_backend.loops import compiled
 
             return compiled.step_vjp(self, t, y, h, a, inside, params)
-        return step_vjp(self.back, self.method, t, y, h, a, inside, params)
+        return step_vjp(self.field_back, self.method, t, y, h, a, inside, params)
 
 
 def step_vjp(f, tableau, t, y, h, a, inside, params):

@@ -52,8 +52,8 @@ class Layout:
         """Where the i-th number of the flat state stands in the caller's: a tuple of ints, after the part's name."""
         for name, shape, size in zip(self.names or [None], self.shapes, self.sizes, strict=True):
             if i < size:
-                within = tuple(map(int, torch.unravel_index(torch.tensor(i), shape)))
-                return within if name is None else (name, *within)
+                place = tuple(map(int, torch.unravel_index(torch.tensor(i), shape)))
+                return place if name is None else (name, *place)
             i -= size
 
     def slopes(self, k, t):

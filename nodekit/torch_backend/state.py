@@ -93,7 +93,7 @@ class Stepper(stepper.Stepper):
         y = flat(y0)
         self.context = Context(y.device)
         # Dense output and the way back have counts of their own.
-        self.field, self.again, self.back = (Field(f, self.layout, y, self.context) for _ in range(3))
+        self.field, self.again, self.field_back = (Field(f, self.layout, y, self.context) for _ in range(3))
         self.method, self.rtol, self.atol, self.fixed = method, rtol, atol, fixed
         self.tightest = float(rtol.min()) if isinstance(rtol, torch.Tensor) else rtol
 
@@ -135,13 +135,13 @@ class Stepper(stepper.Stepper):
 
     def recorded_vjp(self, t, y, h, a, inside, params):
         """The vjp of one step, which `recorded` repeats while autograd records: see `step_vjp` in explicit.py."""
-        before = self.back.nfev
+        before = self.field_back.nfev
         with torch.enable_grad():
             y = y.detach().requires_grad_()
             states = self.recorded(t, y, h, [theta for theta, _ in inside])
             d = [a, *(d_theta for _, d_theta in inside)]
             found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
-        return found[0], found[1:], self.back.nfev - before
+        return found[0], found[1:], self.field_back.nfev - before
 
     def time(self, t):
         return torch.full((), t, dtype=torch.float64, device=self.context.device)

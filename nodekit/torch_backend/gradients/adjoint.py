@@ -49,7 +49,7 @@ class Augmented:
         )
 
 
-class Backward(ExplicitRungeKutta):
+class AdjointSteps(ExplicitRungeKutta):
     """Steps of the way back, from later to earlier times. a jumps by dL/dy at the time of each output.
 
     A step need not end there: the problem is linear in a, so that what the outputs within a step add to its end is
@@ -69,20 +69,20 @@ class Backward(ExplicitRungeKutta):
         return torch.stack([torch.linalg.vector_norm(p) / math.sqrt(p.numel()) for p in parts]).max()
 
     def attempt(self, s, z, h):
-        within = (self.jump_times < s) & (self.jump_times >= s + h)
-        self.shorter = self.up_to_a_large_jump(s, z, h, within)
+        passed = (self.jump_times < s) & (self.jump_times >= s + h)
+        self.shorter = self.up_to_a_large_jump(s, z, h, passed)
         if self.shorter:
             self.led_to(s, z, h, z)
             return z, 2.0  # refused without an evaluation
         z1, ratio = super().attempt(s, z, h)
-        self.jumped = ratio <= 1 and bool(within.any())
+        self.jumped = ratio <= 1 and bool(passed.any())
         if self.jumped:
-            z1 = z1 + self.carry(s, h, z1, self.jump_times[within], self.jumps[within.to(z.device)])
+            z1 = z1 + self.carry(s, h, z1, self.jump_times[passed], self.jumps[passed.to(z.device)])
             self.led_to(s, z, h, z1)
             self.size1 = z1.abs()
         return z1, ratio
 
-    def up_to_a_large_jump(self, s, z, h, within):
+    def up_to_a_large_jump(self, s, z, h, passed):
         """Part of h that just passes the first jump larger than a itself, or None.
 
         What a jump within a step adds has the relative error of the step: little, but only beside an a of its size.
@@ -90,10 +90,10 @@ class Backward(ExplicitRungeKutta):
         if self.fixed:
             return None
         size = torch.linalg.vector_norm(z[self.field.known : self.field.known + self.field.d])
-        large = within.to(z.device) & (torch.linalg.vector_norm(self.jumps, dim=1) > size)
+        large = passed.to(z.device) & (torch.linalg.vector_norm(self.jumps, dim=1) > size)
         if not bool(large.any()):
             return None
-        part = float((self.jump_times[large.to(within.device)].max() - s) / h) * (1 + 1e-9)
+        part = float((self.jump_times[large.to(passed.device)].max() - s) / h) * (1 + 1e-9)
         return part if part < 0.999 else None
 
     def factor(self, ratio, accepted):
@@ -120,13 +120,13 @@ class Backward(ExplicitRungeKutta):
             self.forget_slope()
 
 
-def adjoint(back, marks, d, params, path=None):
+def adjoint(way_back, marks, d, params, path=None):
     """a' = −(∂f/∂y)ᵀ a and (dL/dp)' = −(∂f/∂p)ᵀ a, solved backward in one sweep, with y solved backward too.
 
     path: a function of t that gives y, flat, instead of solving for it. Derived in lesson 06.
     """
-    way, forward, n = back.way, back.path, d.shape[1]
-    method = methods.get(way.method or (back.method if back.method.family == "explicit" else "dopri5"))
+    way, forward, n = way_back.way, way_back.path, d.shape[1]
+    method = methods.get(way.method or (way_back.method if way_back.method.family == "explicit" else "dopri5"))
     sign = 1.0 if forward.times[-1] >= forward.times[0] else -1.0  # s = sign·t is swept from its largest value down
     s0, s_end = sign * forward.times[0], sign * forward.times[-1]
     s = torch.tensor([sign * t for t in marks], dtype=torch.float64)
@@ -135,14 +135,15 @@ def adjoint(back, marks, d, params, path=None):
     sizes = [p.numel() for p in params]
     known = [] if path else [forward.state(len(forward.sizes))]
     z = torch.cat([*known, total + d[at_end].sum(0), torch.zeros(sum(sizes), dtype=d.dtype, device=d.device)])
-    augmented = Augmented(back.stepper.back, params, n, sign, path)
+    augmented = Augmented(way_back.stepper.field_back, params, n, sign, path)
     parts = [n] * (1 if path else 2) + ([sum(sizes)] if sizes and not way.seminorm else [])
     # A tolerance for every number of y counts, on the way back, as its smallest.
-    rtol, atol = way.rtol or back.stepper.tightest, way.atol or float(torch.as_tensor(back.stepper.atol).min())
+    rtol, atol = way.rtol or way_back.stepper.tightest, way.atol or float(torch.as_tensor(way_back.stepper.atol).min())
     fixed = not method.adaptive
+    steps = AdjointSteps(augmented, z, method, rtol, atol, fixed, s[inner], d[inner], parts)
     solution = loop.integrate(
-        Backward(augmented, z, method, rtol, atol, fixed, s[inner], d[inner], parts), z, [s_end, (s0 + s_end) / 2, s0],
-        step=back.step if fixed else None, first_step=None, max_step=math.inf, max_steps=100_000,
+        steps, z, [s_end, (s0 + s_end) / 2, s0],
+        step=way_back.step if fixed else None, first_step=None, max_step=math.inf, max_steps=100_000,
         controller=CONTROLLERS["PI"], keep="start",
     )  # fmt: skip
     if not solution.success:
@@ -160,7 +161,7 @@ def missed(arrived, y0, y1):
     return (arrived - y0).abs().max().item(), max(y0.abs().max().item(), y1.abs().max().item())
 
 
-def interpolated(back, marks, d, params):
+def interpolated(way_back, marks, d, params):
     """The adjoint along the dense output of the forward solve: no y is solved backward, so none can go astray."""
-    layout = back.stepper.layout
-    return adjoint(back, marks, d, params, path=lambda t: layout.flatten(back.path(t)))
+    layout = way_back.stepper.layout
+    return adjoint(way_back, marks, d, params, path=lambda t: layout.flatten(way_back.path(t)))

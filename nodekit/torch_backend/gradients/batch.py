@@ -71,7 +71,7 @@ def way_back(solve, d, params):
         if len(taken.samples):
             a[taken.samples], parts = step_vjp(solve, taken, a[taken.samples], d, params)
             total = [p if x is None else x if p is None else x + p for x, p in zip(total, parts, strict=True)]
-    solve.stats.nfev_backward += solve.field.nfev - before
+    solve.stats.went_back(solve.field.nfev - before)
     nothing = (solve.times[0] == solve.times[-1])[:, None]  # to do: these outputs are y0 itself
     return a + d[0] + torch.where(nothing, d[1:].sum(0), 0.0), *total
 
@@ -79,13 +79,13 @@ def way_back(solve, d, params):
 def step_vjp(solve, taken, a, d, params):
     """(dL/dy (m, d), gradients by params) of the steps taken together; a: dL/dy1 (m, d); d: dL/d outputs."""
     h = taken.h.to(solve.field.dtype)[:, None]
-    within = any(bool((theta < 1).any()) for _, _, theta in taken.outputs)
+    dense = any(bool((theta < 1).any()) for _, _, theta in taken.outputs)
     with torch.enable_grad():
         y = taken.y.detach().requires_grad_()
-        rk = solve.m if within else ends_only(solve.m)
+        rk = solve.m if dense else ends_only(solve.m)
         y1, k = runge_kutta_step(solve.field, taken.t, y, taken.h, rk, None, lambda y, _, w, k: weighted(y, h, w, k))
         states, found = [y1], [a]
-        if within:
+        if dense:
             solve.dense_slopes(taken.t, y, taken.h, h, k)
         for which, rows, theta in taken.outputs:
             inside = theta < 1

@@ -26,11 +26,11 @@ def step_vjp(f, stepper, t, y, h, k, a, inside, params):
     J = torch.stack(backward_rows(slopes[first:], Y[first:])).conj()  # of a complex state the adjoint has Jᴴ
     for block in reversed(stepper.blocks):
         i, m = block.stages, len(block.a)
-        within = slice(i.start - first, i.stop - first)
-        system = -h * torch.einsum("ji,jkl->iljk", block.a, J[within]).reshape(m * d, m * d)
+        of_block = slice(i.start - first, i.stop - first)
+        system = -h * torch.einsum("ji,jkl->iljk", block.a, J[of_block]).reshape(m * d, m * d)
         system.diagonal().add_(1.0)
         kappa[i] = torch.linalg.solve(system, kappa[i].reshape(-1)).reshape(m, d)
-        pulled = (kappa[i][:, None] @ J[within])[:, 0]  # J_jᵀ κ_j, (m, d)
+        pulled = (kappa[i][:, None] @ J[of_block])[:, 0]  # J_jᵀ κ_j, (m, d)
         kappa[: i.start] += h * block.before.T @ pulled
     used = [j for j in range(s) if slopes[j].requires_grad]  # none, where f is constant
     found = torch.autograd.grad([slopes[j] for j in used], [*Y, *params], [kappa[j] for j in used], allow_unused=True)

@@ -11,12 +11,12 @@ import torch
 
 from nodekit import steppers
 from nodekit.torch_backend.explicit import ExplicitRungeKutta
-from nodekit.torch_backend.gradients.adjoint import Backward
+from nodekit.torch_backend.gradients.adjoint import AdjointSteps
 from nodekit.torch_backend.newton import backward_rows
 
 
-class Sweep(Backward):
-    """`Backward`, whose steps may be forced by min_step or be those of a grid, which ends on outputs.
+class Sweep(AdjointSteps):
+    """`AdjointSteps`, whose steps may be forced by min_step or be those of a grid, which ends on outputs.
 
     known (m, d): the states of the forward solve at the outputs, to which y is set where a step of a grid meets them.
     """
@@ -33,17 +33,17 @@ class Sweep(Backward):
     def attempt(self, s, z, h):
         times, forced = self.jump_times, abs(h) <= self.min_step * (1 + 1e-9)
         at_end = self.left & ((times - (s + h)).abs() <= 1e-12 * abs(h) + 4 * math.ulp(s + h))
-        within = self.left & (times > s + h) & ~at_end
-        self.met = at_end | within
-        self.shorter = None if self.fixed or forced else self.up_to_a_large_jump(s, z, h, within)
+        passed = self.left & (times > s + h) & ~at_end
+        self.met = at_end | passed
+        self.shorter = None if self.fixed or forced else self.up_to_a_large_jump(s, z, h, passed)
         if self.shorter:
             self.led_to(s, z, h, z)
             return z, 2.0  # refused without an evaluation
         z1, ratio = self.one_step(s, z, h)
         self.jumped = (ratio <= 1 or (forced and ratio < math.inf)) and bool(self.met.any())
         if self.jumped:
-            if within.any():
-                z1 = z1 + self.carry(s, h, z1, times[within], self.jumps[within.to(z.device)])
+            if passed.any():
+                z1 = z1 + self.carry(s, h, z1, times[passed], self.jumps[passed.to(z.device)])
             if at_end.any():
                 here, n = at_end.to(z.device), self.field.d
                 y1 = z1[:n] if self.known is None else self.known[here][0]
@@ -75,7 +75,7 @@ class ImplicitSweep(Sweep):
 
             return steppers.stepper("torch", f, z[: g.d], method, self.rtol, self.atol, True)
 
-        self.back, self.forth = stepper(g.sign), stepper(1.0)
+        self.stepper_back, self.stepper_forth = stepper(g.sign), stepper(1.0)
 
     def start(self, s, z):
         """No slope is kept from step to step: every one begins with a Jacobian of its own."""
@@ -92,13 +92,13 @@ class ImplicitSweep(Sweep):
 
     def one_step(self, s, z, h):
         """z = (y, a, dL/dp) one step on. κ_i, the slopes of a, solve κ_i = −σ J_iᵀ (a + h Σ_j a_ij κ_j), σ = ds/dt."""
-        g, n, rk = self.field, self.field.d, self.back.method
+        g, n, rk = self.field, self.field.d, self.stepper_back.method
         y, a, rest = z.split([n, n, z.numel() - 2 * n])
-        y1, k = self.stages(self.back, s, y, h)
+        y1, k = self.stages(self.stepper_back, s, y, h)
         self.led_to(s, z, h, z)
         if y1 is None:
             return z, math.nan
-        A, b = self.back.constant(self.back.a), self.back.weights
+        A, b = self.stepper_back.constant(self.stepper_back.a), self.stepper_back.weights
         with torch.enable_grad():
             Y = [Y_i.detach().requires_grad_() for Y_i in torch.addmm(y, A, k, alpha=h)]
             slopes = [g.field(g.sign * (s + c * h), Y_i) for c, Y_i in zip(rk.c, Y, strict=True)]
@@ -118,14 +118,14 @@ class ImplicitSweep(Sweep):
         return z1, 0.0
 
     def carry(self, s, h, z1, times, jumps):
-        """As that of `Backward`: by the vjp of the same step, taken forward."""
+        """As that of `AdjointSteps`: by the vjp of the same step, taken forward."""
         g, zero = self.field, torch.zeros_like(jumps[0])
         inside = [(min(float(theta), 1.0), jump) for theta, jump in zip((times - s - h) / -h, jumps, strict=True)]
         t, y, step = g.sign * (s + h), z1[: g.d], -g.sign * h
-        _, k = self.stages(self.forth, t, y, step)
+        _, k = self.stages(self.stepper_forth, t, y, step)
         if k is None:
             return torch.full_like(z1, math.nan)
-        a, found, evaluations = self.forth.step_vjp(t, y, step, k, zero, inside, g.params)
+        a, found, evaluations = self.stepper_forth.step_vjp(t, y, step, k, zero, inside, g.params)
         g.nfev += evaluations
         return torch.cat([torch.zeros_like(y), g.join([a, *found], [a, *g.params])])
 
@@ -136,4 +136,4 @@ class ImplicitSweep(Sweep):
         """Nothing is kept of a step that failed."""
 
     def trouble(self, t, h):
-        return self.back.trouble(t, h)
+        return self.stepper_back.trouble(t, h)

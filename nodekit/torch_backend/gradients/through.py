@@ -62,15 +62,16 @@ def _solve(stepper, run, f, y, t, way, params, method, step, events):
         if isinstance(way, gradients.Checkpoint) and way.every == "sqrt":
             tell_if_nothing_is_saved(t, stepper, method)
         stepper.context.note_random()
-        back = Back(way, stepper, params, method, step, run)
-        out = Through.apply(back, None, y, *params)
+        way_back = WayBack(way, stepper, params, method, step, run)
+        out = Through.apply(way_back, None, y, *params)
         stepper.context.refuse_random(way.name)
-        solution, back.solution = back.solution, None  # which will hold `back`: no cycle may keep tensors alive
+        # The solution will hold `way_back`: no cycle may keep tensors alive.
+        solution, way_back.solution = way_back.solution, None
         n = len(solution.t)
         solution.y = stepper.layout.show(out[:n])
         sizes = [len(ts) for ts in solution.t_events]
         solution.y_events = [stepper.layout.show(part) for part in out[n:].split(sizes)] if sizes else []
-        solution._dense = Dense(back, y)
+        solution._dense = Dense(way_back, y)
     if times is not None:
         solution.y = moved_with(times, stepper, solution, record)
     if events is not None:
@@ -122,31 +123,31 @@ class Through(torch.autograd.Function):
     """The states of a solve at its marks, (m, d), as a function of y (d,) and of the parameters."""
 
     @staticmethod
-    def forward(ctx, back, times, y, *params):
-        ctx.back, ctx.n = back, len(params)
+    def forward(ctx, way_back, times, y, *params):
+        ctx.way_back, ctx.n = way_back, len(params)
         ctx.save_for_backward(y, *params)  # autograd then refuses parameters that were changed in place meanwhile
-        states, ctx.marks = back.run(y.detach()) if times is None else back.between(times)
+        states, ctx.marks = way_back.run(y.detach()) if times is None else way_back.between(times)
         return states
 
     @staticmethod
     def backward(ctx, d_states):
         y, *params = ctx.saved_tensors
         twice = torch.is_grad_enabled()  # create_graph=True
-        with torch.no_grad(), ctx.back.stepper.held():
-            dy, dparams = ctx.back.vjp(ctx.marks, d_states, params)
+        with torch.no_grad(), ctx.way_back.stepper.held():
+            dy, dparams = ctx.way_back.vjp(ctx.marks, d_states, params)
         if twice:
-            why = f'gradient={ctx.back.way.name!r} can be differentiated once. For a double backward use "backprop"'
+            why = f'gradient={ctx.way_back.way.name!r} can be differentiated once. For a double backward use "backprop"'
             dy, *dparams = Once.apply(why, (dy, *dparams), d_states, y, *params)
         return None, None, dy, *dparams
 
     @staticmethod
     def jvp(ctx, *tangents):
         raise RuntimeError(
-            f'forward-mode gradients cannot be had of gradient={ctx.back.way.name!r}. Use gradient="backprop".'
+            f'forward-mode gradients cannot be had of gradient={ctx.way_back.way.name!r}. Use gradient="backprop".'
         )
 
 
-class Back:
+class WayBack:
     """What the way back of one solve needs. way: the record; params: the tensors to differentiate by."""
 
     def __init__(self, way, stepper, params, method, step, run):
@@ -180,29 +181,29 @@ class Back:
         order = sorted(range(len(marks)), key=lambda i: direction * marks[i])
         repeated = self.stepper.again.nfev  # by steps that are repeated for their states alone
         dy, dparams, nfev = way(self, [marks[i] for i in order], d_states[order] if order else d_states, params)
-        self.stats.nfev_backward += nfev + self.stepper.again.nfev - repeated
+        self.stats.went_back(nfev + self.stepper.again.nfev - repeated)
         return dy, dparams
 
 
 class Dense:
     """Dense output through which gradients flow: what `sol(t)` calls. Pickled, it is the path alone."""
 
-    def __init__(self, back, y):
-        self.back, self.y = back, y
+    def __init__(self, way_back, y):
+        self.way_back, self.y = way_back, y
 
     @property
     def times(self):
-        return self.back.path.times
+        return self.way_back.path.times
 
     def __call__(self, t):
-        back, show = self.back, self.back.stepper.layout.show
+        way_back, show = self.way_back, self.way_back.stepper.layout.show
         wanted = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(t, dtype=torch.float64)
         if not torch.is_grad_enabled():
-            return show(back.between(wanted)[0].reshape(*wanted.shape, self.y.numel()))
-        return show(Through.apply(back, wanted, self.y, *back.params).reshape(*wanted.shape, self.y.numel()))
+            return show(way_back.between(wanted)[0].reshape(*wanted.shape, self.y.numel()))
+        return show(Through.apply(way_back, wanted, self.y, *way_back.params).reshape(*wanted.shape, self.y.numel()))
 
     def __reduce__(self):
-        return self.back.path.__reduce__()
+        return self.way_back.path.__reduce__()
 
 
 def added(total, parts):
@@ -210,9 +211,9 @@ def added(total, parts):
     return [p if x is None else x if p is None else x.add_(p) for x, p in zip(total, parts, strict=True)]
 
 
-def checkpoint(back, marks, d, params):
+def checkpoint(way_back, marks, d, params):
     """The exact adjoint of the steps that were taken, one step at a time from the last to the first."""
-    path, step_vjp = back.path, back.stepper.step_vjp
+    path, step_vjp = way_back.path, way_back.stepper.step_vjp
     dparams, nfev, todo = [None] * len(params), 0, len(marks) - 1
     a, segment = torch.zeros_like(d[0]), {}
     for i in reversed(range(len(path.sizes))):

@@ -66,7 +66,7 @@ def build_vjp(f, layout, m, params):
 
 def step_vjp(stepper, t, y, h, a, inside, params):
     """As explicit.step_vjp, compiled. The outputs within the step are filled up to a power of two by nothing."""
-    m, f, layout = stepper.method, stepper.back, stepper.layout
+    m, f, layout = stepper.method, stepper.field_back, stepper.layout
     n = 1 << (len(inside) - 1).bit_length() if inside else 0
     weights = torch.zeros((n, len(m.dense_weights)), dtype=y.dtype)
     d = y.new_zeros((n, y.numel()))
@@ -239,7 +239,7 @@ def integrate(
         if keep == "all":
             trajectory.states |= {len(trajectory.states) + i: row for i, row in enumerate(states[1 : now + 1])}
         while keep_step and next_output < len(times) and (times[next_output] - t) * (t_end - times[0]) <= 0:
-            outputs.append(s["y"] if times[next_output] == t else within(stepper, s, times[next_output]))
+            outputs.append(s["y"] if times[next_output] == t else inside_last_step(stepper, s, times[next_output]))
             next_output += 1
     trajectory.last = s["y"]
     log = np.concatenate(logs)
@@ -260,7 +260,7 @@ def integrate(
     return Solution(t_out, y_out, stats, steps, Status.SUCCESS, f"reached t = {t_end!r}", _dense=trajectory)
 
 
-def within(stepper, s, t):
+def inside_last_step(stepper, s, t):
     """The state at t, within the step taken last."""
     start, h, y, *slopes = (s[f"step{i}"] for i in range(sum(name.startswith("step") for name in s)))
     start, h = float(start), float(h)
