@@ -8,6 +8,8 @@ A NumPy reference to read and a PyTorch engine to train with, behind one functio
 torch is imported only when a torch tensor arrives.
 """
 
+from typing import Any
+
 from nodekit import moved
 from nodekit.events import event, steady_state
 from nodekit.solution import Solution, SolveError
@@ -21,7 +23,7 @@ moved.install()
 OF_TORCH = ("odeint", "odeint_adjoint", "odeint_dense", "odeint_event")  # torchdiffeq's interface
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in OF_TORCH:
         try:
             import torch  # noqa: F401
@@ -37,5 +39,5 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*globals(), *OF_TORCH]

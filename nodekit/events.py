@@ -11,16 +11,21 @@ zeros within one step cancel and are not seen: bound `max_step` where that can h
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from autograd.tracer import getval
 
 from nodekit.arrays import is_torch
 
+if TYPE_CHECKING:
+    from nodekit.hints import Direction, Event, Field
+
 __all__ = ["event", "steady_state"]
 
 
-def event(g, terminal=False, direction=0):
+def event(g: "Event", terminal: bool | int = False, direction: "Direction" = 0) -> "Event":
     """The function g(t, y) -> number, truth value or array of them, with the attributes of an event.
 
     terminal: whether its first counted zero ends the solve; a whole number n: whether the n-th does. direction: 1
@@ -30,14 +35,14 @@ def event(g, terminal=False, direction=0):
         raise ValueError(f"direction={direction!r} must be 1 (rising), -1 (falling) or 0 (both).")
     counted_to("event", terminal)
 
-    def named(t, y, *args):  # solve_ivp passes further ones on
+    def named(t: Any, y: Any, *args: Any) -> Any:  # solve_ivp passes further ones on
         return g(t, y, *args)
 
-    named.terminal, named.direction = terminal, direction
+    vars(named).update(terminal=terminal, direction=direction)
     return named
 
 
-def steady_state(f, bound, terminal=True):
+def steady_state(f: "Field", bound: float, terminal: bool | int = True) -> "Event":
     """The event that the root mean square of f(t, y) falls below `bound`, in y's units a unit of time.
 
     f(t, y), y of any shape: the field of the solve, evaluated once more a step. bound: a number > 0. terminal: as for
@@ -48,7 +53,7 @@ def steady_state(f, bound, terminal=True):
     if not bound > 0:
         raise ValueError(f"bound={bound!r} must be a number greater than 0.")
 
-    def above(t, y):
+    def above(t: Any, y: Any) -> Any:
         parts = list(y.values()) if isinstance(y, dict) else list(y) if isinstance(y, tuple) else [y]
         t = t.to(parts[0].real.dtype) if is_torch(t) else t  # as f gets it
         k = f(t, y)
@@ -60,7 +65,7 @@ def steady_state(f, bound, terminal=True):
     return event(above, terminal=terminal, direction=-1)
 
 
-def counted_to(name, terminal):
+def counted_to(name: str, terminal: Any) -> int:
     """The number of the zero that ends a solve, 0 for none. Raises ValueError unless it is True, False or n >= 0."""
     try:
         n = int(terminal)
@@ -78,16 +83,18 @@ class Watch:
     t_events, y_events: for each event the times and states of its zeros; which: the components that were zero there.
     """
 
-    def __init__(self, events, stepper):
+    def __init__(self, events: "Event | Sequence[Event] | None", stepper: Any) -> None:
         self.events = [] if events is None else [events] if callable(events) else list(events)
         for i, g in enumerate(self.events):
             if not callable(g):
                 raise TypeError(f"events[{i}] must be a function g(t, y), got {type(g).__name__}.")
         self.stepper = stepper
         self.terminal = [counted_to(f"events[{i}]", getattr(g, "terminal", False)) for i, g in enumerate(self.events)]
-        self.t_events, self.y_events, self.which = ([[] for _ in self.events] for _ in range(3))
+        self.t_events: list[list[float]] = [[] for _ in self.events]
+        self.y_events: list[list[Any]] = [[] for _ in self.events]
+        self.which: list[list[int]] = [[] for _ in self.events]
 
-    def values(self, i, t, y):
+    def values(self, i: int, t: float, y: Any) -> tuple[list[float], bool]:
         """(values, conditions): events[i] at (t, y) as a list of floats, ±1 for truth values, and whether it is such.
 
         Raises TypeError or ValueError, naming the event, unless they are finite real numbers.
@@ -107,15 +114,15 @@ class Watch:
             raise ValueError(f"events[{i}] is {bad} at t = {t!r}. It must be finite wherever the solution goes.")
         return values.reshape(-1).tolist(), g.dtype.kind == "b"
 
-    def start(self, t, y):
+    def start(self, t: float, y: Any) -> None:
         """Note the signs of every event at the start. A zero there is not counted: it is where we begin."""
         self.before = [self.values(i, t, y)[0] for i in range(len(self.events))]
         self.leaving = [[g == 0 for g in values] for values in self.before]  # at a zero that was counted, or not to be
 
-    def after(self, t, h, t1, y1):
+    def after(self, t: float, h: float, t1: float, y1: Any) -> tuple[float, Any] | None:
         """What the step from t by h to (t1, y1) met. Returns (t, y) of the terminal zero that ends it, or None."""
 
-        def inside(i, theta):
+        def inside(i: int, theta: float) -> list[float]:
             return self.values(i, t + theta * h, self.stepper.inside(theta))[0]
 
         hits = []
@@ -133,7 +140,9 @@ class Watch:
                 return at
         return None
 
-    def _crossings(self, i, inside, values, condition, t1):
+    def _crossings(
+        self, i: int, inside: Callable[..., Any], values: list[float], condition: bool, t1: float
+    ) -> list[tuple[float, int]]:
         """(theta, direction) of the zero of every component of events[i] within the step; direction 0 for none."""
         before, low = self.before[i], 0.0
         if len(before) != len(values):
@@ -142,25 +151,30 @@ class Watch:
             low = 1e-3
             just_behind = inside(i, low)
             before = [b if leaving else a for a, b, leaving in zip(before, just_behind, self.leaving[i], strict=True)]
-        found = []
+        found: list[tuple[float, int]] = []
         for component, (g0, g1) in enumerate(zip(before, values, strict=True)):
             if g0 == 0 or g0 * g1 > 0:
                 found.append((1.0, 0))
                 continue
             start = low if self.leaving[i][component] else 0.0
             locate = change if condition else root
-            theta = 1.0 if g1 == 0 else locate(lambda x, j=component: inside(i, x)[j], start, g0, 1.0, g1)
+
+            def of_component(theta: float, component: int = component) -> float:
+                value: float = inside(i, theta)[component]
+                return value
+
+            theta = 1.0 if g1 == 0 else locate(of_component, start, g0, 1.0, g1)
             found.append((theta, -1 if g0 > 0 else 1))
         self.before[i], self.leaving[i] = values, [g == 0 for g in values]
         return found
 
 
-def number(x):
+def number(x: Any) -> "np.ndarray[Any, Any]":
     """x, without a graph, as a NumPy array."""
     return x.detach().cpu().numpy() if is_torch(x) else np.asarray(getval(x))
 
 
-def root(g, a, ga, b, gb):
+def root(g: Callable[[float], float], a: float, ga: float, b: float, gb: float) -> float:
     """The zero of g between a and b, to rounding: the Illinois method (Dowell, Jarratt 1971), kept by bisection."""
     for i in range(100):
         x = b - gb * (b - a) / (gb - ga) if i % 3 < 2 else (a + b) / 2
@@ -177,7 +191,7 @@ def root(g, a, ga, b, gb):
     return b
 
 
-def change(g, a, ga, b, gb):
+def change(g: Callable[[float], float], a: float, ga: float, b: float, gb: float) -> float:
     """Where a condition changes from ga to gb, to rounding, by bisection: the first number at which it is gb."""
     while b - a > 4e-16 and a < (x := (a + b) / 2) < b:
         if g(x) == gb:

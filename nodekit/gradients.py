@@ -10,6 +10,11 @@ of a network's field; in optimal control, L. S. Pontryagin et al., 1962).
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from nodekit.hints import Gradient
+    from nodekit.solution import Solution
 
 __all__ = ["Adjoint", "Backprop", "Checkpoint", "Interpolated", "get"]
 
@@ -36,7 +41,7 @@ class Checkpoint:
     every: int | str = 1
     name = "checkpoint"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.every not in (1, "sqrt"):
             raise ValueError(f'every={self.every!r} must be 1 or "sqrt".')
 
@@ -64,26 +69,28 @@ class Interpolated(Adjoint):
     name = "interpolated"
 
 
-GRADIENTS = {way.name: way for way in (Checkpoint(), Backprop(), Adjoint(), Interpolated())}
+Way: TypeAlias = Backprop | Checkpoint | Adjoint
+_WAYS: tuple[Way, ...] = Checkpoint(), Backprop(), Adjoint(), Interpolated()
+GRADIENTS = {way.name: way for way in _WAYS}
 
 
-def get(name):
+def get(name: "Gradient") -> Way:
     """The way called `name`; a record is returned as it is. Raises ValueError that lists the names."""
-    if isinstance(name, tuple(type(way) for way in GRADIENTS.values())):
+    if isinstance(name, Way):
         return name
     if not isinstance(name, str) or name not in GRADIENTS:
         raise ValueError(f"gradient={name!r} is not known. Choose one of: {', '.join(GRADIENTS)}.")
     return GRADIENTS[name]
 
 
-def on_the_way_back(solution, name):
+def on_the_way_back(solution: "Solution", name: str) -> "Solution":
     """A solution that failed there, its message saying where, and what to use instead."""
     instead = 'gradient="checkpoint", which solves nothing backward, or a tighter tolerance'
     solution.message = f"on the way back of gradient={name!r}: {solution.message} Use {instead}."
     return solution
 
 
-def warn_if_lost(missed, rtol, name):
+def warn_if_lost(missed: tuple[float, float], rtol: float, name: str) -> None:
     """Warn if the state, solved backward, did not come home to y(t0): the gradient then is that of another solution.
 
     missed: (off, size), how far it is from y(t0), and the state's size. 1 % of it, or ten times rtol, counts as lost.

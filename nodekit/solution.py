@@ -3,11 +3,14 @@
 import copy
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nodekit.travel import detached, error_again, packed, unpacked
+
+if TYPE_CHECKING:
+    from nodekit.hints import Array
 
 
 class Status(Enum):
@@ -38,11 +41,11 @@ class Stats:
     nlu: int = 0
     n_accepted: int = 0
     n_rejected: int = 0
-    switches: list = field(default_factory=list)
+    switches: list[tuple[float, str]] = field(default_factory=list)
     per_sample: Any = field(default=None, repr=False)
     total: Any = field(default=None, repr=False, compare=False)
 
-    def went_back(self, nfev):
+    def went_back(self, nfev: int) -> None:
         """Count the evaluations of a backward pass, in the total too."""
         self.nfev_backward += nfev
         if self.total is not None:
@@ -64,7 +67,7 @@ class Steps:
     sample: Any = None
 
     @staticmethod
-    def of(log):
+    def of(log: "list[tuple[float, float, float, bool]]") -> "Steps":
         """From a list of (t, h, error_ratio, accepted)."""
         t, h, error_ratio, accepted = zip(*log, strict=True) if log else ((), (), (), ())
         return Steps(np.array(t), np.array(h), np.array(error_ratio), np.array(accepted, bool))
@@ -103,39 +106,39 @@ class Solution:
     steps: Steps
     status: Status
     message: str
-    t_events: list = field(default_factory=list)
-    y_events: list = field(default_factory=list)
+    t_events: list[Any] = field(default_factory=list)
+    y_events: list[Any] = field(default_factory=list)
     _dense: Any = field(default=None, repr=False)
-    _which: list = field(default_factory=list, repr=False)  # the components of vector events that were zero
+    _which: list[Any] = field(default_factory=list, repr=False)  # the components of vector events that were zero
 
     @property
-    def success(self):
+    def success(self) -> bool:
         """Whether the solve reached the end, or the terminal event that was to end it."""
         return self.status in (Status.SUCCESS, Status.TERMINATED)
 
-    def __call__(self, t):
+    def __call__(self, t: "float | list[float] | tuple[float, ...] | Array") -> Any:
         """The state at time t: shape y0.shape for a number, (n, *y0.shape) for n times.
 
         Raises ValueError for a time outside the part that was solved.
         """
         return self._dense(t)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**detached({**vars(self), "_dense": None}), "_dense": packed(self._dense)}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._dense = unpacked(self._dense)
 
-    def __copy__(self):
+    def __copy__(self) -> "Solution":
         return replace(self)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Solution":
         """Arrays of its own, without a graph; dense output, which only reads the solve, in common."""
         fields = copy.deepcopy(detached({**vars(self), "_dense": None}), memo)
         return Solution(**{**fields, "_dense": self._dense})
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         s = self.stats
         return (
             f"Solution({self.status.name}: {len(self.t)} times from {float(self.t[0]):g} to {float(self.t[-1]):g}, "
@@ -146,22 +149,22 @@ class Solution:
 class SolveError(RuntimeError):
     """The solve stopped before its end. `.solution` holds the part that was solved."""
 
-    def __init__(self, solution):
+    def __init__(self, solution: Solution) -> None:
         super().__init__(solution.message)
         self.solution = solution
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return error_again, (type(self), self.solution)
 
 
-def in_component(index):
+def in_component(index: tuple[int, ...]) -> str:
     """' in component 3' of a vector, ' in component (1, 3)' of a matrix, '' for a 0-d state; index is a tuple."""
     if index == ():
         return ""
     return f" in component {index[0] if len(index) == 1 else index}"
 
 
-def not_finite(what, t, h, component, value):
+def not_finite(what: str, t: float, h: float, component: tuple[int, ...], value: Any) -> str:
     """The sentence for a nan or an infinity. `component` is an index into the state."""
     return (
         f"{what} is {value}{in_component(component)} at t = {t!r}, with step size h = {h!r}. "
@@ -170,7 +173,7 @@ def not_finite(what, t, h, component, value):
     )
 
 
-def no_convergence(t, h, why):
+def no_convergence(t: float, h: float, why: str) -> str:
     """The sentence for an implicit step whose equations could not be solved."""
     return (
         f"the equations of the step from t = {t!r} with h = {h!r} could not be solved: {why}. "
@@ -178,7 +181,7 @@ def no_convergence(t, h, why):
     )
 
 
-def max_steps_reached(max_steps, t, h, t_end, n_rejected):
+def max_steps_reached(max_steps: int, t: float, h: float, t_end: float, n_rejected: int) -> str:
     """The sentence for a solve that ran out of steps."""
     return (
         f"max_steps = {max_steps} steps were tried and t = {t!r} was reached, not t = {t_end!r} "
@@ -188,7 +191,7 @@ def max_steps_reached(max_steps, t, h, t_end, n_rejected):
     )
 
 
-def step_too_small(t, h, component):
+def step_too_small(t: float, h: float, component: tuple[int, ...]) -> str:
     """The sentence for a step size lost in rounding."""
     return (
         f"the step size h = {h!r} at t = {t!r} fell below rounding{in_component(component)}: "

@@ -1,39 +1,46 @@
 """solve(): check the arguments once, look the method up, call the backend (built in lessons 03 and 04)."""
 
 import math
+from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from nodekit import gradients, methods, steppers
 from nodekit.arguments import output_times, positive, sample_times, tolerance
 from nodekit.arrays import is_torch
-from nodekit.solution import SolveError
+from nodekit.solution import Solution, SolveError
 from nodekit.stepping import loop
 from nodekit.stepping.control import CONTROLLERS, Controller
 from nodekit.travel import detached
+
+if TYPE_CHECKING:
+    import torch
+
+    from nodekit.hints import Batch, Control, Event, Field, Gradient, Method, State, Times, Tolerance
 
 SPARSE = gradients.Checkpoint(every="sqrt")
 
 
 def solve(
-    f,
-    y0,
-    t,
-    method="dopri5",
-    rtol=1e-6,
-    atol=1e-9,
-    step=None,
-    first_step=None,
-    max_step=math.inf,
-    max_steps=10_000,
-    controller="PI",
-    events=None,
-    jac=None,
-    batch="joint",
-    gradient="checkpoint",
-    params=None,
-    compile=False,
-    throw=True,
-):
+    f: "Field",
+    y0: "State",
+    t: "Times",
+    method: "str | Method" = "dopri5",
+    rtol: "Tolerance" = 1e-6,
+    atol: "Tolerance" = 1e-9,
+    step: float | None = None,
+    first_step: float | None = None,
+    max_step: float = math.inf,
+    max_steps: int = 10_000,
+    controller: "Control" = "PI",
+    events: "Event | Sequence[Event] | None" = None,
+    jac: "Field | Literal['autograd'] | None" = None,
+    batch: "Batch" = "joint",
+    gradient: "Gradient" = "checkpoint",
+    params: "Sequence[torch.Tensor] | None" = None,
+    compile: bool = False,
+    throw: bool = True,
+) -> Solution:
     """Solve dy/dt = f(t, y), y(t[0]) = y0.
 
     Parameters
@@ -108,7 +115,7 @@ def solve(
     """
     if not callable(f):
         raise TypeError(f"f must be a function f(t, y), got {type(f).__name__}. The order is solve(f, y0, t).")
-    method, way = methods.get(method), gradients.get(gradient)
+    m, way = methods.get(method), gradients.get(gradient)
     if not (jac is None or callable(jac) or (isinstance(jac, str) and jac == "autograd")):
         raise TypeError(f'jac must be a function jac(t, y), "autograd" or None, got {type(jac).__name__}.')
     if batch not in ("joint", "independent"):
@@ -121,17 +128,17 @@ def solve(
             f"{given} is for torch: autograd differentiates the steps of a NumPy solve as they were taken. "
             "Leave it out, or see nodekit.numpy_backend.gradient.solve_and_vjp for the other ways."
         )
-    if (compile or independent) and (backend == "numpy" or method.family != "explicit" or events is not None):
+    if (compile or independent) and (backend == "numpy" or m.family != "explicit" or events is not None):
         what = "compile=True" if compile else 'batch="independent"'
-        given = f"method={method.name!r} on {backend}" + (" with events" if events is not None else "")
+        given = f"method={m.name!r} on {backend}" + (" with events" if events is not None else "")
         raise ValueError(f"{what} takes torch tensors and explicit methods without events, not {given}.")
     if compile and independent:
         raise ValueError('compile=True does not go with batch="independent". Leave one of them out.')
     times = sample_times(t, y0) if independent else output_times(t)
     tolerance("rtol", rtol)
     tolerance("atol", atol)
-    if step is None and not method.adaptive:
-        raise ValueError(f"method={method.name!r} has no error estimate: give it a step size, as in step=0.01.")
+    if step is None and not m.adaptive:
+        raise ValueError(f"method={m.name!r} has no error estimate: give it a step size, as in step=0.01.")
     if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
         raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
     ends = (times.min().item(), times.max().item()) if independent else (times[0], times[-1])
@@ -158,19 +165,19 @@ def solve(
     rtol, atol = (state.check_tolerance(name, x, y0) for name, x in (("rtol", rtol), ("atol", atol)))
 
     if state.size(y0) == 0:  # one step of anything gets there
-        method, step, compile, integrate = methods.get("euler"), abs(ends[1] - ends[0]) or 1.0, False, loop.integrate
+        m, step, compile, integrate = methods.get("euler"), abs(ends[1] - ends[0]) or 1.0, False, loop.integrate
 
-    def make(y0):
-        recipe = backend, f, y0, method, rtol, atol, step is not None, jac
+    def make(y0: Any) -> Any:
+        recipe = backend, f, y0, m, rtol, atol, step is not None, jac
         stepper = steppers.stepper(*recipe)
         stepper.recipe = detached(recipe)
         stepper.compile = compile
         return stepper
 
-    sizes = {"step": step, "first_step": first_step, "max_step": max_step, "max_steps": max_steps}
+    sizes: dict[str, Any] = {"step": step, "first_step": first_step, "max_step": max_step, "max_steps": max_steps}
     sizes["controller"] = controller
 
-    def run(stepper, y, **keep):
+    def run(stepper: Any, y: Any, **keep: Any) -> Solution:
         return integrate(stepper, y, times, events=events, **sizes, **keep)
 
     if backend == "numpy":
@@ -180,11 +187,11 @@ def solve(
     elif independent:
         from nodekit.torch_backend.gradients import batch as batch_gradient
 
-        solution = batch_gradient.solve(f, y0, times, way, params, m=method, rtol=rtol, atol=atol, **sizes)
+        solution = batch_gradient.solve(f, y0, times, way, params, m=m, rtol=rtol, atol=atol, **sizes)
     else:
         from nodekit.torch_backend.gradients import through
 
-        solution = through.solve(make, run, f, y0, t, way, params, method, step, events)
+        solution = through.solve(make, run, f, y0, t, way, params, m, step, events)
     if throw and not solution.success:
         raise SolveError(solution)
     return solution

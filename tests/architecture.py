@@ -4,7 +4,7 @@
 
 An arrow goes from the room that imports to the room that is imported. It is *lazy* where every import of it stands
 inside a function, import_module("...") too; a name with a hole in it, f"nodekit.{library}_backend.state", stands for
-all modules that it fits.
+all modules that it fits. What stands below `if TYPE_CHECKING` is not there when a program runs, and is no arrow.
 """
 
 import ast
@@ -33,7 +33,7 @@ LEVELS = [
 ]
 # The files beside the folders are two rooms: what everything stands on, and the door.
 FILES = {
-    "ground": ["arrays", "solution", "events", "gradients", "travel"],
+    "ground": ["arrays", "solution", "events", "gradients", "travel", "hints"],
     "front": ["__init__", "solve", "arguments", "moved"],
 }
 # Lazy arrows that dispatch: which library's module is wanted is known only when an array has come.
@@ -96,6 +96,8 @@ def imports(source):
 
     def walk(node, lazy):
         for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+                continue
             yield from ((name, lazy) for name in names_in(child))
             yield from walk(child, lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
 

@@ -53,6 +53,7 @@ def test_no_circle_while_modules_are_imported():
         ("import nodekit", [("nodekit", False)]),
         ("from nodekit import methods, arrays", [("nodekit.methods", False), ("nodekit.arrays", False)]),
         ("from nodekit.solve import solve", [("nodekit.solve", False)]),
+        ("if TYPE_CHECKING:\n    from nodekit.solve import solve", []),
         ("class A:\n    import nodekit.solve", [("nodekit.solve", False)]),
         ("def f():\n    if 1:\n        from nodekit import solve", [("nodekit.solve", True)]),
         ("f = lambda: import_module('nodekit.solve')", [("nodekit.solve", True)]),

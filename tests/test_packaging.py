@@ -173,7 +173,7 @@ def test_wheel_works_without_the_course(wheel, example, tmp_path):
 def test_wheel_holds_the_package_alone(wheel):
     """The built wheel contains nodekit and nothing of the lessons or the tests."""
     names = zipfile.ZipFile(wheel).namelist()
-    assert "nodekit/solve.py" in names
+    assert {"nodekit/solve.py", "nodekit/py.typed"} <= set(names)
     assert {n.split("/")[0] for n in names} == {"nodekit", f"nodekit-{PROJECT['version']}.dist-info"}
 
 

@@ -6,7 +6,9 @@ Where a solve is held back by that, and not by accuracy, is found in stiffness.p
 Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 1996, chapter IV.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +16,12 @@ from nodekit import methods
 from nodekit.numpy_backend.newton import Jacobian
 from nodekit.numpy_backend.state import Field
 from nodekit.solve import solve
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from nodekit.hints import Field as Fields
+    from nodekit.hints import Method
 
 __all__ = [
     "imaginary_limit",
@@ -27,7 +35,7 @@ __all__ = [
 ]
 
 
-def stability_function(tableau, z):
+def stability_function(tableau: "str | Method", z: "ArrayLike") -> "NDArray[Any]":
     """R(z) of a method: y1 = R(hλ) y on y' = λy.
 
     tableau: a Tableau, a Rosenbrock method, or a name. z: complex number or array of any shape. Returns an array of
@@ -45,28 +53,28 @@ def stability_function(tableau, z):
             one = np.eye(len(b))
             z = z[..., None, None]
             return np.linalg.det(one - z * (a - b)) / np.linalg.det(one - z * a)
-        k = []
+        k: list[Any] = []
         for i, a_i in enumerate(a):
             k_i = z * (1 + sum(a_ij * k_j for a_ij, k_j in zip(a_i, k, strict=False)))
             k.append(k_i / (1 - z * a_i[i]) if a_i[i] else k_i)
         return 1 + sum(b_i * k_i for b_i, k_i in zip(b, k, strict=True))
 
 
-def _coefficients(method):
+def _coefficients(method: "str | Method") -> "tuple[NDArray[Any], NDArray[Any]]":
     """a (s, s) and b (s,) of a method that has R(z) = 1 + z bᵀ (I − zA)⁻¹ 1."""
-    method = methods.get(method)
-    if hasattr(method, "plain"):  # Rosenbrock: on a linear problem, A is the sum of its two triangles
-        alpha, gamma, b = method.plain()
+    m = methods.get(method)
+    if hasattr(m, "plain"):  # Rosenbrock: on a linear problem, A is the sum of its two triangles
+        alpha, gamma, b = m.plain()
         return alpha + gamma, b
-    if not hasattr(method, "a"):
-        raise ValueError(f"method={method.name!r} has no stability function R(z): give a Runge–Kutta method.")
-    a = np.zeros((len(method.b), len(method.b)))
-    for i, row in enumerate(method.a):
+    if not hasattr(m, "a"):
+        raise ValueError(f"method={m.name!r} has no stability function R(z): give a Runge–Kutta method.")
+    a = np.zeros((len(m.b), len(m.b)))
+    for i, row in enumerate(m.a):
         a[i, : len(row)] = row
-    return a, np.array(method.b)
+    return a, np.array(m.b)
 
 
-def stability_polynomials(method):
+def stability_polynomials(method: "str | Method") -> "tuple[NDArray[Any], NDArray[Any]]":
     """The coefficients, in rising powers, of N and D in R(z) = N(z)/D(z), (s + 1,) each; D = 1 if it is explicit.
 
     D = det(I − zA) by Faddeev and LeVerrier, N = D·(1 + Σ z^j bᵀA^(j−1)1), in which all powers beyond s cancel. What
@@ -84,15 +92,15 @@ def stability_polynomials(method):
     return _sum(np.convolve(series, d)[: s + 1], np.convolve(np.abs(series), np.abs(d))[: s + 1]), d
 
 
-def _sum(total, size):
+def _sum(total: "NDArray[Any]", size: "NDArray[Any]") -> "NDArray[Any]":
     """Sums, with zero for those that are only rounding beside the sum of the absolute terms."""
     return np.where(np.abs(total) > 1e-11 * size, total, 0.0)
 
 
-def _margin_on_imaginary_axis(method):
+def _margin_on_imaginary_axis(method: "str | Method") -> "NDArray[Any]":
     """|D(iy)|² − |N(iy)|² as coefficients in u = y²; R is stable at iy where it is >= 0. It is O(y^(order + 1))."""
 
-    def squared(p):
+    def squared(p: "NDArray[Any]") -> "tuple[NDArray[Any], NDArray[Any]]":
         even, odd = p[::2] * (-1.0) ** np.arange(len(p[::2])), p[1::2] * (-1.0) ** np.arange(len(p[1::2]))
         return np.convolve(even, even), np.r_[0.0, np.convolve(odd, odd)]
 
@@ -108,7 +116,7 @@ def _margin_on_imaginary_axis(method):
     return margin
 
 
-def _first_sign_change(p):
+def _first_sign_change(p: "NDArray[Any]") -> float:
     """The smallest x > 0 beyond which the polynomial p (rising powers) is negative: 0 at once, inf never."""
     p = np.trim_zeros(p, "b")
     if not p.size:
@@ -125,7 +133,7 @@ def _first_sign_change(p):
     return np.inf
 
 
-def real_limit(method):
+def real_limit(method: "str | Method") -> float:
     """The largest x with |R| <= 1 on all of [−x, 0]: y' = λy, λ < 0 real, allows h <= x/|λ|. inf if all are stable.
 
     From the real roots of D² − N², to about 1e-9. Raises ValueError as `stability_function`.
@@ -135,7 +143,7 @@ def real_limit(method):
     return min(_first_sign_change(_sum(d - n, size)), _first_sign_change(_sum(d + n, size)))
 
 
-def imaginary_limit(method):
+def imaginary_limit(method: "str | Method") -> float:
     """The largest y with |R| <= 1 on all of [0, iy]: oscillations of frequency ω allow h <= y/ω. 0 for many methods.
 
     From the real roots of |D|² − |N|², with the powers that vanish by the method's order left out; to about 1e-9.
@@ -143,7 +151,7 @@ def imaginary_limit(method):
     return float(np.sqrt(_first_sign_change(_margin_on_imaginary_axis(method))))
 
 
-def is_a_stable(method):
+def is_a_stable(method: "str | Method") -> bool:
     """Whether |R| <= 1 on the whole left half plane.
 
     What is tested: |D|² − |N|² >= 0 along the imaginary axis (no change of sign among its roots), and no zero of D
@@ -153,13 +161,13 @@ def is_a_stable(method):
     return imaginary_limit(method) == np.inf and bool((np.roots(d[::-1]).real > 0).all())
 
 
-def is_l_stable(method):
+def is_l_stable(method: "str | Method") -> bool:
     """Whether the method is A-stable and R(z) → 0 as z → ∞: the degree of N is below that of D, up to rounding."""
     n, d = stability_polynomials(method)
     return is_a_stable(method) and np.trim_zeros(n, "b").size < np.trim_zeros(d, "b").size
 
 
-def stiffness_ratio(jacobian):
+def stiffness_ratio(jacobian: "ArrayLike") -> float:
     """max |Re λ| / min |Re λ| over the eigenvalues with Re λ < 0 of a Jacobian (d, d); 1 when there are none.
 
     Eigenvalues at rounding level (conserved quantities) are left out. Raises ValueError unless it is square and finite.
@@ -174,7 +182,16 @@ def stiffness_ratio(jacobian):
     return float(rates.max() / rates.min()) if rates.size else 1.0
 
 
-def lyapunov_exponents(f, y0, t, number=None, interval=1.0, jac=None, rtol=1e-6, atol=1e-9):
+def lyapunov_exponents(
+    f: "Fields",
+    y0: "ArrayLike",
+    t: Sequence[float],
+    number: int | None = None,
+    interval: float = 1.0,
+    jac: "Fields | None" = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+) -> "NDArray[Any]":
     """The largest `number` Lyapunov exponents (all if None) of a flow: (number,), in falling order, per unit of time.
 
     Tangent vectors V follow V' = J(t, y) V beside the solution and are made orthonormal again (QR) after every
@@ -192,11 +209,11 @@ def lyapunov_exponents(f, y0, t, number=None, interval=1.0, jac=None, rtol=1e-6,
     field = Field(f, y.shape)
     jacobian = Jacobian(field, jac)
 
-    def flow(t, z):
+    def flow(t: float, z: "NDArray[Any]") -> "NDArray[Any]":
         return np.column_stack([field(t, z[:, 0]), jacobian(t, z[:, 0]) @ z[:, 1:]])
 
-    tangents, total = np.eye(len(y))[:, :number], 0.0
-    times = np.linspace(*t, max(2, round(abs(t[1] - t[0]) / interval) + 1))
+    tangents, total = np.eye(len(y))[:, :number], np.zeros(len(y))[:number]
+    times = np.linspace(t[0], t[1], max(2, round(abs(t[1] - t[0]) / interval) + 1))
     for span in pairwise(times):
         sol = solve(flow, np.column_stack([y, tangents]), span, "dopri5", rtol, atol)
         y = sol.y[-1][:, 0]

@@ -3,7 +3,9 @@
 Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,6 +14,11 @@ from nodekit.methods.explicit import DOPRI5
 from nodekit.solve import solve
 from nodekit.stepping.limited import CALM_AFTER, LIMITED, STIFF_AFTER, rate_of_step
 from nodekit.stepping.step import runge_kutta_step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nodekit.hints import Field, State
 
 __all__ = ["Stiffness", "detect_stiffness"]
 
@@ -30,14 +37,14 @@ class Stiffness:
     """
 
     stiff: bool
-    intervals: list
+    intervals: list[tuple[float, float]]
     seen_to: float
-    t: np.ndarray
-    h_lambda: np.ndarray
+    t: "NDArray[Any]"
+    h_lambda: "NDArray[Any]"
     rate: float
     gain: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self.stiff:
             return f"not stiff up to t = {self.seen_to:.3g}: |hλ| is at most {self.h_lambda.max(initial=0):.2f}"
         return (
@@ -46,7 +53,15 @@ class Stiffness:
         )
 
 
-def detect_stiffness(f, y0, t, rtol=1e-6, atol=1e-9, max_steps=1000, jac=None):
+def detect_stiffness(
+    f: "Field",
+    y0: "State",
+    t: Sequence[float],
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    max_steps: int = 1000,
+    jac: "Field | Literal['autograd'] | None" = None,
+) -> Stiffness:
     """Solve with dopri5, up to max_steps attempts, and see whether stability limits its steps.
 
     In each step |λ| is estimated as ‖k₇ − k₆‖ / ‖Y₇ − Y₆‖ from the last two stages, which lie at the same time t + h
@@ -60,13 +75,13 @@ def detect_stiffness(f, y0, t, rtol=1e-6, atol=1e-9, max_steps=1000, jac=None):
     Source: Hairer, Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2, and their code DOPRI5.
     """
     sol = solve(f, y0, (t[0], t[-1]), "dopri5", rtol, atol, max_steps=max_steps, throw=False)
-    h, accepted, rates, rate = np.abs(sol.steps.h), sol.steps.accepted, [], 0.0
+    h, accepted, of_steps, rate = np.abs(sol.steps.h), sol.steps.accepted, [], 0.0
     states = iter(sol.y)
     for time, step, good in zip(sol.steps.t, sol.steps.h, accepted, strict=True):
         if good:
             rate = rate_of_step(np.array(runge_kutta_step(f, time, next(states), step, DOPRI5)[1]), step)
-        rates.append(rate)
-    rates = np.array(rates)
+        of_steps.append(rate)
+    rates = np.array(of_steps)
     runs = _persistent(h * rates >= LIMITED * real_limit(DOPRI5))
     gain = 1.0
     if runs:
@@ -87,9 +102,10 @@ def detect_stiffness(f, y0, t, rtol=1e-6, atol=1e-9, max_steps=1000, jac=None):
     )
 
 
-def _persistent(limited):
+def _persistent(limited: "NDArray[Any]") -> list[tuple[int, int]]:
     """(first, last) of each run of at least STIFF_AFTER true entries, not broken by CALM_AFTER false ones in a row."""
-    runs, hits = [], []
+    runs: list[tuple[int, int]] = []
+    hits: list[int] = []
     for i in [*np.flatnonzero(limited), len(limited) + CALM_AFTER]:
         if hits and i - hits[-1] > CALM_AFTER:
             if len(hits) >= STIFF_AFTER:

@@ -6,8 +6,12 @@ Authors and years stand beside the coefficients.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from nodekit.methods import explicit, geometric, implicit, multistep, rosenbrock
+
+if TYPE_CHECKING:
+    from nodekit.hints import Method
 
 __all__ = ["METHODS", "get"]
 
@@ -23,7 +27,7 @@ class Switching:
     adaptive = True
 
 
-METHODS = {
+METHODS: dict[str, Any] = {
     **explicit.METHODS,
     **implicit.METHODS,
     **rosenbrock.METHODS,
@@ -33,7 +37,7 @@ METHODS = {
 }
 
 
-def get(name):
+def get(name: "str | Method") -> Any:
     """The method called `name`; a record (a `Tableau`, say) is returned as it is.
 
     Raises ValueError, listing the names, when there is no such method.

@@ -76,10 +76,10 @@ class Tableau:
     error_start: float = 0.0
     filter_error: bool = False
     dense_rows: tuple[Row, ...] = ()
-    dense_weights: tuple[tuple[float, ...], ...] | None = None
-    dense_order: int | None = None
+    dense_weights: tuple[tuple[float, ...], ...] = None  # type: ignore[assignment]  # set when made, as dense_order
+    dense_order: int = None  # type: ignore[assignment]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.dense_weights is None:
             rows, weights = _hermite(self) if self.order > 1 else ((), ((1.0,),))
             object.__setattr__(self, "dense_rows", rows)
@@ -89,52 +89,52 @@ class Tableau:
         _check(self)
 
     @property
-    def stages(self):
+    def stages(self) -> int:
         """Number of stages s."""
         return len(self.b)
 
     @property
-    def explicit(self):
+    def explicit(self) -> bool:
         """Whether every stage needs only those before it."""
         return all(len(row) == i for i, row in enumerate(self.a))
 
     @property
-    def family(self):
+    def family(self) -> str:
         """The module of a backend that takes the steps."""
         return "explicit" if self.explicit else "implicit"
 
     @property
-    def stiffly_accurate(self):
+    def stiffly_accurate(self) -> bool:
         """The last stage is y(t + h) itself."""
         return self.c[-1] == 1 and tuple(self.a[-1]) == self.b[: len(self.a[-1])] and not any(self.b[len(self.a[-1]) :])
 
     @property
-    def fsal(self):
+    def fsal(self) -> bool:
         """First same as last: the last slope is f(t + h, y(t + h)), and the first one f(t, y)."""
         return self.stages > 1 and self.c[0] == 0 and not any(self.a[0]) and self.stiffly_accurate
 
     @cached_property
-    def later_stages(self):
+    def later_stages(self) -> tuple[tuple[float, tuple[float, ...]], ...]:
         """(c_i, row i of a) of every stage but the first."""
         return tuple(zip(self.c, self.a, strict=True))[1:]
 
     @property
-    def adaptive(self):
+    def adaptive(self) -> bool:
         """Whether the method estimates its own error."""
         return self.b_error is not None
 
     @property
-    def dense_holds(self):
+    def dense_holds(self) -> bool:
         """Whether the dense output is about as accurate as the steps. If not, adaptive steps end on output times."""
         return not self.adaptive or self.dense_order >= self.order - 1
 
-    def weights_at(self, theta):
+    def weights_at(self, theta: float) -> list[float]:
         """b_i(θ) of the dense output at θ in [0, 1]: a list of stages + len(dense_rows) floats."""
         powers = [theta ** (j + 1) for j in range(len(self.dense_weights[0]))]
         return [sum(p * x for p, x in zip(row, powers, strict=True)) for row in self.dense_weights]
 
 
-def _hermite(tableau):
+def _hermite(tableau: Tableau) -> tuple[tuple[Row, ...], tuple[tuple[float, ...], ...]]:
     """Dense output from both ends' values and slopes: y and k_0 at θ = 0, y(t + h) and f there at θ = 1."""
     fsal, b = tableau.fsal, tableau.b
     rows = () if fsal else (Row(1.0, b),)
@@ -145,14 +145,14 @@ def _hermite(tableau):
     return rows, tuple(map(tuple, weights))
 
 
-def _check(m):
+def _check(m: Tableau) -> None:
     """Raise ValueError where the coefficients of `m` contradict each other."""
 
-    def demand(ok, what):
+    def demand(ok: bool, what: str) -> None:
         if not ok:
             raise ValueError(f"tableau {m.name!r}: {what}.")
 
-    def near(x, y, terms):
+    def near(x: float, y: float, terms: tuple[float, ...]) -> bool:
         return abs(x - y) <= 4e-15 * (1 + sum(map(abs, terms)))
 
     s = m.stages
@@ -169,11 +169,11 @@ def _check(m):
             demand(near(total, 0, weights), f"b_error sums to {total!r}, not 0")
             demand(m.error_order is not None, "b_error is given without error_order")
     demand(m.explicit or not m.dense_rows, "an implicit method has dense weights for its own stages alone; give them")
-    for i, row in enumerate(m.dense_rows):
-        demand(len(row.a) == s + i, f"dense row {i} has {len(row.a)} entries, {s + i} expected")
-        demand(near(sum(row.a), row.c, row.a), f"dense row {i} sums to {sum(row.a)!r}, but c = {row.c!r}")
-    total = s + len(m.dense_rows)
-    demand(len(m.dense_weights) == total, f"{len(m.dense_weights)} rows of dense weights for {total} slopes")
+    for i, extra in enumerate(m.dense_rows):
+        demand(len(extra.a) == s + i, f"dense row {i} has {len(extra.a)} entries, {s + i} expected")
+        demand(near(sum(extra.a), extra.c, extra.a), f"dense row {i} sums to {sum(extra.a)!r}, but c = {extra.c!r}")
+    slopes = s + len(m.dense_rows)
+    demand(len(m.dense_weights) == slopes, f"{len(m.dense_weights)} rows of dense weights for {slopes} slopes")
     ends = (*m.b, *[0.0] * len(m.dense_rows))
     for i, (row, end) in enumerate(zip(m.dense_weights, ends, strict=True)):
         demand(
@@ -182,16 +182,16 @@ def _check(m):
         )
 
 
-def numbers(text):
+def numbers(text: str) -> tuple[float, ...]:
     """'1/5 3/40' or published decimals, as floats rounded once."""
     return tuple(float(Fraction(word)) for word in text.split())
 
 
-def rows(*texts):
+def rows(*texts: str) -> tuple[tuple[float, ...], ...]:
     return tuple(numbers(text) for text in texts)
 
 
-def minus(text, other):
+def minus(text: str, other: str) -> tuple[float, ...]:
     """b − b̂ from the two sets of weights, subtracted exactly and rounded once."""
     pairs = zip(text.split(), other.split(), strict=True)
     return tuple(float(Fraction(x) - Fraction(y)) for x, y in pairs)

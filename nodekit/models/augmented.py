@@ -1,6 +1,9 @@
 """Augmented: a flow in more dimensions than its input has (built in lesson 09)."""
 
+from typing import Any
+
 import torch
+from torch import nn
 
 from nodekit.models.neural_ode import NeuralODE
 
@@ -25,7 +28,7 @@ class Augmented(NeuralODE):
     Source: E. Dupont, A. Doucet, Y. W. Teh, Augmented neural ODEs, 2019, section 4.
     """
 
-    def __init__(self, field, extra, dim=-1, **options):
+    def __init__(self, field: nn.Module, extra: int, dim: int = -1, **options: Any) -> None:
         super().__init__(field, **options)
         for name, value, low in (("extra", extra, 0), ("dim", dim, None)):
             if not isinstance(value, int) or isinstance(value, bool) or (low is not None and value < low):
@@ -33,7 +36,7 @@ class Augmented(NeuralODE):
                 raise ValueError(f"{name}={value!r} must be an int{least}.")
         self.extra, self.dim = extra, dim
 
-    def augment(self, y0):
+    def augment(self, y0: torch.Tensor) -> torch.Tensor:
         """y0 with `extra` zeros appended along `dim`."""
         if not -y0.dim() <= self.dim < y0.dim():
             raise ValueError(f"y0 has shape {tuple(y0.shape)}, and no axis dim={self.dim} to append zeros to.")
@@ -41,9 +44,9 @@ class Augmented(NeuralODE):
         shape[self.dim] = self.extra
         return torch.cat([y0, y0.new_zeros(shape)], self.dim)
 
-    def forward(self, y0):
+    def forward(self, y0: torch.Tensor) -> torch.Tensor:
         """The state at t[-1], with `extra` more numbers along `dim`; with more than two times at all of them."""
         return super().forward(self.augment(y0))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"extra={self.extra}, dim={self.dim}, {super().extra_repr()}"

@@ -1,27 +1,45 @@
 """CNF: a density carried by a flow (built in lesson 10; its trace is estimated in 11, its path regularised in 12)."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
 
 from nodekit import gradients, methods
 from nodekit.arguments import output_times
+from nodekit.solution import Solution
 from nodekit.solve import solve
+
+if TYPE_CHECKING:
+    from nodekit.hints import Gradient, Method, State, Times
+
+T = torch.Tensor
+
+
+class Density(Protocol):
+    """What a base density can do."""
+
+    def log_prob(self, x: T, /) -> T:
+        """x (..., d) -> (...), in nats."""
+
+    def sample(self, shape: tuple[int, ...], like: T, generator: torch.Generator | None, /) -> T:
+        """Samples of this shape, of like's dtype, on its device."""
 
 
 class StandardNormal:
     """The standard normal density on R^d, d taken from what it is asked about."""
 
-    def log_prob(self, x):
+    def log_prob(self, x: T) -> T:
         """x (..., d) -> (...), in nats."""
         return -0.5 * (x.square().sum(-1) + x.shape[-1] * math.log(2 * math.pi))
 
-    def sample(self, shape, like, generator=None):
+    def sample(self, shape: tuple[int, ...], like: T, generator: torch.Generator | None = None) -> T:
         return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
 
 
-def exact_divergence(f, t, x):
+def exact_divergence(f: Callable[[Any, T], T], t: Any, x: T) -> tuple[T, T]:
     """f(t, x) and the trace of ∂f/∂x for each sample, by d vector–Jacobian products: (..., d), (...).
 
     f must treat samples by themselves: each row of f(t, x) may depend on that row of x alone (no batch normalisation).
@@ -76,18 +94,18 @@ class CNF(nn.Module):
 
     def __init__(
         self,
-        field,
-        dim,
-        t=(0.0, 1.0),
-        divergence=exact_divergence,
-        base=None,
-        method="dopri5",
-        rtol=1e-6,
-        atol=1e-6,
-        step=None,
-        max_steps=10_000,
-        gradient="checkpoint",
-    ):
+        field: nn.Module,
+        dim: int,
+        t: "Times" = (0.0, 1.0),
+        divergence: Callable[[nn.Module, Any, T], tuple[T, T]] = exact_divergence,
+        base: Density | None = None,
+        method: "str | Method" = "dopri5",
+        rtol: float = 1e-6,
+        atol: float = 1e-6,
+        step: float | None = None,
+        max_steps: int = 10_000,
+        gradient: "Gradient" = "checkpoint",
+    ) -> None:
         super().__init__()
         if not isinstance(field, nn.Module):
             raise TypeError(f"field must be an nn.Module with forward(t, x), got {type(field).__name__}.")
@@ -99,31 +117,31 @@ class CNF(nn.Module):
         if len(self.t) != 2:
             raise ValueError(f"t={t!r} must be two times: of the base density and of the data.")
         self.divergence, self.base = divergence, base or StandardNormal()
-        self.options = {
+        self.options: dict[str, Any] = {
             "method": method, "rtol": rtol, "atol": atol, "step": step, "max_steps": max_steps, "gradient": gradient,
         }  # fmt: skip
         self.nfev = 0
 
-    def log_prob(self, x):
+    def log_prob(self, x: T) -> T:
         """log p(x) in nats: x (..., d) -> (...)."""
         z, change = self.flow(x, self.t[::-1])
         return self.base.log_prob(z) + change
 
-    def flow(self, x, t):
+    def flow(self, x: T, t: Sequence[float]) -> tuple[T, T]:
         """x (..., d), carried from t[0] to t[1], and the integral of the trace over t: (..., d), (...).
 
         From the data back to the base t decreases, and the integral is what is to be added to log p.
         """
         self._check(x)
 
-        def f(t, state):
+        def f(t: Any, state: tuple[T, T]) -> tuple[T, T]:
             return self.divergence(self.field, t, state[0])
 
         middle = (t[0] + t[1]) / 2  # two times would return, and keep, every step
         solution = self._solve(f, (x, x.new_zeros(x.shape[:-1])), [t[0], middle, t[1]])
         return solution.y[0][-1], solution.y[1][-1]
 
-    def sample(self, shape, generator=None):
+    def sample(self, shape: int | Sequence[int], generator: torch.Generator | None = None) -> T:
         """Samples (*shape, d), shape an int or a tuple, on the device and in the dtype of the field's parameters."""
         like = next((p for p in self.field.parameters()), torch.zeros(()))
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
@@ -131,11 +149,11 @@ class CNF(nn.Module):
         middle = (self.t[0] + self.t[1]) / 2
         return self._solve(self.field, z, [self.t[0], middle, self.t[1]]).y[-1]
 
-    def _check(self, x):
+    def _check(self, x: T) -> None:
         if x.dim() == 0 or x.shape[-1] != self.dim:
             raise ValueError(f"x has shape {tuple(x.shape)}; (..., {self.dim}) was expected.")
 
-    def _solve(self, f, state, t):
+    def _solve(self, f: Callable[[Any, Any], Any], state: "State", t: list[float]) -> Solution:
         params = [p for p in self.field.parameters() if p.requires_grad]
         solution = solve(f, state, t, params=params, **self.options)
         self.nfev = solution.stats.nfev

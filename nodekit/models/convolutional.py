@@ -25,7 +25,7 @@ class ConvField(nn.Module):
     section 3; the layers are those of the authors' example for MNIST.
     """
 
-    def __init__(self, channels, groups=None, activation=None):
+    def __init__(self, channels: int, groups: int | None = None, activation: nn.Module | None = None) -> None:
         super().__init__()
         if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
             raise ValueError(f"channels={channels!r} must be an int >= 1.")
@@ -38,7 +38,7 @@ class ConvField(nn.Module):
         self.convs = nn.ModuleList(nn.Conv2d(channels + 1, channels, 3, padding=1) for _ in range(2))
         self.activation = activation if activation is not None else nn.ReLU()
 
-    def forward(self, t, y):
+    def forward(self, t: float | torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """dy/dt, of y's shape."""
         if y.dim() != 4 or y.shape[1] != self.channels:
             wanted = f"(samples, {self.channels}, height, width)"

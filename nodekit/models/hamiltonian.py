@@ -1,9 +1,14 @@
 """HamiltonianField: the field of a learned energy (built in lesson 16; its symplectic solvers in lesson 17)."""
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import torch
 from torch import nn
 
 from nodekit.torch_backend.state import transformed
+
+Energy: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Separable(nn.Module):
@@ -19,14 +24,14 @@ class Separable(nn.Module):
     Source of the splittings: L. Verlet, 1967; E. Hairer, C. Lubich, G. Wanner, Geometric Numerical Integration, 2006.
     """
 
-    def __init__(self, potential, kinetic=None):
+    def __init__(self, potential: Energy, kinetic: Energy | None = None) -> None:
         super().__init__()
         for name, part in (("potential", potential), ("kinetic", kinetic)):
             if not callable(part) and not (name == "kinetic" and part is None):
                 raise TypeError(f"{name} must be an nn.Module or a function of d numbers, got {type(part).__name__}.")
         self.potential, self.kinetic = potential, kinetic
 
-    def forward(self, y):
+    def forward(self, y: torch.Tensor) -> torch.Tensor:
         """T(p) + V(q): y (..., 2d) -> (...)."""
         q, p = halves(y)
         kinetic = p.square().sum(-1) / 2 if self.kinetic is None else scalar(self.kinetic(p), p, "kinetic")
@@ -56,7 +61,7 @@ class HamiltonianField(nn.Module):
     Sources: W. R. Hamilton, 1835; S. Greydanus, M. Dzamba, J. Yosinski, Hamiltonian neural networks, 2019, eq. 2.
     """
 
-    def __init__(self, net, dim=-1):
+    def __init__(self, net: Energy, dim: int = -1) -> None:
         super().__init__()
         if not callable(net):
             raise TypeError(f"net must be an nn.Module or a function y -> H(y), got {type(net).__name__}.")
@@ -64,16 +69,16 @@ class HamiltonianField(nn.Module):
             raise ValueError(f"dim={dim!r} must be an int.")
         self.net, self.dim = net, dim
 
-    def energy(self, y):
+    def energy(self, y: torch.Tensor) -> torch.Tensor:
         """H(y), without y's axis `dim`: (..., 2d) -> (...)."""
         return self._energy(self._last(y))
 
-    def forward(self, t, y):
+    def forward(self, t: float | torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """(∂H/∂p, −∂H/∂q), of y's shape. t is not used: H does not depend on time."""
         dq, dp = halves(gradient(self._energy, self._last(y)))
         return torch.cat([dp, -dq], -1).movedim(-1, self.dim)
 
-    def _last(self, y):
+    def _last(self, y: torch.Tensor) -> torch.Tensor:
         """y with its axis `dim` as the last one, checked."""
         if not isinstance(y, torch.Tensor):
             raise TypeError(f"y must be a tensor of positions and momenta, got {type(y).__name__}.")
@@ -83,14 +88,14 @@ class HamiltonianField(nn.Module):
         halves(y)
         return y
 
-    def _energy(self, y):
+    def _energy(self, y: torch.Tensor) -> torch.Tensor:
         return scalar(self.net(y), y, "net")
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return "" if self.dim == -1 else f"dim={self.dim}"
 
 
-def gradient(energy, y):
+def gradient(energy: Energy, y: torch.Tensor) -> torch.Tensor:
     """∇H at each sample: y (..., n) -> (..., n), recorded where gradients are. The sum over samples couples nothing."""
     if transformed() or torch.compiler.is_compiling():
         return torch.func.grad(lambda y: energy(y).sum())(y)  # elsewhere it costs 4 to 8 times what follows
@@ -105,7 +110,7 @@ def gradient(energy, y):
     return torch.zeros_like(y) if found is None else found
 
 
-def halves(y):
+def halves(y: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The positions and the momenta of y: (..., 2d) -> (..., d), (..., d)."""
     if y.dim() == 0 or y.shape[-1] % 2 or y.shape[-1] == 0:
         length = y.shape[-1] if y.dim() else "no"
@@ -113,7 +118,7 @@ def halves(y):
     return y.chunk(2, -1)
 
 
-def scalar(energy, y, name):
+def scalar(energy: Any, y: torch.Tensor, name: str) -> torch.Tensor:
     """An energy as (...), one number for each of y (..., d)."""
     if not isinstance(energy, torch.Tensor):
         raise TypeError(f"{name} returned {type(energy).__name__}; a tensor with one number for each y was expected.")

@@ -1,5 +1,8 @@
 """NeuralODE: the flow of a learned field as a layer (used from lesson 02 on; its regularisers are built in 12)."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import nn
 
@@ -7,6 +10,9 @@ from nodekit import gradients, methods
 from nodekit.arguments import output_times
 from nodekit.solution import Stats
 from nodekit.solve import solve
+
+if TYPE_CHECKING:
+    from nodekit.hints import Gradient, Method, Times, Tolerance
 
 REGULARIZERS = ("kinetic", "jacobian")
 
@@ -40,16 +46,16 @@ class NeuralODE(nn.Module):
 
     def __init__(
         self,
-        field,
-        t=(0.0, 1.0),
-        method="dopri5",
-        rtol=1e-6,
-        atol=1e-9,
-        step=None,
-        max_steps=10_000,
-        gradient="checkpoint",
-        regularizer=None,
-    ):
+        field: nn.Module,
+        t: "Times" = (0.0, 1.0),
+        method: "str | Method" = "dopri5",
+        rtol: "Tolerance" = 1e-6,
+        atol: "Tolerance" = 1e-9,
+        step: float | None = None,
+        max_steps: int = 10_000,
+        gradient: "Gradient" = "checkpoint",
+        regularizer: str | Sequence[str] | None = None,
+    ) -> None:
         super().__init__()
         if not isinstance(field, nn.Module):
             raise TypeError(f"field must be an nn.Module with forward(t, y), got {type(field).__name__}.")
@@ -61,13 +67,14 @@ class NeuralODE(nn.Module):
         self.field, self.t, self.regularizer = field, output_times(t), names
         self.method, self.rtol, self.atol, self.step = method, rtol, atol, step
         self.max_steps, self.gradient = max_steps, gradient
-        self.regularization = {}
+        self.regularization: dict[str, torch.Tensor] = {}
         self.reset_counts()
 
-    def forward(self, y0):
+    def forward(self, y0: torch.Tensor) -> torch.Tensor:
         """The state at t[-1], of y0's shape (any); with more than two times (n, *y0.shape)."""
         names = self.regularizer if self.training else ()
-        f, start = self.field, y0
+        f: Any = self.field
+        start: Any = y0
         if names:
             f = Regularized(self.field, names, torch.randn_like(y0))
             start = (y0, *(y0.new_zeros(1) for _ in names))
@@ -91,21 +98,37 @@ class NeuralODE(nn.Module):
         self.regularization = {name: x[-1, 0] for name, x in zip(names, integrals, strict=True)}
         return y[-1] if len(self.t) == 2 else y
 
-    def reset_counts(self):
+    def reset_counts(self) -> None:
         """Set the counts of evaluations to 0."""
         self.last, self.total = Stats(), Stats()
 
-    nfev = property(lambda self: self.last.nfev)
-    nfev_backward = property(lambda self: self.last.nfev_backward)
-    total_nfev = property(lambda self: self.total.nfev)
-    total_nfev_backward = property(lambda self: self.total.nfev_backward)
+    @property
+    def nfev(self) -> int:
+        return self.last.nfev
 
-    def __getstate__(self):
+    @property
+    def nfev_backward(self) -> int:
+        return self.last.nfev_backward
+
+    @property
+    def total_nfev(self) -> int:
+        return self.total.nfev
+
+    @property
+    def total_nfev_backward(self) -> int:
+        return self.total.nfev_backward
+
+    def __getstate__(self) -> dict[str, Any]:
         """For copy and pickle: without the graph of the last forward."""
         return {**self.__dict__, "regularization": {}}
 
-    def extra_repr(self):
-        shown = {"t": (self.t[0], self.t[-1]), "method": self.method, "rtol": self.rtol, "atol": self.atol}
+    def extra_repr(self) -> str:
+        shown: dict[str, Any] = {
+            "t": (self.t[0], self.t[-1]),
+            "method": self.method,
+            "rtol": self.rtol,
+            "atol": self.atol,
+        }
         shown |= {"step": self.step} if self.step is not None else {}
         shown |= {"gradient": self.gradient} | ({"regularizer": self.regularizer} if self.regularizer else {})
         return ", ".join(f"{name}={value!r}" for name, value in shown.items())
@@ -117,10 +140,10 @@ class Regularized:
     noise: ε of y's shape, held through the solve so that what is solved is one ODE.
     """
 
-    def __init__(self, field, names, noise):
+    def __init__(self, field: nn.Module, names: Sequence[str], noise: torch.Tensor) -> None:
         self.field, self.names, self.noise = field, names, noise
 
-    def __call__(self, t, state):
+    def __call__(self, t: Any, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         y, recorded = state[0], torch.is_grad_enabled()
         if "jacobian" not in self.names:
             k = self.field(t, y)

@@ -5,8 +5,11 @@ classical collection, is in detest.py, the stiff ones are in stiff.py, the rest 
 Each f works on both backends: y's first axis is the component.
 """
 
+from collections.abc import Iterable
+
 from nodekit.problems.detest import DETEST
 from nodekit.problems.others import OTHERS
+from nodekit.problems.problem import Problem
 from nodekit.problems.stiff import STIFF as _STIFF
 
 __all__ = ["NONSTIFF", "PROBLEMS", "STIFF", "get"]
@@ -21,9 +24,9 @@ ALIASES = {
 }
 
 
-def by_name(problems, aliases):
+def by_name(problems: Iterable[Problem], aliases: dict[str, str]) -> dict[str, Problem]:
     """{name: problem}. Raises ValueError where two problems, or a problem and an alias, have one name."""
-    found = {}
+    found: dict[str, Problem] = {}
     for p in problems:
         if p.name in found or p.name in aliases:
             raise ValueError(f"problem {p.name!r}: there is one of that name, or an alias, already.")
@@ -36,7 +39,7 @@ NONSTIFF = [p.name for p in PROBLEMS.values() if not p.stiff]
 STIFF = [p.name for p in PROBLEMS.values() if p.stiff]
 
 
-def get(name):
+def get(name: str) -> Problem:
     """The problem called `name`. Raises ValueError that lists the names when there is none."""
     name = ALIASES.get(name, name) if isinstance(name, str) else name
     if not isinstance(name, str) or name not in PROBLEMS:

@@ -5,11 +5,15 @@ The problems themselves are in detest.py, stiff.py and others.py.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from autograd.tracer import trace_stack
 
 from nodekit.arrays import is_torch, namespace
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Problem"]
 
@@ -37,26 +41,26 @@ class Problem:
     """
 
     name: str
-    f: Callable
-    y0: np.ndarray
+    f: Callable[[Any, Any], Any]
+    y0: "NDArray[Any]"
     t_span: tuple[float, float]
     source: str
-    exact: Callable | None = None
-    y1: np.ndarray | None = None
+    exact: Callable[[Any], "NDArray[Any]"] | None = None
+    y1: "NDArray[Any] | None" = None
     stiff: bool = False
-    scale: float | np.ndarray = 1.0
+    scale: "float | NDArray[Any]" = 1.0
 
-    def atol(self, rtol):
+    def atol(self, rtol: float) -> "float | NDArray[Any]":
         """The absolute tolerance that suits a relative one: rtol · scale, a float or (d,)."""
         return rtol * self.scale
 
     @property
-    def end(self):
+    def end(self) -> "NDArray[Any]":
         """The reference solution at t_span[1], (d,)."""
-        return self.exact(self.t_span[1]) if self.y1 is None else self.y1
+        return self.exact(self.t_span[1]) if self.y1 is None else self.y1  # type: ignore[misc]  # it has one of them
 
 
-def vector(y, *components):
+def vector(y: Any, *components: Any) -> Any:
     """The components of a dy/dt, each a number or an array of one shape, along a new first axis, in y's library.
 
     Plain NumPy takes the quick way, unless autograd is differentiating: it costs a twentieth of autograd's stack.
@@ -66,24 +70,24 @@ def vector(y, *components):
     return namespace(y).stack(components)
 
 
-def constant(array, y):
+def constant(array: "NDArray[Any]", y: Any) -> Any:
     """A NumPy array as one that y's library computes with."""
     return namespace(y).as_tensor(array, dtype=y.dtype, device=y.device) if is_torch(y) else array
 
 
-def linear(matrix):
+def linear(matrix: "NDArray[Any]") -> Callable[[Any, Any], Any]:
     """f(t, y) = matrix @ y."""
 
-    def f(t, y):
+    def f(t: Any, y: Any) -> Any:
         return constant(matrix, y) @ y
 
     return f
 
 
-def over_time(*components):
+def over_time(*components: Callable[[Any], Any]) -> Callable[[Any], "NDArray[Any]"]:
     """exact(t) from functions of t alone, each in NumPy: (d,) for a float t, (n, d) for n times."""
 
-    def exact(t):
+    def exact(t: Any) -> "NDArray[Any]":
         t = np.asarray(t, float)
         return np.stack([component(t) + 0.0 * t for component in components], -1)
 

@@ -71,7 +71,9 @@ class Stepper:
     repeats = False  # whether again_end finds the end of an accepted step from its start
     compile = False  # whether the steps of a backward pass run as compiled graphs
     recipe = None  # the arguments of steppers.stepper: how to make one that repeats steps, in another process
-    norm = None  # function of an error in units of the tolerance: what decides. Each library has its root mean square
+    norm: Any = (
+        None  # function of an error in units of the tolerance: what decides. Each library has its root mean square
+    )
 
     k0 = None  # f at the start of the next step, where it is known
     step = None  # the `Step` attempted last
