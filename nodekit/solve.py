@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -167,31 +168,25 @@ def solve(
     if state.size(y0) == 0:  # one step of anything gets there
         m, step, compile, integrate = methods.get("euler"), abs(ends[1] - ends[0]) or 1.0, False, loop.integrate
 
-    def make(y0: Any) -> Any:
-        recipe = backend, f, y0, m, rtol, atol, step is not None, jac
-        stepper = steppers.stepper(*recipe)
-        stepper.recipe = detached(recipe)
-        stepper.compile = compile
-        return stepper
-
     sizes: dict[str, Any] = {"step": step, "first_step": first_step, "max_step": max_step, "max_steps": max_steps}
     sizes["controller"] = controller
 
-    def run(stepper: Any, y: Any, **keep: Any) -> Solution:
-        return integrate(stepper, y, times, events=events, **sizes, **keep)
-
-    if backend == "numpy":
-        stepper = make(y0)
-        with stepper.held():
-            solution = run(stepper, state.flat(y0))
-    elif independent:
+    if independent:
         from nodekit.torch_backend.gradients import batch as batch_gradient
 
         solution = batch_gradient.solve(f, y0, times, way, params, m=m, rtol=rtol, atol=atol, **sizes)
     else:
-        from nodekit.torch_backend.gradients import through
+        recipe = backend, f, y0, m, rtol, atol, step is not None, jac
+        stepper = steppers.stepper(*recipe)
+        stepper.recipe, stepper.compile = (steppers.stepper, detached(recipe)), compile
+        run, y = partial(integrate, times=times, events=events, **sizes), state.flat(y0)
+        with stepper.held():
+            if backend == "numpy":
+                solution = run(stepper, y)
+            else:
+                from nodekit.torch_backend.gradients import through
 
-        solution = through.solve(make, run, f, y0, t, way, params, m, step, events)
+                solution = through.solve(stepper, run, f, y, t, way, params, m, step, events)
     if throw and not solution.success:
         raise SolveError(solution)
     return solution

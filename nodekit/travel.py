@@ -6,7 +6,6 @@ behind, and says so when it is called.
 """
 
 import pickle
-from importlib import import_module
 
 from nodekit.arrays import is_torch
 
@@ -61,5 +60,6 @@ def error_again(kind, solution):
 def trajectory_again(kind, recipe, state):
     """A trajectory with a new stepper, made as the old one was."""
     trajectory = kind.__new__(kind)
-    vars(trajectory).update(state, stepper=import_module("nodekit.steppers").stepper(*recipe))
+    make, arguments = recipe
+    vars(trajectory).update(state, stepper=make(*arguments))
     return trajectory

@@ -40,7 +40,6 @@ FILES = {
 DISPATCH = {("steppers", "numpy_backend"), ("steppers", "torch_backend")}
 # Arrows that go up all the same, each with the reason. This list may only shrink.
 KNOWN = {
-    ("nodekit.travel", "steppers"): "a trajectory that was pickled makes its stepper anew",
     ("nodekit.numpy_backend.gradient", "front"): "solve_and_vjp is a solve with a way back; it calls nodekit.solve",
     ("nodekit.__init__", "drop_in"): "nodekit.odeint and its kin are found when they are asked for",
 }

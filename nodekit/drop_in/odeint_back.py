@@ -78,13 +78,15 @@ def _solve(p, adjoint, stepper, y, t):
             return solution.y, solution
     if t.requires_grad:  # as in gradient.solve: a later start, or output, moves the states along f
         y = y - slope(stepper, p.times[0], y) * (t[0] - t[0].detach()).to(y)
-    way_back = Sweeping(p, adjoint, stepper)
+    with torch.no_grad():
+        solution = p.run(stepper, y.detach())  # whatever the way back asks for, no state of a step is kept
+    way_back = Sweeping(p, adjoint, stepper, solution)
     shown = Swept.apply(way_back, None, y, *adjoint.params)
     if t.requires_grad:
         states = p.layout.flatten(shown) if way_back.whole else shown
-        slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(way_back.solution.t.tolist(), states, strict=True)]
-        return p.layout.show(states + (t - t.detach()).to(y)[:, None] * torch.stack(slopes)), way_back.solution
-    return shown if way_back.whole else p.layout.show(shown), way_back.solution
+        slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(solution.t.tolist(), states, strict=True)]
+        return p.layout.show(states + (t - t.detach()).to(y)[:, None] * torch.stack(slopes)), solution
+    return shown if way_back.whole else p.layout.show(shown), solution
 
 
 class Swept(Through):
@@ -109,14 +111,14 @@ class Swept(Through):
 class Sweeping(WayBack):
     """The way back as `Through` asks for it."""
 
-    def __init__(self, p, adjoint, stepper):
-        def run(stepper, y, keep):
-            """Whatever the way back asks for, no state of a step is kept."""
-            return p.run(stepper, y)
-
-        super().__init__(gradients.Adjoint(), stepper, adjoint.params, p.options.method, None, run)
+    def __init__(self, p, adjoint, stepper, solution):
+        super().__init__(gradients.Adjoint(), stepper, adjoint.params, p.options.method, None, solution)
         self.p, self.adjoint, self.exchanged = p, adjoint, None
         self.whole = p.layout.names is None  # whether a state is one tensor
+        n = len(solution.t)  # an event's state is the last of these, and `linked` differentiates it
+        self.states, self.marks = self.states[:n], self.marks[:n]
+        # Where the grid of the way back meets an output, y is set to it; a copy, for the caller may change the output.
+        self.known = self.states.clone() if adjoint.options.fixed else None
 
     def public_norm(self, parts):
         """The norm of the way back, of (t, y, dL/dy, *dL/dparams): a 0-d tensor."""
@@ -124,14 +126,6 @@ class Sweeping(WayBack):
         of_state = norm_of(self.p.options.norm, self.p.layout) or rms
         counted = [] if self.adjoint.norm == "seminorm" else [rms(x.reshape(-1)) for x in dparams]
         return torch.stack([of_state(y.reshape(-1)), of_state(a.reshape(-1)), *counted]).max()
-
-    def run(self, y):
-        states, marks = super().run(y)
-        n = len(self.solution.t)  # an event's state is the last of these, and `linked` differentiates it
-        states, marks = states[:n], marks[:n]
-        # Where the grid of the way back meets an output, y is set to it; a copy, for the caller may change the output.
-        self.known = states.clone() if self.adjoint.options.fixed else None
-        return states, marks
 
     def vjp(self, marks, d, params):
         """dL/dy0 and dL/dparams from dL/dy (m, d) at the times marks (m,)."""

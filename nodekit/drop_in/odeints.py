@@ -42,6 +42,7 @@ from nodekit import gradients
 from nodekit.drop_in.odeint_back import AdjointOptions, solve
 from nodekit.drop_in.odeint_problem import Problem
 from nodekit.torch_backend.gradients import through
+from nodekit.torch_backend.state import flat
 
 
 def odeint(func, y0, t, *, rtol=1e-7, atol=1e-9, method=None, options=None, event_fn=None):
@@ -58,10 +59,16 @@ def odeint(func, y0, t, *, rtol=1e-7, atol=1e-9, method=None, options=None, even
     p = Problem(func, y0, t, rtol, atol, method, options, event_fn)
     if len(p.times) == 1 or p.begins_on_event:
         return p.nothing_to_do()
-    way = gradients.Backprop() if p.recorded else gradients.Checkpoint()
     with torch.set_grad_enabled(torch.is_grad_enabled() and not p.options.scipy):
-        solution = through.solve(p.make, p.run, p.f, p.y0, p.t, way, None, p.options.method, None)
+        solution = by_steps(p, p.run)
         return p.answer(solution.y, solution)
+
+
+def by_steps(p, run):
+    """The Solution of a `Problem`, with the gradient of the steps that are taken. run(stepper, y, keep)."""
+    way, stepper = gradients.Backprop() if p.recorded else gradients.Checkpoint(), p.make(p.y0)
+    with stepper.held():
+        return through.solve(stepper, run, p.f, flat(p.y0), p.t, way, None, p.options.method, None)
 
 
 def odeint_adjoint(
@@ -104,13 +111,12 @@ def odeint_dense(func, y0, t0, t1, *, rtol=1e-7, atol=1e-9, method=None, options
     """
     parts = [torch.as_tensor(x, dtype=torch.float64).reshape(()) for x in (t0, t1)]
     p = Problem(func, y0, torch.stack(parts), rtol, atol, method, options, None)
-    way = gradients.Backprop() if p.recorded else gradients.Checkpoint()
 
     def run(stepper, y, keep="all"):
         """The states of all steps are kept, so that none is repeated twice."""
         return p.run(stepper, y, keep)
 
-    return through.solve(p.make, run, p.f, p.y0, p.t, way, None, p.options.method, None)
+    return by_steps(p, run)
 
 
 def odeint_event(func, y0, t0, *, event_fn, reverse_time=False, odeint_interface=odeint, **kwargs):

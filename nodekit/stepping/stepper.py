@@ -70,7 +70,7 @@ class Stepper:
     one_step = False  # whether a step is a function of its start alone, so that step_vjp repeats it for a gradient
     repeats = False  # whether again_end finds the end of an accepted step from its start
     compile = False  # whether the steps of a backward pass run as compiled graphs
-    recipe = None  # the arguments of steppers.stepper: how to make one that repeats steps, in another process
+    recipe = None  # (function, arguments): how to make one that repeats steps, in another process
     norm: Any = (
         None  # function of an error in units of the tolerance: what decides. Each library has its root mean square
     )

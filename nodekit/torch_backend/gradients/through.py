@@ -1,7 +1,7 @@
 """Gradients through a solve on torch tensors: four ways (built in lessons 05, 06 and 07).
 
-Its reference is numpy_backend/gradient.py. One autograd.Function, `Through`, stands for the whole solve: its forward
-runs the loop without recording, its backward is the vjp of one of the ways in gradients.py. The vjp takes dL/dy at
+Its reference is numpy_backend/gradient.py. The loop runs without recording, and one autograd.Function, `Through`,
+stands for the whole solve: its backward is the vjp of one of the ways in gradients.py. The vjp takes dL/dy at
 *marks*, the times of the outputs and events, and returns dL/dy0 and one gradient for every parameter.
 """
 
@@ -14,22 +14,16 @@ from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.gradients.adjoint import adjoint, interpolated
 from nodekit.torch_backend.gradients.events import differentiate
 from nodekit.torch_backend.once import Once
-from nodekit.torch_backend.state import flat, transformed
+from nodekit.torch_backend.state import transformed
 
 
-def solve(make, run, f, y0, t, way, params, method, step, events=None):
-    """Run a solve so that gradients flow to y0, to what f depends on, to the output times t, and to event times.
+def solve(stepper, run, f, y, t, way, params, method, step, events=None):
+    """Run a solve so that gradients flow to y, to what f depends on, to the output times t, and to event times.
 
-    make(y0) -> stepper; run(stepper, y, keep=...) -> Solution. way: a record of gradients.py. params: tensors that f
-    depends on; None: they are found. Returns the Solution.
+    run(stepper, y, keep=...) -> Solution. y: flat, (d,). way: a record of gradients.py. params: tensors that f depends
+    on; None: they are found. What the stepper holds is in force already. Returns the Solution.
     Raises ValueError for a way that cannot be had of the method.
     """
-    stepper = make(y0)
-    with stepper.held():
-        return _solve(stepper, run, f, flat(y0), t, way, params, method, step, events)
-
-
-def _solve(stepper, run, f, y, t, way, params, method, step, events):
     if stepper.compile and stepper.context.autocast:
         raise ValueError("compile=True does not go with torch.autocast. Leave one out, or call autocast within f.")
     if transformed():
@@ -62,11 +56,11 @@ def _solve(stepper, run, f, y, t, way, params, method, step, events):
         if isinstance(way, gradients.Checkpoint) and way.every == "sqrt":
             tell_if_nothing_is_saved(t, stepper, method)
         stepper.context.note_random()
-        way_back = WayBack(way, stepper, params, method, step, run)
+        with torch.no_grad():
+            solution = run(stepper, y.detach(), keep=to_keep(way, stepper))
+        way_back = WayBack(way, stepper, params, method, step, solution)
         out = Through.apply(way_back, None, y, *params)
         stepper.context.refuse_random(way.name)
-        # The solution will hold `way_back`: no cycle may keep tensors alive.
-        solution, way_back.solution = way_back.solution, None
         n = len(solution.t)
         solution.y = stepper.layout.show(out[:n])
         sizes = [len(ts) for ts in solution.t_events]
@@ -119,6 +113,13 @@ def slope(stepper, t, y, recorded=False):
         return stepper.again(t, y)
 
 
+def to_keep(way, stepper):
+    """Which states of the steps a solve keeps for this way back: see `Trajectory`."""
+    if stepper.repeats and type(way) is gradients.Adjoint:
+        return "start"
+    return "sqrt" if stepper.repeats and isinstance(way, gradients.Checkpoint) and way.every == "sqrt" else "all"
+
+
 class Through(torch.autograd.Function):
     """The states of a solve at its marks, (m, d), as a function of y (d,) and of the parameters."""
 
@@ -126,7 +127,7 @@ class Through(torch.autograd.Function):
     def forward(ctx, way_back, times, y, *params):
         ctx.way_back, ctx.n = way_back, len(params)
         ctx.save_for_backward(y, *params)  # autograd then refuses parameters that were changed in place meanwhile
-        states, ctx.marks = way_back.run(y.detach()) if times is None else way_back.between(times)
+        states, ctx.marks = way_back.arrived() if times is None else way_back.between(times)
         return states
 
     @staticmethod
@@ -148,27 +149,25 @@ class Through(torch.autograd.Function):
 
 
 class WayBack:
-    """What the way back of one solve needs. way: the record; params: the tensors to differentiate by."""
+    """What the way back of one solve needs. way: the record; params: the tensors to differentiate by.
 
-    def __init__(self, way, stepper, params, method, step, run):
+    It takes the states and the dense output out of `solution`: the caller sets those that autograd knows. They will
+    hold this object, which therefore does not hold the solution: no cycle may keep tensors alive.
+    """
+
+    def __init__(self, way, stepper, params, method, step, solution):
         self.way, self.stepper, self.params, self.method, self.step = way, stepper, params, method, step
-        self.loop, self.solution = run, None
+        self.path, self.stats = solution._dense, solution.stats
+        flatten, at_events = stepper.layout.flatten, zip(solution.y_events, solution.t_events, strict=True)
+        states = [flatten(solution.y), *(flatten(ys) for ys, ts in at_events if len(ts))]
+        self.states = torch.cat(states) if len(states) > 1 else states[0]
+        self.marks = solution.t.tolist() + [t for ts in solution.t_events for t in ts.tolist()]
+        solution.y, solution.y_events, solution._dense = None, [], None
 
-    def run(self, y):
-        """Solve. Returns the states at the marks (m, d), and the marks: times as floats."""
-        keep = "all"
-        if self.stepper.repeats:
-            if type(self.way) is gradients.Adjoint:
-                keep = "start"
-            elif isinstance(self.way, gradients.Checkpoint) and self.way.every == "sqrt":
-                keep = "sqrt"
-        self.solution = sol = self.loop(self.stepper, y, keep=keep)
-        self.path, self.stats = sol._dense, sol.stats
-        flatten = self.stepper.layout.flatten
-        states = [flatten(sol.y), *(flatten(ys) for ys, ts in zip(sol.y_events, sol.t_events, strict=True) if len(ts))]
-        marks = sol.t.tolist() + [t for ts in sol.t_events for t in ts.tolist()]
-        sol.y, sol.y_events, sol._dense = None, [], None  # the caller sets those that autograd knows
-        return torch.cat(states) if len(states) > 1 else states[0], marks
+    def arrived(self):
+        """The states at the marks (m, d), and the marks: times as floats. Once."""
+        states, self.states = self.states, None
+        return states, self.marks
 
     def between(self, times):
         """The states at `times`, any shape, as (m, d), and the marks."""
