@@ -1,7 +1,6 @@
 """The implicit Runge–Kutta methods (backward Euler and the trapezoidal rule are built in lesson 14, the rest in 15).
 
-Adding a method is adding a `Tableau` whose rows are complete, with dense weights of its own unless it is FSAL; it is
-tested as an explicit one is.
+Adding a method is adding a `Tableau` whose rows are complete; it is tested as an explicit one is.
 """
 
 from math import sqrt

@@ -50,8 +50,8 @@ class Tableau:
         The error estimate is O(h^error_order): the next step size goes with error_ratio^(−1/error_order).
     dense_rows : rows
         Further stages for dense output, of explicit methods. The first is f(t + h, y(t + h)) unless the method is FSAL.
-    dense_weights : rows, or None for cubic Hermite interpolation (linear for a method of order 1)
-        None is for explicit and FSAL methods, and those of order 1.
+    dense_weights : rows, or None for cubic Hermite interpolation
+        It is linear for a method of order 1, and for an implicit one that does not have the slopes at both ends.
         Row i holds the coefficients of θ, θ², ... in b_i(θ): y(t + θh) ≈ y + h Σ b_i(θ) k_i.
     dense_order : int
         Order of the dense output, seen over the whole interval.
@@ -80,12 +80,13 @@ class Tableau:
     dense_order: int = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        linear = self.dense_weights is None and (self.order == 1 or not (self.explicit or self.fsal))
         if self.dense_weights is None:
-            rows, weights = _hermite(self) if self.order > 1 else ((), ((1.0,),))
+            rows, weights = ((), tuple((x,) for x in self.b)) if linear else _hermite(self)
             object.__setattr__(self, "dense_rows", rows)
             object.__setattr__(self, "dense_weights", weights)
         if self.dense_order is None:
-            object.__setattr__(self, "dense_order", min(self.order, 4))
+            object.__setattr__(self, "dense_order", 1 if linear else min(self.order, 4))
         _check(self)
 
     @property
@@ -168,7 +169,6 @@ def _check(m: Tableau) -> None:
             total = sum(weights) + m.error_start
             demand(near(total, 0, weights), f"b_error sums to {total!r}, not 0")
             demand(m.error_order is not None, "b_error is given without error_order")
-    demand(m.explicit or not m.dense_rows, "an implicit method has dense weights for its own stages alone; give them")
     for i, extra in enumerate(m.dense_rows):
         demand(len(extra.a) == s + i, f"dense row {i} has {len(extra.a)} entries, {s + i} expected")
         demand(near(sum(extra.a), extra.c, extra.a), f"dense row {i} sums to {sum(extra.a)!r}, but c = {extra.c!r}")
