@@ -86,7 +86,7 @@ class Tableau:
             object.__setattr__(self, "dense_rows", rows)
             object.__setattr__(self, "dense_weights", weights)
         if self.dense_order is None:
-            object.__setattr__(self, "dense_order", 1 if linear else min(self.order, 4))
+            object.__setattr__(self, "dense_order", min(self.order, 2 if linear else 4))
         _check(self)
 
     @property
