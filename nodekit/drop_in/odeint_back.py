@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.drop_in.odeint_options import CALLBACKS, Observed, Observer, Options
+from nodekit.drop_in.odeint_observed import Observed, Observer
+from nodekit.drop_in.odeint_options import CALLBACKS, Options
 from nodekit.drop_in.odeint_problem import OdeintError, norm_of
 from nodekit.gradients import on_the_way_back, warn_if_lost
 from nodekit.stepping import loop

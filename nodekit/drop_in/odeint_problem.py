@@ -5,7 +5,8 @@ import warnings
 import torch
 
 from nodekit import steppers
-from nodekit.drop_in.odeint_options import CALLBACKS, Inward, Observed, Observer, Options, floats
+from nodekit.drop_in.odeint_observed import Inward, Observed, Observer
+from nodekit.drop_in.odeint_options import CALLBACKS, Options, floats
 from nodekit.drop_in.odeint_scipy import run_scipy
 from nodekit.events import event
 from nodekit.solution import SolveError, Status

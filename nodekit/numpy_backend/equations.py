@@ -32,9 +32,6 @@ class Stepper(state.Stepper):
         refuse_boxes(self.method, x)
         return False
 
-    def values(self, x):
-        return x
-
     def constant(self, array):
         """A small array in the precision of the state; complex where it is, or the state."""
         return array.astype(np.result_type(self.kind, np.complex64) if np.iscomplexobj(array) else self.kind)

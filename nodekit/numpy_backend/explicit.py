@@ -10,7 +10,7 @@ import math
 import numpy as np
 from autograd.tracer import getval, isbox, trace_stack
 
-from nodekit.numpy_backend.state import Stepper, all_finite, rms
+from nodekit.numpy_backend.state import Stepper, all_finite
 from nodekit.stepping import control
 from nodekit.stepping.step import advance as plain_advance
 from nodekit.stepping.step import dense_slopes, interpolate, runge_kutta_step
@@ -133,12 +133,6 @@ class ExplicitRungeKutta(Stepper):
         self.boxes = self.rk is tableau
         self.weights = Weights(tableau, getval(y0).dtype)
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
-
-    def first_step(self, t, y, t_end):
-        def norm(v, y):
-            return rms(getval(v) / (self.atol + self.rtol * np.abs(getval(y))))
-
-        return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, plain_advance)
 
     def start(self, t, y):
         self.size = np.abs(getval(y))

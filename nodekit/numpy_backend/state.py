@@ -8,7 +8,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import getval, isbox, trace_stack
 
-from nodekit.solution import Status, in_component, not_finite
+from nodekit.solution import in_component
 from nodekit.stepping import stepper
 
 
@@ -75,7 +75,7 @@ class Stepper(stepper.Stepper):
     """
 
     library, keeps_slopes = "numpy", True
-    rms = norm = staticmethod(rms)
+    rms, norm, values = staticmethod(rms), staticmethod(rms), staticmethod(getval)
 
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         own = y0.shape, getval(y0).dtype, self.keeps_slopes
@@ -95,11 +95,13 @@ class Stepper(stepper.Stepper):
     def finite(self, y):
         return all_finite(y)
 
-    def trouble(self, t, h):
-        what, values = self.bad
+    def in_tolerances(self, v, y):
+        return rms(getval(v) / (self.atol + self.rtol * np.abs(getval(y))))
+
+    def culprit(self, values):
         values = getval(values).reshape(self.shape)
         i = first_not_finite(values)
-        return Status.NOT_FINITE, not_finite(what, t, h, i, values[i])
+        return i, values[i]
 
     def worst(self):
         return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.abs(self.error))), self.shape))

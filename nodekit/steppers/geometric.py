@@ -71,12 +71,11 @@ class Geometric:
         self.led_to(t, y, h, y1)
         if self.finite(y1):
             return y1, 0.0
-        if (k := self.culprit(t, y, h)) is not None:
-            self.blame("f", k)
+        self.blame_slopes(self.slopes_of(t, y, h))
         return y1, math.nan
 
-    def culprit(self, t, y, h):
-        """The first slope in a step that is not finite, or None."""
+    def slopes_of(self, t, y, h):
+        """All slopes in the step, in their order."""
         slopes = []
 
         def watched(t, y):
@@ -84,7 +83,7 @@ class Geometric:
             return slopes[-1]
 
         self.once(watched, t, y, self.aux, h)
-        return next((k for k in slopes if not self.finite(k)), None)
+        return slopes
 
     def accept(self):
         self.aux = self.aux1

@@ -1,8 +1,6 @@
 """What the families that solve equations with ∂f/∂y share: backward Euler is built in lesson 14, the rest in 15."""
 
 from nodekit.solution import Status, no_convergence
-from nodekit.stepping import control
-from nodekit.stepping.step import advance
 
 
 class Newton:
@@ -17,12 +15,6 @@ class Newton:
         super().__init__(f, y0, method, rtol, atol, fixed)
         self.jacobian, self.nlu = self.Jacobian(self.field, jac, self.atol / rtol), 0
 
-    def first_step(self, t, y, t_end):
-        def norm(v, y):
-            return self.numbers(self.rms(v / (self.atol + self.rtol * abs(y))))[0]
-
-        return control.first_step(self.field, t, self.values(y), self.k0, t_end, self.error_order, norm, advance)
-
     def scale(self, y, y1):
         """atol + rtol max(|y|, |y1|): what an error is measured in."""
         return self.atol + self.rtol * self.maximum(abs(y), abs(y1))
@@ -34,12 +26,10 @@ class Newton:
 
     def refuse(self, why, slopes):
         """Note why a step cannot be taken. It is f's own fault where one of its slopes is not finite."""
-        bad = next((k for k in slopes if not self.finite(k)), None)
-        self.why = why if bad is None else ""
-        self.blame("f", bad)
+        self.why = "" if self.blame_slopes(slopes) else why
 
     def trouble(self, t, h):
         return (Status.NO_CONVERGENCE, no_convergence(t, h, self.why)) if self.why else super().trouble(t, h)
 
     def count(self):
-        return {"nfev": self.field.nfev, "njev": self.jacobian.njev, "nlu": self.nlu}
+        return {**super().count(), "njev": self.jacobian.njev, "nlu": self.nlu}

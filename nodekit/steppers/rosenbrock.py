@@ -59,9 +59,7 @@ class Rosenbrock(Newton):
         self.u = u
         self.led_to(t, y, h, y1)
         if not self.finite(y1):
-            bad = next((k for k in slopes if not self.finite(k)), None)
-            if bad is not None:
-                self.blame("f", bad)
+            self.blame_slopes(slopes)
             return y1, math.nan
         return y1, 0.0 if self.fixed else self.ratio((self.b_error @ u) / self.scale(y, y1))
 

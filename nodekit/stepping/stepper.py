@@ -34,7 +34,11 @@ What whoever makes a stepper, or goes on with it, may say:
     blame(what, values)            what is not finite, for `trouble`
     norm, compile, recipe          attributes that may be set, see below
 
-What shows its arrays to others:
+What each library says of its arrays:
+
+    values(x)                      x without a graph
+    in_tolerances(v, y)            the root mean square of v in units of the tolerance at y, a float
+    culprit(values)                (index, value) of the first nan or infinity in a flat array
 
     show(y)                        the state in f's shape
     stack(ys, like)                states as one array in f's shape; like: a flat state, where there are none
@@ -45,6 +49,10 @@ What shows its arrays to others:
 
 from functools import cache
 from typing import Any, NamedTuple
+
+from nodekit.solution import Status, not_finite
+from nodekit.stepping import control
+from nodekit.stepping.step import advance
 
 
 @cache
@@ -80,6 +88,12 @@ class Stepper:
     error = None  # of that attempt, in units of the tolerance
     bad = None  # (what, values): what `trouble` looks into for nan and infinity
 
+    go_along = staticmethod(advance)  # how the trial of a first step is taken
+
+    def first_step(self, t, y, t_end):
+        trial = self.error_order, self.in_tolerances, self.go_along
+        return control.first_step(self.field, t, self.values(y), self.k0, t_end, *trial)
+
     def begin_with(self, k0):
         self.k0 = k0
 
@@ -96,6 +110,17 @@ class Stepper:
         """For a family: note what an attempt led to, which is to blame unless something before it is."""
         self.step = Step(t, y, h, y1)
         self.blame("the result of a step", y1)
+
+    def blame_slopes(self, slopes):
+        """For a family: blame f for the first of its slopes that is not finite. Returns whether there is one."""
+        bad = next((k for k in slopes if not self.finite(k)), None)
+        if bad is not None:
+            self.blame("f", bad)
+        return bad is not None
+
+    def trouble(self, t, h):
+        what, values = self.bad
+        return Status.NOT_FINITE, not_finite(what, t, h, *self.culprit(values))
 
     def accept(self):
         """Nothing to do for most methods."""

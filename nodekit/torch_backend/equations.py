@@ -5,16 +5,9 @@ Its twin, with the same names, is numpy_backend/equations.py.
 
 import torch
 
+from nodekit.steppers.jacobian import time_difference
 from nodekit.torch_backend import state
-from nodekit.torch_backend.newton import (
-    Jacobian,
-    backward_rows,
-    check_kind,
-    inverse,
-    refuse_recording,
-    time,
-    time_difference,
-)
+from nodekit.torch_backend.newton import Jacobian, backward_rows, check_kind, inverse, refuse_recording, time
 from nodekit.torch_backend.once import Once
 from nodekit.torch_backend.state import flat
 
@@ -39,9 +32,6 @@ class Stepper(state.Stepper):
     def records(self, x):
         """Whether a gradient is to flow through x."""
         return x.requires_grad
-
-    def values(self, x):
-        return x.detach()
 
     def constant(self, array):
         """A small NumPy array in the precision of the state, on its device; complex where it is, or the state."""
@@ -80,7 +70,7 @@ class Stepper(state.Stepper):
         f.nfev += 1
         J = backward_rows([k], [y], create_graph=True)[0]
         if self.jacobian.time_by_autograd is False:
-            return k, J, time_difference(f, t, y, k, h)
+            return k, J, time_difference(f, t, y, k, h, self.eps)
         slope = backward_rows([k], [at], create_graph=True)[0].reshape(-1)
         if k.is_complex():  # time is real, and its derivative so far the real part
             slope = torch.complex(slope, backward_rows([-1j * k], [at], create_graph=True)[0].reshape(-1))

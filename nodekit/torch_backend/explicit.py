@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import torch
 
-from nodekit.stepping import control
 from nodekit.stepping.step import dense_slopes, interpolate, runge_kutta_step
 from nodekit.torch_backend.control import combined
-from nodekit.torch_backend.state import Stepper, all_finite, rms, transformed
+from nodekit.torch_backend.state import Stepper, all_finite, transformed
 
 
 class Slopes:
@@ -96,6 +95,7 @@ class ExplicitRungeKutta(Stepper):
     """A stepper (see stepper.py) for a tableau."""
 
     one_step = repeats = True
+    go_along = staticmethod(fused_advance)
     k = size = size1 = None  # the slopes of the step attempted last; |y| at its start and at its end
 
     def __init__(self, f, y0, tableau, *rest):
@@ -106,11 +106,8 @@ class ExplicitRungeKutta(Stepper):
         self.rk = self.advance = self.slopes = self.traced = None  # how steps are taken, known at the start
         self.floor = self.tiny = None  # atol, and the smallest of numbers, in the state's precision
 
-    def first_step(self, t, y, t_end):
-        def norm(v, y):
-            return rms(v.detach().abs() / (self.atol + self.rtol * y.detach().abs())).item()
-
-        return control.first_step(self.field, t, y, self.k0, t_end, self.error_order, norm, fused_advance)
+    def in_tolerances(self, v, y):
+        return super().in_tolerances(v.detach().abs(), y)  # of a complex number one division, and not two
 
     def start(self, t, y):
         self.rk, self.advance, self.slopes = plan(self.method, y)

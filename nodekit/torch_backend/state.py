@@ -9,7 +9,7 @@ import math
 
 import torch
 
-from nodekit.solution import Status, in_component, not_finite
+from nodekit.solution import in_component
 from nodekit.stepping import stepper
 from nodekit.torch_backend.context import Context
 from nodekit.torch_backend.layout import Layout
@@ -86,7 +86,7 @@ class Stepper(stepper.Stepper):
     """
 
     library = "torch"
-    rms = norm = staticmethod(rms)
+    rms, norm, values = staticmethod(rms), staticmethod(rms), staticmethod(torch.Tensor.detach)
 
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         self.layout = Layout(y0)
@@ -107,10 +107,12 @@ class Stepper(stepper.Stepper):
     def finite(self, y):
         return all_finite(y)
 
-    def trouble(self, t, h):
-        what, values = self.bad
+    def in_tolerances(self, v, y):
+        return rms(v.detach() / (self.atol + self.rtol * y.detach().abs())).item()
+
+    def culprit(self, values):
         i = first_not_finite(values)
-        return Status.NOT_FINITE, not_finite(what, t, h, self.layout.index(i), values[i].item())
+        return self.layout.index(i), values[i].item()
 
     def worst(self):
         return self.layout.index(int(self.error.argmax()))

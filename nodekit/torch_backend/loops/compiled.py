@@ -47,16 +47,13 @@ def build_vjp(f, layout, m, params):
         def field(t, y):
             return layout.slopes(f(t.to(h_y.dtype), layout.show(y)), "t")
 
-        def advance(y, _, weights, k):
-            return weighted(y, h_y, weights, k)
-
         with torch.enable_grad():
             y = y.detach().requires_grad_()
-            y1, k = runge_kutta_step(field, t, y, h, whole if len(d) else rk, None, advance)
+            y1, k = runge_kutta_step(field, t, y, h, whole if len(d) else rk, None, by(h_y))
             total = torch.sum(y1 * a)
             if len(d):
                 for c, row in dense:
-                    k.append(field(t + c * h, advance(y, h, row, k)))
+                    k.append(field(t + c * h, weighted(y, h_y, row, k)))
                 total = total + torch.sum((y + h_y * (weights @ torch.stack(k))) * d)
             found = torch.autograd.grad(total, [y, *params], allow_unused=True)
         return [x if x is None else x.detach() for x in found]
@@ -86,6 +83,11 @@ def weighted(y, h, weights, k):
     return h * total if y is None else y + h * total
 
 
+def by(h):
+    """`weighted` as `runge_kutta_step` takes it, for a step h in the state's precision."""
+    return lambda y, _, weights, k: weighted(y, h, weights, k)
+
+
 def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
     """The function that is compiled: turns of the loop from `s`, a dict of tensors, until t_stop.
 
@@ -108,15 +110,12 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
             t = way * torch.minimum(way * t, way * t_end)
             return layout.slopes(f(t.to(h_y.dtype), layout.show(y)), "t")
 
-        def advance(y, _, weights, k):
-            return weighted(y, h_y, weights, k)
-
-        y1, k = runge_kutta_step(field, s["t"], s["y"], h, rk, s.get("k0"), advance)
+        y1, k = runge_kutta_step(field, s["t"], s["y"], h, rk, s.get("k0"), by(h_y))
         if adaptive:
             scale = atol + rtol * torch.maximum(s["y"].abs(), y1.abs())
-            ratio = rms((advance(None, h, b_error, k) + 0 * y1) / scale).to(h.dtype)
+            ratio = rms((weighted(None, h_y, b_error, k) + 0 * y1) / scale).to(h.dtype)
             if b_error_low is not None:
-                low = rms(advance(None, h, b_error_low, k) / scale).to(h.dtype)
+                low = rms(weighted(None, h_y, b_error_low, k) / scale).to(h.dtype)
                 ratio = combined(ratio, low)
             good = ratio <= 1
             h1 = h * factor(controller, order, ratio, good, s["rejected"], s["r1"], s["r2"])
@@ -187,13 +186,12 @@ def integrate(
     else:
         h = first_step or max(stepper.first_step(t, y, t_end), control.smallest(t))
     h = math.copysign(min(h, max_step), t_end - t)
-    real = {"dtype": torch.float64, "device": y.device}
 
-    def number(x):
-        return torch.full((), x, **real)
+    def number(x, kind=torch.float64):
+        return torch.full((), x, dtype=kind, device=y.device)
 
     def count(n):
-        return torch.full((), n, dtype=torch.int64, device=y.device)
+        return number(n, torch.int64)
 
     keep = "all" if len(times) == 2 else keep
     rows = max(8, min(ATTEMPTS, RECORDED // (y.numel() * y.element_size()))) if keep == "all" else ATTEMPTS
@@ -222,7 +220,7 @@ def integrate(
     trajectory = Trajectory(t, y, stepper, keep)
     while t != t_end:
         s |= {"attempts": count(0), "taken": count(0)}
-        log = torch.empty((rows + 1, 3), **real)
+        log = torch.empty((rows + 1, 3), dtype=torch.float64, device=y.device)
         states = y.new_empty((rows + 1 if keep == "all" else 0, y.numel()))
         if not adaptive:
             s["before"] = count(taken)
