@@ -17,11 +17,13 @@ def mypy(*paths):
     return result.stdout + result.stderr
 
 
+@pytest.mark.slow(seconds=60)
 def test_nodekit_and_its_uses():
     """mypy finds nothing in nodekit, passes the right uses, and refuses each wrong one: no ignore is left over."""
     assert mypy("nodekit", "tests/typed_uses.py") == ""
 
 
+@pytest.mark.slow(seconds=30)
 def test_the_public_modules_are_fully_typed(tmp_path):
     """A function without types in a public module is an error; elsewhere it is not."""
     for module in ("events", "arrays"):
