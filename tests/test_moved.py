@@ -39,9 +39,9 @@ def test_the_warning_points_at_the_importing_line(tmp_path):
 
 
 def test_from_nodekit_import_takes_an_old_name():
+    sys.modules.pop("nodekit.stability", None)
+    vars(nodekit).pop("stability", None)
     with pytest.warns(DeprecationWarning, match=r"nodekit\.stability is now nodekit\.analysis\.stability"):
-        sys.modules.pop("nodekit.stability", None)
-        vars(nodekit).pop("stability", None)
         from nodekit import stability
     assert stability is importlib.import_module("nodekit.analysis.stability")
     del sys.modules["nodekit.stability"], nodekit.stability
