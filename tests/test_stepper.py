@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from nodekit import steppers
+from nodekit.drop_in.odeint_problem import Problem
 from nodekit.methods import METHODS
 from nodekit.stepping import loop
 from nodekit.stepping.control import CONTROLLERS
@@ -33,6 +34,44 @@ def test_nothing_appears_on_the_way(method, library):
     assert isinstance(stepper.step, Step)
     assert abs(stepper.step.t + stepper.step.h - 1.0) < 1e-12
     assert np.array_equal(np.asarray(stepper.step.y1), np.asarray(solution.y[-1]))
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_nothing_appears_where_auto_switches(library):
+    """The same of "auto" and both of its methods, over a switch to the implicit one."""
+    y = np.ones(2) if library == "numpy" else torch.ones(2, dtype=torch.float64)
+    stepper = steppers.stepper(library, lambda t, y: -1000 * y, y, METHODS["auto"], 1e-4, 1e-6, False)
+    all_three = stepper, stepper.explicit, stepper.implicit
+    declared = [set(dir(one)) for one in all_three]
+    with torch.no_grad():
+        assert loop.integrate(stepper, y, [0.0, 0.5, 1.0], step=None, **SIZES).success
+    assert stepper.switches
+    assert [set(dir(one)) for one in all_three] == declared
+
+
+@pytest.mark.parametrize("method", ["dopri5", "radau", "auto", "rk4", "radauIIA5", "explicit_adams"])
+def test_nothing_appears_on_an_observed_stepper(method):
+    """The same with torchdiffeq's options: it is a stepper of the method's class, that an `Observer` follows."""
+    y0, t, told = torch.tensor([1.0, 0.5]), torch.tensor([0.0, 0.4, 1.0]), []
+
+    class Field(torch.nn.Module):
+        def forward(self, t, y):
+            return harmonic(t, y)
+
+        def callback_step(self, t, y, h):
+            told.append(float(t))
+
+    adaptive = METHODS[method].adaptive
+    options = {"jump_t": torch.tensor([0.3])} if adaptive else {"perturb": True, "step_size": 0.1}
+    p = Problem(Field(), y0, t, 1e-4, 1e-6, method, options, None)
+    stepper = p.make(y0)
+    assert isinstance(stepper, steppers.stepper_class("torch", METHODS[method]))
+    declared = set(dir(stepper))
+    with torch.no_grad():
+        assert p.run(stepper, y0.clone()).success
+    assert set(dir(stepper)) == declared
+    assert told[0] == 0.0
+    assert (np.diff(told) >= 0).all()
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])

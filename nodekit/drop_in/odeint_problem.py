@@ -65,16 +65,14 @@ class Problem:
 
     def make(self, y0):
         o = self.options
-        kind, arguments = (
-            steppers.stepper_class("torch", o.method),
-            [self.f, y0, o.method, self.rtol, self.atol, o.fixed],
-        )
+        kind = steppers.stepper_class("torch", o.method)
+        arguments = self.f, y0, o.method, self.rtol, self.atol, o.fixed
         interpolates = o.fixed and (self.event or o.given.get("step_size") or o.given.get("grid_constructor"))
         if self.callbacks or self.inward or interpolates:
             ahead = 1.0 if self.times[-1] > self.times[0] else -1.0
             observer = Observer(o, self.callbacks, self.inward, self.layout.show, ahead)
             observer.solve_begins(self.times[0])  # f is looked at before the stepper starts
-            kind, arguments = over(kind, Observed), [observer, *arguments]
+            kind, arguments = over(kind, Observed), (observer, *arguments)
         stepper = kind(*arguments)
         if self.norm:
             stepper.norm = self.norm

@@ -39,7 +39,7 @@ class Sweep(AdjointSteps):
         if self.shorter:
             self.led_to(s, z, h, z)
             return z, 2.0  # refused without an evaluation
-        z1, ratio = self.one_step(s, z, h)
+        z1, ratio = self.attempt_alone(s, z, h)
         self.jumped = (ratio <= 1 or (forced and ratio < math.inf)) and bool(self.met.any())
         if self.jumped:
             if passed.any():
@@ -52,7 +52,8 @@ class Sweep(AdjointSteps):
             self.size1 = z1.abs()
         return z1, ratio
 
-    def one_step(self, s, z, h):
+    def attempt_alone(self, s, z, h):
+        """As if there were no jumps."""
         return ExplicitRungeKutta.attempt(self, s, z, h)
 
     def accept(self):
@@ -90,7 +91,7 @@ class ImplicitSweep(Sweep):
         self.field.nfev += stepper.field.nfev - before
         return (y1, stepper.keep()) if ratio <= 1 else (None, None)
 
-    def one_step(self, s, z, h):
+    def attempt_alone(self, s, z, h):
         """z = (y, a, dL/dp) one step on. κ_i, the slopes of a, solve κ_i = −σ J_iᵀ (a + h Σ_j a_ij κ_j), σ = ds/dt."""
         g, n, rk = self.field, self.field.d, self.stepper_back.method
         y, a, rest = z.split([n, n, z.numel() - 2 * n])
