@@ -36,10 +36,25 @@ def pytest_xdist_make_scheduler(config, log):
     return Units(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+# The longest of the tests that need no notebook, browser, grading or compiler file of their own: how their ids begin.
+LONG = (
+    "tests/homework/test_hw", "tests/homework/test_release.py", "tests/models/test_neural_ode.py::test_distributed",
+    "tests/test_accuracy.py", "tests/test_memory_of_a_solve.py::test_compiled", "tests/test_order.py",
+    "tests/test_odeint_adjoint.py::test_no_reference", "tests/test_odeint_adjoint.py::test_gradients_against_finite",
+    "tests/test_packaging.py::test_wheel", "tests/test_problems.py::test_reference",
+    "tests/test_rosenbrock.py::test_stiff", "tests/test_stability.py::test_lyapunov",
+    "tests/test_torch_families.py::test_gradients_by", "tests/test_torch_families.py::test_same_errors",
+    "tests/test_torch_gradients.py::test_gradcheck", "tests/test_torch_gradients.py::test_memory",
+)  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items):
     """The units that take the longest first, or the last of them would leave all processes but one without work."""
     seconds = {}
     for item in items:
+        if item.nodeid.startswith(LONG) and item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.slow(seconds=30))
         mark, name = item.get_closest_marker("slow"), unit(item.nodeid)
         seconds[name] = max(seconds.get(name, 0), mark.kwargs["seconds"] if mark else 0)
     items.sort(key=lambda item: -seconds[unit(item.nodeid)])
