@@ -3,13 +3,16 @@
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
+from autograd.tracer import trace_stack
 
 from tests import architecture
 from tests.architecture import DISPATCH, FILES, KNOWN, LEVELS, MODULES, PAGE
 
 
-def test_the_page_is_up_to_date():
+def test_the_page_is_up_to_date(monkeypatch):
     """docs/architecture.md is what `python -m tests.architecture` writes: picture, table, levels of calls."""
+    # An error within autograd leaves it believing that it differentiates, which NumPy steps are then fit for.
+    monkeypatch.setattr(trace_stack, "top", -1)
     text = PAGE.read_text(encoding="utf-8")
     assert architecture.page(text) == text
 

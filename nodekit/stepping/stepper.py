@@ -21,7 +21,7 @@ What dense output and gradients ask of accepted steps:
     restep(t, y, h, kept)          a function of theta: the states within an accepted step
     again_end(t, y, h)             its end; only if the stepper `repeats`
     step_vjp(t, y, h, kept, a, inside, params)
-                                   its vjp, on torch; if it is `one_step`; see `recorded_vjp` in torch_backend/state.py
+                                   its vjp, on torch; only if it is `one_step`. See torch_backend/explicit.py
     mode()                         what a repeated step depends on besides its start, hashable; None where it must not
                                    be kept (a graph is recorded)
     held()                         a context for steps that are repeated, perhaps elsewhere in the program

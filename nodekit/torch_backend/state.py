@@ -136,8 +136,14 @@ class Stepper(stepper.Stepper):
         return not transformed()
 
     def recorded_vjp(self, t, y, h, a, inside, params):
-        """The vjp of one step, which `recorded` repeats while autograd records."""
-        return recorded_vjp(self.field_back, lambda y, thetas: self.recorded(t, y, h, thetas), y, a, inside, params)
+        """The vjp of one step, which `recorded` repeats while autograd records: see `step_vjp` in explicit.py."""
+        before = self.field_back.nfev
+        with torch.enable_grad():
+            y = y.detach().requires_grad_()
+            states = self.recorded(t, y, h, [theta for theta, _ in inside])
+            d = [a, *(d_theta for _, d_theta in inside)]
+            found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
+        return found[0], found[1:], self.field_back.nfev - before
 
     def time(self, t):
         return torch.full((), t, dtype=torch.float64, device=self.context.device)
@@ -147,20 +153,6 @@ class Stepper(stepper.Stepper):
 
     def mode(self):
         return None if torch.is_grad_enabled() or transformed() else torch.is_inference_mode_enabled()
-
-
-def recorded_vjp(f, states, y, a, inside, params):
-    """(dL/dy, a gradient or None for every parameter, evaluations of f, each with its vjp) of one step from y.
-
-    states(y, thetas): the states at the end of the step and within it, for autograd to record. a: dL/dy1 (d,). inside:
-    (theta, dL/dy(theta)) of the outputs within the step.
-    """
-    before = f.nfev
-    with torch.enable_grad():
-        y = y.detach().requires_grad_()
-        d = [a, *(d_theta for _, d_theta in inside)]
-        found = torch.autograd.grad(states(y, [theta for theta, _ in inside]), [y, *params], d, allow_unused=True)
-    return found[0], found[1:], f.nfev - before
 
 
 def check_state(y0):
