@@ -111,8 +111,8 @@ class BackwardDifferences(Newton):
             self.table[: k + 1] = self.constant(rescaling(k, h / self.h)) @ self.table[: k + 1]
             self.h, self.equal_steps = h, 0
         k, formulas = self.order, self.formulas
-        predicted = formulas.ones[k] @ self.table[: k + 1]
-        known = formulas.psi[k] @ self.table[1 : k + 1]
+        predicted = self.product(formulas.ones[k], self.table[: k + 1])
+        known = self.product(formulas.psi[k], self.table[1 : k + 1])
         c = h / formulas.alpha[k]
         d = self.corrected(t + h, *map(self.values, (predicted, known)), c)
         if d is None:
@@ -128,7 +128,7 @@ class BackwardDifferences(Newton):
             table = self.after = self.zeros(len(self.table))
             before = self.table[k + 1] + 0.0
             self.table[k + 1] = d
-            table[: k + 2] = formulas.sums[k] @ self.table[: k + 2]
+            table[: k + 2] = self.product(formulas.sums[k], self.table[: k + 2])
             table[k + 2] = d - before
             table[0] = y1
             self.table[k + 1] = before  # the step may yet be refused
@@ -161,7 +161,7 @@ class BackwardDifferences(Newton):
             k = self.field(t, y)
             self.tracks = self.records(k) or self.tracks  # a parameter may enter late
             k = self.values(k)
-            change = self.inverted @ (c * k - known - d)
+            change = self.product(self.inverted, c * k - known - d)
             (size,) = self.numbers(self.rms(change * weight))
             if not size < math.inf:
                 self.refuse("Newton's iteration overflows", [k])

@@ -141,7 +141,7 @@ class ImplicitRungeKutta(Newton):
             slopes = [self.field(t_i, y_i) for t_i, y_i in zip(times, base + z, strict=True)]
             self.only_values(*slopes)  # a parameter may enter late
             slopes = self.stacked(slopes)
-            change = (inverted @ self.plus(z, -h, block.a, slopes).reshape(-1)).reshape(z.shape)
+            change = self.product(inverted, self.plus(z, -h, block.a, slopes).reshape(-1)).reshape(z.shape)
             (size,) = self.numbers(self.rms(change / self.unit))
             if not size < math.inf:
                 self.refuse("the numbers of the step overflow", slopes)

@@ -69,9 +69,9 @@ class Rosenbrock(Newton):
         for i, c, d, a, C in self.stages:
             right = time_slope * (h * d)
             if i:
-                slopes.append(field(t + c * h, y + a @ u))
+                slopes.append(field(t + c * h, y + self.product(a, u)))
                 right = self.plus(right, 1 / h, C, u)
-            found.append(inverted @ (slopes[i] + right))
+            found.append(self.product(inverted, slopes[i] + right))
             u = self.stacked(found)
         return u, slopes
 

@@ -16,6 +16,7 @@ class Stepper(state.Stepper):
     """A state's kind, the tensors of that kind that a step needs, Jacobians and inverses. Values only, no graph."""
 
     Jacobian, inverse = Jacobian, staticmethod(inverse)
+    product = staticmethod(torch.matmul)  # of matrices and vectors
 
     def __init__(self, f, y0, method, *rest):
         """Raises TypeError, ValueError for states that Newton's iteration cannot look at."""
