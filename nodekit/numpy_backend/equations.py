@@ -4,7 +4,6 @@ Its twin, with the same names, is torch_backend/equations.py.
 """
 
 import numpy as np
-from autograd.tracer import isbox
 
 from nodekit.numpy_backend import state
 from nodekit.numpy_backend.newton import Jacobian, inverse, refuse_boxes
@@ -27,13 +26,11 @@ class Stepper(state.Stepper):
 
     def only_values(self, *arrays):
         """Raise TypeError for what autograd differentiates."""
-        for v in arrays:
-            if isbox(v):
-                refuse_boxes(self.method, v)
+        refuse_boxes(self.method, *arrays)
 
     def records(self, x):
         """Whether a gradient is to flow through x: never here, where a box is an error."""
-        self.only_values(x)
+        refuse_boxes(self.method, x)
         return False
 
     def constant(self, array):

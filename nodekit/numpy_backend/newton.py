@@ -88,8 +88,9 @@ def inverse(matrix):
 
 def refuse_boxes(method, *arrays):
     """Raise TypeError for autograd's boxes, which the steps of this method cannot carry."""
-    if any(isbox(v) for v in arrays):
-        raise TypeError(
-            f"method={method.name!r} cannot be differentiated step by step: its matrices are values. "
-            "Use solve_and_vjp of nodekit.numpy_backend.gradient with a Runge–Kutta method, or an explicit method here."
-        )
+    for v in arrays:  # asked at every evaluation: any() of a generator would take longer
+        if isbox(v):
+            raise TypeError(
+                f"method={method.name!r} cannot be differentiated step by step: its matrices are values. Use "
+                "solve_and_vjp of nodekit.numpy_backend.gradient with a Runge–Kutta method, or an explicit method here."
+            )

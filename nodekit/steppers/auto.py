@@ -27,8 +27,7 @@ class Auto:
         if fixed:
             raise ValueError("method='auto' chooses its own steps: leave out step, or name a method.")
         super().__init__(f, y0, method, rtol, atol, fixed)
-        arguments = f, y0, DOPRI5, rtol, atol, fixed
-        self.explicit = steppers.stepper(self.library, *arguments)
+        self.explicit = steppers.stepper(self.library, f, y0, DOPRI5, rtol, atol, fixed)
         self.implicit = steppers.stepper(self.library, f, y0, IMPLICIT["radau"], rtol, atol, fixed, jac)
         self.now, self.switches, self.error_order = self.explicit, [], self.explicit.error_order
         self.known = None, 0.0  # a Jacobian, and its spectral radius

@@ -81,7 +81,7 @@ class Stepper:
     compile = False  # whether the steps of a backward pass run as compiled graphs
     recipe = None  # (function, arguments): how to make one that repeats steps, in another process
     norm: Any = (
-        None  # function of an error in units of the tolerance: what decides. Each library has its root mean square
+        None  # function of an error in units of the tolerance: what decides. A library's is the root mean square
     )
 
     k0 = None  # f at the start of the next step, where it is known
