@@ -36,32 +36,10 @@ def pytest_xdist_make_scheduler(config, log):
     return Units(config, log) if config.getoption("dist") == "loadfile" else None
 
 
-# The longest of the tests that need no notebook, browser, grading or compiler file of their own: how their ids begin.
-LONG = (
-    "tests/classroom/test_sliders.py::test_the_picture", "tests/homework/test_hw", "tests/homework/test_release.py",
-    "tests/models/test_cnf.py::test_the_density", "tests/models/test_neural_ode.py::test_distributed",
-    "tests/models/test_neural_ode.py::test_memory", "tests/mutation/test_judging.py", "tests/test_accuracy.py",
-    "tests/test_adjoint.py::test_against_finite", "tests/test_batch.py::test_sixty_four",
-    "tests/lessons/test_run.py::test_a_run", "tests/test_geometric.py::test_energy",
-    "tests/test_odeint_adjoint.py::test_fit",
-    "tests/test_torch_gradients.py::test_all_ways", "tests/drop_in/test_solve_ivp.py::test_gradient",
-    "tests/test_gradients.py::test_both_backends", "tests/test_memory_of_a_solve.py::test_compiled",
-    "tests/test_moved.py", "tests/test_odeint_adjoint.py::test_no_reference",
-    "tests/test_odeint_adjoint.py::test_gradients_against_finite", "tests/test_order.py",
-    "tests/test_packaging.py::test_wheel", "tests/test_problems.py::test_reference",
-    "tests/test_rosenbrock.py::test_stiff", "tests/test_stability.py::test_lyapunov",
-    "tests/test_torch_families.py::test_gradients_", "tests/test_torch_families.py::test_same_errors",
-    "tests/test_torch_gradients.py::test_gradcheck", "tests/test_torch_gradients.py::test_memory",
-)  # fmt: skip
-
-
-@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items):
     """The units that take the longest first, or the last of them would leave all processes but one without work."""
     seconds = {}
     for item in items:
-        if item.nodeid.startswith(LONG) and item.get_closest_marker("slow") is None:
-            item.add_marker(pytest.mark.slow(seconds=30))
         mark, name = item.get_closest_marker("slow"), unit(item.nodeid)
         seconds[name] = max(seconds.get(name, 0), mark.kwargs["seconds"] if mark else 0)
     items.sort(key=lambda item: -seconds[unit(item.nodeid)])

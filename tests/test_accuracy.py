@@ -17,6 +17,8 @@ import nodekit
 from nodekit import problems
 from nodekit.methods import METHODS
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 MANY_STEPS = ("bosh3", "trbdf2", "kvaerno3", "bdf")
 
 # κ of the stiff problems, as condition(p, "Radau") finds it in a minute; HIRES ends in a slow instability.

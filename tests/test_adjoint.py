@@ -60,6 +60,7 @@ def reference():
 
 @pytest.mark.parametrize("gradient", GRADIENTS)
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.slow(seconds=30)
 def test_against_finite_differences(gradient, method, reference):
     """By y0, by every leaf of nested params, and by every output time: 2e-7 at tolerance 1e-9, for 3 to 30 outputs."""
     step = 0.01 if method in FIXED else None

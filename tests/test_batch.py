@@ -20,6 +20,7 @@ def start(n):
     return torch.randn(n, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
 
 
+@pytest.mark.slow(seconds=30)
 def test_sixty_four_van_der_pol(measured):
     """64 trajectories: each takes the attempts and reaches the state of its solo solve; the batch, as many attempts as
     the hardest one; a shared step size takes several times as many."""

@@ -77,6 +77,7 @@ def test_rk4_is_not_symplectic():
 
 
 @pytest.mark.parametrize("name", SYMPLECTIC)
+@pytest.mark.slow(seconds=30)
 def test_energy_stays_bounded(name, array):
     """Over 5000 steps of 0.2 the pendulum's energy error does not grow: the last quarter's is that of the first."""
     sol = nodekit.solve(pendulum, array([1.5, 0.0]), (0.0, 1000.0), method=name, step=0.2)

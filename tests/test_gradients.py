@@ -19,6 +19,7 @@ def field(xp, theta):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("times", [(0.0, 1.5), (1.5, 0.0), [0.0, 0.4, 1.1, 1.5]], ids=str)
 @pytest.mark.parametrize("step", [0.05, None], ids=["fixed", "adaptive"])
+@pytest.mark.slow(seconds=30)
 def test_both_backends_give_the_same_gradient(method, times, step):
     """d/dy0 and d/dθ of a loss over the outputs: autograd through NumPy equals torch.autograd, to 1e-11.
 

@@ -93,6 +93,7 @@ def end(f, y0=None):
     return nodekit.solve(f, y0, (0.0, 1.0), compile=True).y
 
 
+@pytest.mark.slow(seconds=30)
 def test_compiled_fields_are_told_apart():
     """By keyword-only defaults, by a default that is not hashable and changes, by what partial fixes, and by a closure
     whose content was exchanged after the solve."""
@@ -121,6 +122,7 @@ def test_compiled_fields_are_told_apart():
     assert end(exchangeable(two)[0])[-1, 0].item() == pytest.approx(math.exp(-2), rel=1e-5)
 
 
+@pytest.mark.slow(seconds=30)
 def test_compiled_fields_of_two_modules():
     """The same source with other globals is another field."""
     for k in (1.0, 2.0):
@@ -129,6 +131,7 @@ def test_compiled_fields_of_two_modules():
         assert end(module["f"])[-1, 0].item() == pytest.approx(math.exp(-k), rel=1e-5)
 
 
+@pytest.mark.slow(seconds=30)
 def test_compiled_states_are_told_apart():
     """A field of dicts, solved with other names for tensors of the same shapes."""
     f = lambda t, s: {name: -part for name, part in s.items()}  # noqa: E731

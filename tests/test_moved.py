@@ -9,6 +9,8 @@ import pytest
 import nodekit
 from nodekit.moved import MOVED, Moved
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 
 @pytest.mark.parametrize("old", MOVED)
 def test_an_old_name_is_the_new_module(old):

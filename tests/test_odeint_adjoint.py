@@ -53,6 +53,7 @@ def close(found, expected, tol):
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("solver", [odeint, odeint_adjoint])
 @pytest.mark.parametrize("method", ["dopri5", "dopri8", "rk4", "implicit_adams", "radauIIA5", "scipy_solver"])
+@pytest.mark.slow(seconds=30)
 def test_gradients_against_finite_differences(method, solver, direction):
     """By y0, by the output times and by every parameter, both ways in time, to the accuracy of the method."""
     if method == "scipy_solver":
@@ -349,6 +350,7 @@ def test_an_event_in_the_middle_of_training():
 
 
 @pytest.mark.parametrize("solver", [odeint, odeint_adjoint])
+@pytest.mark.slow(seconds=30)
 def test_fit_a_spiral(solver):
     """A field learns a damped rotation from a trajectory: the loss falls to a fifth in 60 steps."""
     A = torch.tensor([[-0.1, 2.0], [-2.0, -0.1]])
@@ -379,6 +381,7 @@ def test_fit_a_spiral(solver):
 
 @pytest.mark.parametrize("options", [None, {"jump_t": torch.tensor([1.0])}], ids=["plain", "jump_t"])
 @pytest.mark.parametrize("solver", [odeint, odeint_adjoint])
+@pytest.mark.slow(seconds=30)
 def test_no_reference_cycles(solver, options):
     """With the garbage collector off, 20 training steps leave no tensor behind."""
     f = Steps(Net(), ["step"])

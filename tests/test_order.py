@@ -7,6 +7,8 @@ import torch
 import nodekit
 from nodekit.methods.explicit import METHODS
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 # Steps over an interval of length 3 at which the error is in its asymptotic range and above rounding.
 COARSEST = {1: 300, 2: 150, 3: 120, 4: 200, 5: 220, 8: 31}
 

@@ -155,6 +155,7 @@ def test_readme_homework_example_runs(example, tmp_path):
     run(sys.executable, "-W", "error", "-c", example, cwd=tmp_path)
 
 
+@pytest.mark.slow(seconds=30)
 def test_wheel_works_without_the_course(wheel, example, tmp_path):
     """Installed into a new environment, where the checkout is not, the wheel runs the README's example."""
     venv.create(tmp_path / "new", with_pip=False)
@@ -170,6 +171,7 @@ def test_wheel_works_without_the_course(wheel, example, tmp_path):
     assert Path(found).is_relative_to(site)
 
 
+@pytest.mark.slow(seconds=30)
 def test_wheel_holds_the_package_alone(wheel):
     """The built wheel contains nodekit and nothing of the lessons or the tests."""
     names = zipfile.ZipFile(wheel).namelist()

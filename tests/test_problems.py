@@ -29,6 +29,7 @@ def a_state(p, seed=0):
 
 
 @pytest.mark.parametrize("p", ALL, ids=ids)
+@pytest.mark.slow(seconds=30)
 def test_reference_against_scipy(p):
     """DOP853 at 1e-12, or Radau at 1e-9 on the stiff ones, ends on the reference."""
     rtol = 1e-9 if p.stiff else 1e-12

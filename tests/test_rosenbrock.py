@@ -142,6 +142,7 @@ STIFF = {  # name: largest error in units of the tolerance, attempts
 
 
 @pytest.mark.parametrize("name", STIFF)
+@pytest.mark.slow(seconds=30)
 def test_stiff_problems(name, measured):
     """At rtol 1e-6 the end is met within a stated multiple of atol + rtol |y|, in a bounded number of attempts."""
     p, (factor, attempts) = problems.get(name), STIFF[name]

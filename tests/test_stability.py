@@ -128,6 +128,7 @@ def test_stiffness_ratio():
             stability.stiffness_ratio(bad)
 
 
+@pytest.mark.slow(seconds=30)
 def test_lyapunov_exponents_of_a_linear_flow(measured):
     """They are the real parts of the eigenvalues; also for fewer than all, and with the Jacobian by autograd."""
     matrix = np.array([[-0.1, 2.0, 0.3], [-2.0, -0.1, 0.0], [0.0, 0.0, -1.5]])
@@ -138,6 +139,7 @@ def test_lyapunov_exponents_of_a_linear_flow(measured):
     assert first == pytest.approx(-0.1, abs=2e-2)
 
 
+@pytest.mark.slow(seconds=30)
 def test_lyapunov_exponents_of_the_lorenz_system(measured):
     """λ₁ ≈ 0.906, λ₂ = 0 along the flow, and the sum is the divergence, −(10 + 1 + 8/3)."""
     p = problems.get("Lorenz")
@@ -152,6 +154,7 @@ def test_lyapunov_exponents_of_the_lorenz_system(measured):
     assert exponents.sum() == pytest.approx(-41 / 3, abs=1e-3)
 
 
+@pytest.mark.slow(seconds=30)
 def test_lyapunov_exponents_refuse_bad_input():
     """y0 of another shape, or an interval that is not positive."""
     for y0, interval in ((np.ones((2, 2)), 1.0), (np.ones(2), 0.0)):

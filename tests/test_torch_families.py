@@ -100,6 +100,7 @@ def test_same_steps_on_stiff_problems(method, p):
 
 @pytest.mark.parametrize("p", STIFF, ids=lambda p: p.name)
 @pytest.mark.parametrize("method", ["radau", "kvaerno5", "rodas5p", "bdf", "auto"])
+@pytest.mark.slow(seconds=30)
 def test_same_errors_on_stiff_problems(method, p, measured):
     """rtol 1e-6 to the end: the error is NumPy's within a factor of 1.5, or 0.3 tolerances; the cost within 5 %."""
     arguments = {"method": method, "rtol": 1e-6, "atol": p.atol(1e-6)}
@@ -333,6 +334,7 @@ CASES = [(n, s) for n, s in CASES if not (s and n == "auto")]
 
 
 @pytest.mark.parametrize(("method", "step"), CASES, ids=[f"{n}-{s or 'adaptive'}" for n, s in CASES])
+@pytest.mark.slow(seconds=30)
 def test_gradients_by_differences_of_the_same_steps(method, step):
     """dL/dy0 and dL/dparams are central differences with every h held, to 1e-7; the outputs lie inside the steps."""
     y0 = np.append(Y0, 0.5) if method in GEOMETRIC else Y0
@@ -374,6 +376,7 @@ def test_implicit_gradients_equal_the_reference(method, times, step):
 
 @pytest.mark.parametrize("method", ["explicit_adams", "implicit_adams", "asynchronous_leapfrog", "reversible_heun"])
 @pytest.mark.parametrize("step", [0.17, 0.085])
+@pytest.mark.slow(seconds=30)
 def test_gradients_of_methods_with_a_history(method, step):
     """Steps of one size throughout: recorded whole, equal to differences of the whole solve, outputs in between."""
     _, weights, leaves = solve_with_gradient(method, Y0, TIMES, step=step)
@@ -391,6 +394,7 @@ def test_gradients_of_methods_with_a_history(method, step):
 
 
 @pytest.mark.parametrize("method", ["radau", "kvaerno5", "trbdf2", "rodas5p", "auto"])
+@pytest.mark.slow(seconds=30)
 def test_gradients_through_a_stiff_solve(method):
     """y' = −λ(y − c cos t), λ = 1e4: dy(t)/dc and dy(t)/dλ are the exact ones, and dy(t)/dy0 has died out."""
     rate, c = (torch.tensor(x, dtype=float, requires_grad=True) for x in (1e4, 1.5))
@@ -419,6 +423,7 @@ def test_the_other_ways_back(method, way):
         assert torch.allclose(leaf.grad, other.grad, rtol=1e-5, atol=1e-6 if method != "kvaerno5" else 1e-4)
 
 
+@pytest.mark.slow(seconds=30)
 def test_gradients_of_modules_dicts_and_times():
     """A module's parameters, a dict for a state, output times that require grad: dL/dt is f at the outputs."""
     torch.manual_seed(0)
@@ -460,6 +465,7 @@ def test_a_constant_field_and_an_unused_parameter():
 # What has no gradient says so
 
 
+@pytest.mark.slow(seconds=30)
 def test_gradients_through_bdf():
     """By the implicit function theorem at every step: y0, parameters, one that enters late, outputs within a step; they
     come near radau's as the tolerance does. A second derivative is refused in words."""
@@ -509,6 +515,7 @@ def test_a_rosenbrock_gradient_needs_autograds_jacobian():
 
 
 @pytest.mark.parametrize("method", ["radau", "kvaerno5", "trbdf2", "auto", "bdf", "rodas5p"])
+@pytest.mark.slow(seconds=30)
 def test_gradients_of_complex_states(method):
     """dL/dA of a complex, non-normal, nonlinear system through implicit steps: near that through dop853's."""
     real = torch.tensor([[-1.0, 0.5, 0.0], [0.0, -6.0, 1.0], [0.0, 0.2, 0.0]], dtype=float)

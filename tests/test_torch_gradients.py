@@ -59,6 +59,7 @@ def reference():
 
 @pytest.mark.parametrize("way", WAYS, ids=IDS)
 @pytest.mark.parametrize("method", ["dopri5", "dop853", "bosh3"])
+@pytest.mark.slow(seconds=30)
 def test_all_ways_against_numpy(way, method, measured):
     """By y0, parameters, output times and the start, at rtol = atol = 1e-9: the reference's, to the accuracy of the
     method (its dense output is of lower order than its steps)."""
@@ -78,6 +79,7 @@ def test_checkpoints_equal_backprop(way, method):
 
 
 @pytest.mark.parametrize("way", WAYS, ids=IDS)
+@pytest.mark.slow(seconds=30)
 def test_gradcheck(way):
     """torch.autograd.gradcheck, with the steps held: exact ways to 1e-6, adjoints at a small tolerance and step."""
     f = Field()
@@ -163,6 +165,7 @@ def saved_bytes(way, steps):
     [(Backprop(), 1.0), (Checkpoint(), 1.0), (Checkpoint(every="sqrt"), 0.5), (Adjoint(), 0.0), (Interpolated(), 1.0)],
     ids=["backprop", "checkpoint", "sqrt", "adjoint", "interpolated"],
 )
+@pytest.mark.slow(seconds=30)
 def test_memory_against_steps(way, power, measured):
     """Bytes kept grow like n (activations), n (states), √n, not at all, n."""
     n = np.array([64, 128, 256, 512, 1024])
@@ -172,6 +175,7 @@ def test_memory_against_steps(way, power, measured):
     measured(f"bytes kept for 64 ... 1024 steps of rk4, {way!r}: {kept.astype(int).tolist()}, growth n^{slope:.2f}")
 
 
+@pytest.mark.slow(seconds=30)
 def test_memory_ranking():
     """At 256 steps: backprop keeps several times the checkpoints' states, these more than √n of them, these more than
     the adjoint."""
@@ -182,6 +186,7 @@ def test_memory_ranking():
 
 
 @pytest.mark.parametrize("way", WAYS, ids=IDS)
+@pytest.mark.slow(seconds=30)
 def test_memory_is_flat_over_training(way):
     """100 training steps without the garbage collector leave no tensor behind: there are no reference cycles."""
     f = Field()

@@ -197,6 +197,7 @@ def steady_with_artists(ax):
 
 @pytest.mark.parametrize("setup", [None, steady, steady_with_artists])
 @pytest.mark.parametrize("draw", DRAWS)
+@pytest.mark.slow(seconds=30)
 def test_the_picture_is_the_one_drawn_in_full(draw, setup):
     """At every value, after any other, a redraw equals the figure drawn from nothing, pixel by pixel."""
     explorer = explore(draw, setup)

@@ -371,6 +371,7 @@ def expected():
     return differences(lambda x: float(loss(x[:3], x[3], np)), np.array([*Y0, 0.4]))
 
 
+@pytest.mark.slow(seconds=30)
 def test_gradient_on_torch(expected):
     """By y0 and args, of explicit methods; through output times, dense output and the event."""
     x = torch.tensor([*Y0, 0.4], dtype=torch.float64, requires_grad=True)
@@ -378,6 +379,7 @@ def test_gradient_on_torch(expected):
     assert np.allclose(x.grad, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow(seconds=30)
 def test_gradient_of_parameters_within_fun():
     """A network that fun closes over, with a list of numbers and tensors as y0, as by nodekit.solve."""
     torch.manual_seed(0)
@@ -393,6 +395,7 @@ def test_gradient_of_parameters_within_fun():
 
 
 @pytest.mark.parametrize("method", ["Radau", "BDF", "LSODA"])
+@pytest.mark.slow(seconds=30)
 def test_gradient_of_implicit_methods_on_torch(method, expected):
     """Through the steps that were taken, also where one of args alone requires grad."""
     bend = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
@@ -400,6 +403,7 @@ def test_gradient_of_implicit_methods_on_torch(method, expected):
     assert np.allclose(bend.grad, expected[3], rtol=1e-3)
 
 
+@pytest.mark.slow(seconds=30)
 def test_gradient_by_autograd():
     """By y0 and args, of an explicit method on NumPy arrays, at output times and on dense output; y0 may be a list."""
 

@@ -10,6 +10,8 @@ import nodekit
 from tests.homework.bank import LIGHT
 from tests.homework.conftest import MANY, Homework
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 HOMEWORK = Homework("hw1", LIGHT)
 hw1, answers, checks = HOMEWORK.module, HOMEWORK.answers, HOMEWORK.checks
 hand_in, earned = HOMEWORK.hand_in, HOMEWORK.earned

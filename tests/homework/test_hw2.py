@@ -24,6 +24,8 @@ from tests.homework.bank_hw2 import (
 )  # fmt: skip
 from tests.homework.conftest import MANY, VARIANTS, automatic, grade, release
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 hw2, answers, checks, truth = HOMEWORK.module, HOMEWORK.answers, HOMEWORK.checks, HOMEWORK.answers.truth
 hand_in, earned, solution = HOMEWORK.hand_in, HOMEWORK.earned, HOMEWORK.solution
 FULL = {1: 12, 2: 18, 3: 20, 4: 16, 5: 24}

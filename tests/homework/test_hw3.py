@@ -11,6 +11,8 @@ from tests.homework.bank import brief, filled, reference
 from tests.homework.bank_hw3 import FULL, LIGHT, bank, composed, densities, fields, steps, traces
 from tests.homework.conftest import MANY, VARIANTS, Homework, automatic, grade, release
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 POINTS = {int(part[4:]): points for part, points in FULL.items()}
 WRONG = {1: fields, 2: densities, 3: traces, 4: steps}
 COUNTS = {1: {"field": 8, "divergence": 6}, 2: {"log_density": 9}, 4: {"step4": 12}}

@@ -10,6 +10,8 @@ from nbclient import NotebookClient
 from tests.homework.bank import printed, text
 from tests.homework.conftest import HOMEWORK, Homework, load, release
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 NAMES = load(HOMEWORK / "grading.py").assignments()
 VARIANT = 23
 

@@ -106,11 +106,13 @@ def small(tmp_path, request):
     return make
 
 
+@pytest.mark.slow(seconds=30)
 def test_a_run_without_mistakes(small):
     found = small()
     assert (found.failed, found.differ, found.sliders) == ([], [], [])
 
 
+@pytest.mark.slow(seconds=30)
 def test_a_run_finds_each_mistake_and_goes_on(small):
     """A cell that raises, another printed number and another result, a slider that fails at one end and an idle one."""
     fails = SOURCES[3].replace("[0, h + k]", "[0, 1 if h < 2 else 1 / 0]")
@@ -128,6 +130,7 @@ def test_a_run_finds_each_mistake_and_goes_on(small):
     ]
 
 
+@pytest.mark.slow(seconds=30)
 def test_a_run_ends_where_a_cell_takes_too_long(small, request, monkeypatch):
     """The cell is interrupted and named, none after it is run, and the sliders count as not moved."""
     monkeypatch.setattr(request.config.option, "nbval_cell_timeout", 1)

@@ -98,6 +98,7 @@ def test_the_trace_is_that_of_the_jacobian():
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow(seconds=30)
 def test_the_density_integrates_to_one(seed):
     """∫ p = 1 for random networks, by the trapezoidal rule on a grid."""
     flow, u = CNF(Net(seed=seed), 2, rtol=1e-6, atol=1e-6), torch.linspace(-12, 12, 481, dtype=F64)

@@ -183,6 +183,7 @@ def test_bad_arguments(arguments, error, message):
 
 
 @pytest.mark.parametrize("gradient", ["checkpoint", "backprop", "adjoint"])
+@pytest.mark.slow(seconds=30)
 def test_memory_is_flat(gradient):
     """100 training steps with clipped gradients, the garbage collector off: no tensor is left, and the loss falls."""
     model = NeuralODE(Field(), gradient=gradient, rtol=1e-3, atol=1e-3, regularizer="kinetic")
@@ -232,6 +233,7 @@ DISTRIBUTED = """
 
 
 @pytest.mark.parametrize(("gradient", "tol"), [("checkpoint", 1e-12), ("adjoint", 1e-5)])
+@pytest.mark.slow(seconds=30)
 def test_distributed_data_parallel(gradient, tol, tmp_path, request):
     """Two processes, each with its batch: the gradient is the mean of both, as of one process with both batches.
 

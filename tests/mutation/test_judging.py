@@ -10,6 +10,8 @@ from tests.mutation import __main__ as command
 from tests.mutation import accepted, exercises, forked, lessons
 from tests.mutation.cells import Cell, plan
 
+pytestmark = pytest.mark.slow(seconds=30)
+
 EXERCISES = '''
 import numpy as np
 
