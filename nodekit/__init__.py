@@ -10,7 +10,8 @@ torch is imported only when a torch tensor arrives.
 
 from typing import Any
 
-from nodekit import moved
+from nodekit import drop_in, moved
+from nodekit.drop_in import OF_TORCH
 from nodekit.events import event, steady_state
 from nodekit.solution import Solution, SolveError
 from nodekit.solve import solve
@@ -20,22 +21,10 @@ __version__ = "0.1.0"
 
 moved.install()
 
-OF_TORCH = ("odeint", "odeint_adjoint", "odeint_dense", "odeint_event")  # torchdiffeq's interface
-
 
 def __getattr__(name: str) -> Any:
     if name in OF_TORCH:
-        try:
-            import torch  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"nodekit.{name} needs PyTorch, which is not installed: pip install torch, or see "
-                "pytorch.org/get-started. nodekit.solve works without it, on NumPy arrays.",
-                name="torch",
-            ) from error
-        from nodekit.drop_in import odeints
-
-        return getattr(odeints, name)
+        return getattr(drop_in, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

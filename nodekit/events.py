@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from autograd.tracer import getval
 
 from nodekit.arrays import is_torch
+from nodekit.private_autograd import getval
 
 if TYPE_CHECKING:
     from nodekit.hints import Direction, Event, Field

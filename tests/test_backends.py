@@ -79,7 +79,7 @@ def test_advance_of_each_backend_equals_the_plain_one(method):
             | {f"ExplicitRungeKutta.{m}" for m in ("go_along", "in_tolerances", "weighted", "worst")}
             | {f"ExplicitRungeKutta.{m}" for m in ("recall", "again_end", "step_vjp")},
         ),
-        ("state", set(), {"transformed", "Field.checked", "Stepper.recorded_vjp"}),
+        ("state", set(), {"Field.checked", "Stepper.recorded_vjp"}),
         # refuse_boxes: what autograd's NumPy records; refuse_recording and check_kind: what torch does
         ("newton", {"refuse_boxes"}, {"refuse_recording", "check_kind", "backward_rows", "time"}),
         ("equations", set(), {"HeldInverse", "Stepper.recorded_derivatives", "Stepper.newton_end"}),

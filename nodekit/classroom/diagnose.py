@@ -14,10 +14,10 @@ from textwrap import wrap
 
 import numpy as np
 
-import nodekit
 from nodekit import gradients, methods
 from nodekit.analysis.stiffness import detect_stiffness
 from nodekit.arrays import is_torch
+from nodekit.solve import solve as nodekit_solve
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -118,7 +118,7 @@ class Case:
     def solve(self, y0=None, t=None, f=None, **changed):
         """nodekit.solve with the caller's settings, and changes to them."""
         settings = {**self.settings, **changed}
-        return nodekit.solve(f or self.f, self.y0 if y0 is None else y0, t or self.t, **settings)
+        return nodekit_solve(f or self.f, self.y0 if y0 is None else y0, t or self.t, **settings)
 
     def solve_recorded(self, y0, t=None, **changed):
         return self.solve(y0, t, **({"params": self.params} if self.params else {}), **changed)

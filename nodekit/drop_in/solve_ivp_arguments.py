@@ -10,11 +10,11 @@ from itertools import pairwise
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.tracer import getval, isbox
 
 from nodekit import methods
 from nodekit.arrays import is_torch
 from nodekit.events import counted_to, event
+from nodekit.private_autograd import getval, isbox
 
 METHODS = {"RK45": "dopri5", "RK23": "bosh3", "DOP853": "dop853", "Radau": "radau", "BDF": "bdf", "LSODA": "auto"}
 NEWTON = ("implicit", "rosenbrock", "bdf", "auto")  # the families that take jac

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from nodekit.torch_backend.state import transformed
+from nodekit.torch_backend.private_torch import transformed
 
 Energy: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 

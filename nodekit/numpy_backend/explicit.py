@@ -8,9 +8,9 @@ step.py, ordinary arrays a faster one of equal value.
 import math
 
 import numpy as np
-from autograd.tracer import getval, isbox, trace_stack
 
 from nodekit.numpy_backend.state import Stepper, all_finite
+from nodekit.private_autograd import getval, isbox, recording
 from nodekit.stepping import control
 from nodekit.stepping.step import advance as plain_advance
 from nodekit.stepping.step import dense_slopes, interpolate, runge_kutta_step
@@ -114,7 +114,7 @@ class Weights:
 
 def plan(tableau, y):
     """(tableau, advance, slopes): how steps are taken. While autograd differentiates: the plain, traceable way."""
-    if isbox(y) or trace_stack.top >= 0:
+    if isbox(y) or recording():
         return tableau, plain_advance, Copies
     return Scaled(tableau, y.dtype), advance, Slopes(tableau.stages + len(tableau.dense_rows), y).empty
 
@@ -185,7 +185,7 @@ class ExplicitRungeKutta(Stepper):
 
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it. Threads may repeat at once."""
-        if self.boxes or isbox(y) or trace_stack.top >= 0:
+        if self.boxes or isbox(y) or recording():
             rk, advance, slopes = self.method, plain_advance, Copies
         else:
             rk, advance, slopes = self.weights, rescaled, Slopes(len(self.method.dense_weights), y).empty

@@ -14,13 +14,14 @@ Exact means: of the steps that were taken, with their sizes held.
 from typing import Any, NamedTuple
 
 import numpy as np
-from autograd.core import make_vjp
 from autograd.misc import flatten
 
-import nodekit
 from nodekit import methods
 from nodekit.gradients import on_the_way_back, warn_if_lost
 from nodekit.numpy_backend.explicit import ExplicitRungeKutta
+from nodekit.private_autograd import make_vjp
+from nodekit.solution import SolveError
+from nodekit.solve import solve
 from nodekit.stepping import loop
 from nodekit.stepping.control import CONTROLLERS
 
@@ -65,7 +66,7 @@ def solve_and_vjp(f, y0, t, params=(), gradient="checkpoint", method="dopri5", a
         return f(t, y, unflatten(p))
 
     def run(y0, p):
-        return nodekit.solve(lambda t, y: g(t, y, p), y0, t, method=method, **arguments)
+        return solve(lambda t, y: g(t, y, p), y0, t, method=method, **arguments)
 
     sol = run(y0, vector)
     if gradient == "backprop":
@@ -235,7 +236,7 @@ def adjoint(g, sol, p, dy, method, adjoint_method, settings, path=None):
         step=None, first_step=None, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["PI"],
     )  # fmt: skip
     if not swept.success:
-        raise nodekit.SolveError(on_the_way_back(swept, "interpolated" if path else "adjoint"))
+        raise SolveError(on_the_way_back(swept, "interpolated" if path else "adjoint"))
     z = swept.y[-1]
     if path is None:
         y0 = sol.y[0].reshape(-1)

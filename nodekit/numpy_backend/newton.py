@@ -8,10 +8,9 @@ import math
 import warnings
 
 import numpy as np
-from autograd.core import make_jvp, make_vjp
-from autograd.tracer import getval, isbox, trace_stack
 
 from nodekit.numpy_backend.state import all_finite
+from nodekit.private_autograd import getval, isbox, level_restored, make_jvp, make_vjp
 from nodekit.steppers import jacobian
 
 
@@ -63,13 +62,11 @@ class Jacobian(jacobian.Jacobian):
 
     def attempt(self, derivative, *arguments):
         """derivative(*arguments), or None when autograd cannot follow f. An error of f's own comes again without it."""
-        level = trace_stack.top
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), level_restored():
                 warnings.simplefilter("ignore")  # autograd warns of what does not depend on y or t
                 return derivative(*arguments)
         except Exception:
-            trace_stack.top = level  # autograd itself does not, and would believe for ever to be differentiating
             return None
 
 

@@ -6,8 +6,8 @@ from contextlib import nullcontext
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.tracer import getval, isbox, trace_stack
 
+from nodekit.private_autograd import getval, isbox, recording
 from nodekit.solution import in_component
 from nodekit.stepping import stepper
 
@@ -132,7 +132,7 @@ class Stepper(stepper.Stepper):
         return np.errstate(over="ignore") if np.geterr()["over"] == "warn" else nullcontext()
 
     def mode(self):
-        return None if trace_stack.top >= 0 else ()
+        return None if recording() else ()
 
 
 def check_state(y0):

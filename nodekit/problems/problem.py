@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from autograd.tracer import trace_stack
 
 from nodekit.arrays import is_torch, namespace
+from nodekit.private_autograd import recording
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def vector(y: Any, *components: Any) -> Any:
 
     Plain NumPy takes the quick way, unless autograd is differentiating: it costs a twentieth of autograd's stack.
     """
-    if type(y) is np.ndarray and trace_stack.top < 0:
+    if type(y) is np.ndarray and not recording():
         return np.array(components)
     return namespace(y).stack(components)
 

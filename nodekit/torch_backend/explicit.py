@@ -12,7 +12,8 @@ import torch
 
 from nodekit.stepping.step import dense_slopes, interpolate, runge_kutta_step
 from nodekit.torch_backend.control import combined
-from nodekit.torch_backend.state import Stepper, all_finite, transformed
+from nodekit.torch_backend.private_torch import transformed
+from nodekit.torch_backend.state import Stepper, all_finite
 
 
 class Slopes:

@@ -10,7 +10,8 @@ import warnings
 import torch
 
 from nodekit.steppers import jacobian
-from nodekit.torch_backend.state import all_finite, transformed
+from nodekit.torch_backend.private_torch import transformed
+from nodekit.torch_backend.state import all_finite
 
 
 class Jacobian(jacobian.Jacobian):

@@ -13,6 +13,7 @@ from nodekit.solution import in_component
 from nodekit.stepping import stepper
 from nodekit.torch_backend.context import Context
 from nodekit.torch_backend.layout import Layout
+from nodekit.torch_backend.private_torch import transformed, version_of
 
 
 class Field:
@@ -24,21 +25,21 @@ class Field:
         self.dtype, self.device = y.real.dtype, y.device
         self.autocast = bool(context.autocast)  # then f's answer is converted
         # Under torch.inference_mode no tensor counts its changes.
-        self.last = None if torch.is_inference_mode_enabled() or y.is_inference() else (y, y._version)
+        self.last = None if torch.is_inference_mode_enabled() or y.is_inference() else (y, version_of(y))
 
     def __call__(self, t, y):
         self.nfev += 1
         time = torch.full((), t, dtype=self.dtype, device=self.device)
         if self.last is None or torch.is_inference_mode_enabled():
             return self.checked(self.slopes(self.f(time, self.show(y)), t), y)
-        before = y._version
+        before = version_of(y)
         k = self.slopes(self.f(time, self.show(y)), t)
-        if y._version != before:
+        if version_of(y) != before:
             raise ValueError(f"f changed y in place at t = {t!r}. Work on a copy, as in y = y.clone().")
         last, version = self.last  # one pair: threads may evaluate f at once
-        if last._version != version:
+        if version_of(last) != version:
             raise ValueError(f"f wrote into the tensor that it returned before (seen at t = {t!r}). Return a new one.")
-        self.last = k, k._version
+        self.last = k, version_of(k)
         return k if k.dtype is y.dtype else self.checked(k, y)
 
     def checked(self, k, y):
@@ -53,11 +54,6 @@ class Field:
                 "Convert the one or the other, as in y0.to(...) or module.to(...)."
             )
         return k
-
-
-def transformed():
-    """Whether torch.func is at work (vmap, grad, jvp): values cannot be looked at then."""
-    return torch._C._are_functorch_transforms_active()
 
 
 def all_finite(v):

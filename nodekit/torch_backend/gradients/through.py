@@ -14,7 +14,7 @@ from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.gradients.adjoint import adjoint, interpolated
 from nodekit.torch_backend.gradients.events import differentiate
 from nodekit.torch_backend.once import Once
-from nodekit.torch_backend.state import transformed
+from nodekit.torch_backend.private_torch import transformed
 
 
 def solve(stepper, run, f, y, t, way, params, method, step, events=None):

@@ -9,6 +9,7 @@ import torch
 from torch.torch_version import TorchVersion
 
 from nodekit.torch_backend.depends import filled
+from nodekit.torch_backend.private_torch import compiler_errors, vjps_compiled
 
 OLDEST = "2.13"  # older ones cannot compile a loop that keeps a record, or one with a vjp in it
 KEPT = 64  # compiled functions; the one that was not used for longest goes first
@@ -85,9 +86,9 @@ class _Explained:
                 self.ready = True
                 return self(*arguments)
         try:
-            with torch._dynamo.config.patch(trace_autograd_ops=True):  # a compiled vjp calls torch.autograd.grad
+            with vjps_compiled():  # a compiled vjp calls torch.autograd.grad
                 return self.function(*arguments)
-        except (torch._dynamo.exc.TorchDynamoException, torch._inductor.exc.InductorError) as error:
+        except compiler_errors() as error:
             why = " ".join(str(error).split("\n\n")[0].split())[:300]
             raise RuntimeError(
                 f"compile=True: f could not be compiled ({type(error).__name__}: {why}). Use compile=False; or, if no "

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch._higher_order_ops.while_loop import while_loop
 
 from nodekit.solution import Solution, Stats, Status, Steps
 from nodekit.stepping import control, loop
@@ -19,6 +18,7 @@ from nodekit.stepping.step import runge_kutta_step
 from nodekit.stepping.trajectory import Trajectory
 from nodekit.torch_backend.control import combined, factor
 from nodekit.torch_backend.loops.cache import compiled
+from nodekit.torch_backend.private_torch import while_loop
 from nodekit.torch_backend.state import rms
 
 ATTEMPTS, RECORDED = 1024, 2**24  # the loop comes back to Python after so many attempts, or bytes of states
