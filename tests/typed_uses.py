@@ -8,6 +8,7 @@ from typing import Any, assert_type
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 import nodekit
@@ -70,7 +71,7 @@ assert_type(gradients.get("adjoint"), gradients.Way)
 gradients.get("adjoints")  # type: ignore[arg-type]
 methods.get("dopri5").stages, methods.get(DOPRI5)
 methods.get(None)  # type: ignore[arg-type]
-assert_type(DOPRI5.weights_at(0.5), list[float])
+assert_type(DOPRI5.weights_at(0.5), NDArray[Any])
 assert_type(DOPRI5.dense_order, int)
 DOPRI5.name = "mine"  # type: ignore[misc]
 methods.tableau.Tableau("mine", 1, (0.0,), ((),), "1", "here, 2026")  # type: ignore[arg-type]

@@ -95,14 +95,15 @@ class Observed:
             return super().inside(theta)
         t, y, h, y1 = self.step
         if self.options.interp == "linear":
-            return y + theta * (y1 - y)
-        return hermite(y, y1, h, self.field(t, y), self.field(t + h, y1), theta)
+            return y + self.column(theta) * (y1 - y)
+        return hermite(y, y1, h, self.field(t, y), self.field(t + h, y1), self.column(theta))
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         """As the stepper's own, with outputs within the step from the straight line through its ends."""
         self.observer.step_begins(t, h)
         if self.options.dense or not inside:
             return super().step_vjp(t, y, h, kept, a, inside, params)
-        a = a + sum(theta * g for theta, g in inside)
-        dy, dparams, nfev = super().step_vjp(t, y, h, kept, a, [], params)
-        return dy + sum((1 - theta) * g for theta, g in inside), dparams, nfev
+        theta, d = self.column(inside[0]), inside[1]
+        a = a + (theta * d).sum(0)
+        dy, dparams, nfev = super().step_vjp(t, y, h, kept, a, None, params)
+        return dy + ((1 - theta) * d).sum(0), dparams, nfev

@@ -8,7 +8,12 @@ The methods themselves are in explicit.py, high_order.py and implicit.py.
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Tableau"]
 
@@ -129,10 +134,19 @@ class Tableau:
         """Whether the dense output is about as accurate as the steps. If not, adaptive steps end on output times."""
         return not self.adaptive or self.dense_order >= self.order - 1
 
-    def weights_at(self, theta: float) -> list[float]:
-        """b_i(θ) of the dense output at θ in [0, 1]: a list of stages + len(dense_rows) floats."""
-        powers = [theta ** (j + 1) for j in range(len(self.dense_weights[0]))]
-        return [sum(p * x for p, x in zip(row, powers, strict=True)) for row in self.dense_weights]
+    @cached_property
+    def powers(self) -> "NDArray[Any]":
+        """The coefficients of θ, θ², ... in the dense weights: (powers, stages + len(dense_rows))."""
+        return np.array(self.dense_weights).T.copy()
+
+    def weights_at(self, theta: "float | NDArray[Any]") -> "NDArray[Any]":
+        """b_i(θ) of the dense output at θ in [0, 1], (s,) with s = stages + len(dense_rows); (m, s) for m of them."""
+        theta = np.asarray(theta, float)[..., None]
+        total, power = theta * self.powers[0], theta
+        for row in self.powers[1:]:  # a matrix product would add in an order of its own, and dop853's terms cancel
+            power = power * theta
+            total += power * row
+        return total
 
 
 def _hermite(tableau: Tableau) -> tuple[tuple[Row, ...], tuple[tuple[float, ...], ...]]:

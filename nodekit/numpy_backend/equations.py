@@ -21,7 +21,7 @@ class Stepper(state.Stepper):
         super().__init__(f, y0, method, *rest)
         refuse_boxes(method, y0)
         y = flat(y0)
-        self.kind, self.complex, self.d = y.dtype, y.dtype.kind == "c", y.size
+        self.complex, self.d = y.dtype.kind == "c", y.size
         self.eye, self.eps = np.eye(y.size, dtype=y.dtype), float(np.finfo(y.dtype).eps)
 
     def only_values(self, *arrays):
@@ -32,10 +32,6 @@ class Stepper(state.Stepper):
         """Whether a gradient is to flow through x: never here, where a box is an error."""
         refuse_boxes(self.method, x)
         return False
-
-    def constant(self, array):
-        """A small array in the precision of the state; complex where it is, or the state."""
-        return array.astype(np.result_type(self.kind, np.complex64) if np.iscomplexobj(array) else self.kind)
 
     def zeros(self, rows):
         return np.zeros((rows, self.d), self.kind)
@@ -49,10 +45,6 @@ class Stepper(state.Stepper):
     def numbers(self, *xs):
         """Several 0-d arrays as floats."""
         return (float(xs[0]),) if len(xs) == 1 else tuple(map(float, xs))
-
-    def plus(self, y, h, weights, k):
-        """y + h Σ_j weights_j k_j, weights (n,) or, for several sums at once, (m, n)."""
-        return y + h * (weights @ k)
 
     def mixed(self, weights, matrices):
         """Σ_j weights_ij M_j of n square matrices: weights (m, n) -> (m, d·d)."""

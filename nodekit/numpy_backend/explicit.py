@@ -7,13 +7,14 @@ step.py, ordinary arrays a faster one of equal value.
 
 import math
 
+import autograd.numpy as anp
 import numpy as np
 
 from nodekit.numpy_backend.state import Stepper, all_finite
 from nodekit.private_autograd import getval, isbox, recording
 from nodekit.stepping import control
 from nodekit.stepping.step import advance as plain_advance
-from nodekit.stepping.step import dense_slopes, interpolate, runge_kutta_step
+from nodekit.stepping.step import dense_slopes, runge_kutta_step
 
 
 class Slopes:
@@ -61,7 +62,7 @@ class Scaled:
         self.weights = np.zeros((len(rows), max(map(len, rows))), dtype)
         for row, values in zip(self.weights, rows, strict=True):
             row[: len(values)] = values
-        self.scaled, self.h, self.dtype, self.tableau = np.empty_like(self.weights), None, dtype, tableau
+        self.scaled, self.h = np.empty_like(self.weights), None
         views = [view[: len(row)] for view, row in zip(self.scaled, rows, strict=True)]
         s = self.stages = tableau.stages
         self.later_stages, self.b = list(zip(tableau.c, views[:s], strict=True))[1:], views[s]
@@ -76,9 +77,6 @@ class Scaled:
         if h != self.h:
             self.h = h
             np.multiply(self.weights, h, out=self.scaled)
-
-    def weights_at(self, theta):
-        return self.h * np.array(self.tableau.weights_at(theta), self.dtype)
 
 
 def advance(y, h, weights, k):
@@ -102,14 +100,10 @@ class Weights:
     """A tableau's weights as arrays, for `rescaled`. It has the fields of `Tableau` that a step reads."""
 
     def __init__(self, tableau, dtype):
-        self.array = lambda row: np.array(row, dtype)
-        self.tableau, self.stages, self.fsal = tableau, tableau.stages, tableau.fsal
-        self.later_stages = [(c, self.array(a)) for c, a in tableau.later_stages]
-        self.dense_rows = [(row.c, self.array(row.a)) for row in tableau.dense_rows]
-        self.b = self.array(tableau.b)
-
-    def weights_at(self, theta):
-        return self.array(self.tableau.weights_at(theta))
+        self.stages, self.fsal = tableau.stages, tableau.fsal
+        self.later_stages = [(c, np.array(a, dtype)) for c, a in tableau.later_stages]
+        self.dense_rows = [(row.c, np.array(row.a, dtype)) for row in tableau.dense_rows]
+        self.b = np.array(tableau.b, dtype)
 
 
 def plan(tableau, y):
@@ -180,8 +174,8 @@ class ExplicitRungeKutta(Stepper):
 
     def inside(self, theta):
         t, y, h, _ = self.step
-        dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance)
-        return interpolate(y, h, self.k, self.rk, theta, self.advance)
+        rows = self.rows(dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance))
+        return self.plus(y, h, self.constant(self.method.weights_at(theta)), rows)
 
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it. Threads may repeat at once."""
@@ -190,5 +184,9 @@ class ExplicitRungeKutta(Stepper):
         else:
             rk, advance, slopes = self.weights, rescaled, Slopes(len(self.method.dense_weights), y).empty
         k = runge_kutta_step(self.again, t, y, h, rk, None, advance, slopes)[1]
-        dense_slopes(self.again, t, y, h, k, rk, advance)
-        return lambda theta: interpolate(y, h, k, rk, theta, advance)
+        rows = self.rows(dense_slopes(self.again, t, y, h, k, rk, advance))
+        return lambda theta: self.plus(y, h, self.constant(self.method.weights_at(theta)), rows)
+
+    def rows(self, k):
+        """Slopes as one array."""
+        return k.rows if isinstance(k, Slopes) else anp.stack(k)

@@ -81,6 +81,7 @@ class Stepper(stepper.Stepper):
         own = y0.shape, getval(y0).dtype, self.keeps_slopes
         self.field, self.again = Field(f, *own), Field(f, *own)  # dense output has a count of its own
         self.method, self.shape, self.rtol, self.atol, self.fixed = method, y0.shape, rtol, atol, fixed
+        self.kind = getval(y0).dtype
         self.tightest = float(np.min(rtol))
 
     def start(self, t, y):
@@ -110,10 +111,19 @@ class Stepper(stepper.Stepper):
         return anp.concatenate(parts)
 
     def show(self, y):
-        return y.reshape(self.shape)
+        return y.reshape((*y.shape[:-1], *self.shape))
 
     def stack(self, ys, like):
-        return anp.stack([self.show(y) for y in ys]) if ys else np.empty((0, *self.shape), getval(like).dtype)
+        return anp.stack(ys) if ys else np.empty((0, like.size), getval(like).dtype)
+
+    def plus(self, y, h, weights, k):
+        return y + h * (weights @ k)
+
+    def constant(self, array):
+        return array.astype(np.result_type(self.kind, np.complex64) if np.iscomplexobj(array) else self.kind)
+
+    def column(self, theta):
+        return self.constant(theta)[:, None] if isinstance(theta, np.ndarray) else theta
 
     def times(self, ts):
         return np.array(ts, float)

@@ -60,9 +60,12 @@ def rescaling(order, factor):
 
 
 def weights_at(order, theta):
-    """Of the differences 1 ... k in their polynomial's value, beside row 0, at θ within the step that ended there."""
+    """Of the differences 1 ... k in their polynomial's value, beside row 0, at θ within the step that ended there.
+
+    (k,), or (m, k) for m of them.
+    """
     j = np.arange(order)
-    return np.cumprod((theta - 1 + j) / (1 + j))
+    return np.cumprod((np.asarray(theta)[..., None] - 1 + j) / (1 + j), -1)
 
 
 class BackwardDifferences(Newton):

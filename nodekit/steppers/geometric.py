@@ -91,7 +91,7 @@ class Geometric:
     def between(self, field, t, y, h, y1):
         """A function of θ: the states within the step from y to y1."""
         k, k1 = field(t, y), field(t + h, y1)
-        return lambda theta: hermite(y, y1, h, k, k1, theta)
+        return lambda theta: hermite(y, y1, h, k, k1, self.column(theta))
 
     def inside(self, theta):
         t, y, h, y1 = self.step
@@ -147,11 +147,10 @@ class Symplectic(Geometric):
         """The end of an accepted step, from its start."""
         return self.once(self.again, t, y, None, h)[0]
 
-    def recorded(self, t, y, h, thetas):
-        """The states at the end of a step and within it, for autograd to go back through."""
+    def recorded(self, t, y, h, theta):
+        """[the state at the end of a step, those within it unless theta is None]: autograd goes back through them."""
         y1, _ = self.once(self.field_back, t, y, None, h)
-        state_at = self.between(self.field_back, t, y, h, y1) if thetas else None
-        return [y1, *(state_at(theta) for theta in thetas)]
+        return [y1] if theta is None else [y1, self.between(self.field_back, t, y, h, y1)(theta)]
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         return self.recorded_vjp(t, y, h, a, inside, params)

@@ -39,8 +39,7 @@ class ImplicitRungeKutta(Newton):
     def __init__(self, f, y0, tableau, rtol, atol, fixed, jac=None):
         super().__init__(f, y0, tableau, rtol, atol, fixed, jac)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
-        self.a, self.b, self.dense = map(np.array, (tableau.a, tableau.b, tableau.dense_weights))
-        self.powers = np.arange(1, self.dense.shape[1] + 1)
+        self.a, self.b = map(np.array, (tableau.a, tableau.b))
         self.weights = self.constant(self.b)
         self.b_error = None if tableau.b_error is None else self.constant(np.array(tableau.b_error))
         self.blocks, self.first = blocks(tableau, self.constant, self.complex), not self.a[0].any()
@@ -130,7 +129,7 @@ class ImplicitRungeKutta(Newton):
         """Y − y from the polynomial of the step before, continued: (m, d)."""
         h0, k0 = self.before
         theta = 1 + np.array(c) * (h / h0)
-        return self.constant(h0 * (theta[:, None] ** self.powers @ self.dense.T - self.b)) @ k0
+        return self.constant(h0 * (self.method.weights_at(theta) - self.b)) @ k0
 
     def newton(self, t, h, base, block, inverted, z):
         """Solve z = h a F(base + z) for z (m, d) from a first guess. None if the iteration does not converge."""
@@ -219,7 +218,7 @@ class ImplicitRungeKutta(Newton):
         return self.k
 
     def restep(self, t, y, h, kept):
-        return lambda theta: y + h * (self.constant(theta**self.powers @ self.dense.T) @ kept)
+        return lambda theta: self.plus(y, h, self.constant(self.method.weights_at(theta)), kept)
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         gradients = import_module("nodekit.torch_backend.gradients.implicit")

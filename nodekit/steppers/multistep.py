@@ -48,14 +48,14 @@ class Multistep:
         t, y, h, y1 = self.step
         if self.k1 is None:
             self.k1 = self.field(t + h, y1)
-        return hermite(y, y1, h, self.k0, self.k1, theta)
+        return hermite(y, y1, h, self.k0, self.k1, self.column(theta))
 
     def keep(self):
         return self.k0, self.step.y1
 
     def restep(self, t, y, h, kept):
         (k0, y1), k1 = kept, self.again(t + h, kept[1])
-        return lambda theta: hermite(y, y1, h, k0, k1, theta)
+        return lambda theta: hermite(y, y1, h, k0, k1, self.column(theta))
 
 
 def of(method):

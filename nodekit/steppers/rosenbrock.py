@@ -79,20 +79,20 @@ class Rosenbrock(Newton):
         self.matrix = self.k0 = None
 
     def inside(self, theta):
-        return interpolated(self.step.y, self.step.y1, self.dense @ self.u, theta)
+        return interpolated(self.step.y, self.step.y1, self.dense @ self.u, self.column(theta))
 
     def keep(self):
         return self.step.y1, self.dense @ self.u
 
     def restep(self, t, y, h, kept):
         y1, p = kept
-        return lambda theta: interpolated(y, y1, p, theta)
+        return lambda theta: interpolated(y, y1, p, self.column(theta))
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         """The vjp of one step, on torch: (dL/dy, a gradient or None for every parameter, evaluations).
 
-        a: dL/dy1 (d,). inside: (theta, dL/dy(theta)). The step is repeated while autograd records, with J and ∂f/∂t as
-        functions of y and the parameters: f is differentiated twice. h is held.
+        a: dL/dy1 (d,). inside: (theta (m,), dL/dy there (m, d)) or None. The step is repeated while autograd
+        records, with J and ∂f/∂t as functions of y and the parameters: f is differentiated twice. h is held.
         Raises ValueError where the steps were taken with differences of f, which autograd cannot follow.
         """
         if self.jacobian.by_autograd is False:
@@ -102,13 +102,13 @@ class Rosenbrock(Newton):
             )
         return self.recorded_vjp(t, y, h, a, inside, params)
 
-    def recorded(self, t, y, h, thetas):
-        """The states at the end of a step and within it, for autograd to go back through."""
+    def recorded(self, t, y, h, theta):
+        """[the state at the end of a step, those within it unless theta is None]: autograd goes back through them."""
         k0, J, slope = self.recorded_derivatives(t, y, h)
         matrix = self.eye / (h * self.method.gamma) - J
         u, _ = self.solve(self.field_back, t, y, h, k0, matrix.inverse(), slope)
         y1, p = y + self.b @ u, self.dense @ u
-        return [y1, *(interpolated(y, y1, p, theta) for theta in thetas)]
+        return [y1] if theta is None else [y1, interpolated(y, y1, p, self.column(theta))]
 
 
 def interpolated(y, y1, p, theta):

@@ -6,6 +6,9 @@ plain floats, which attempts count and how long the next one is. Built in lesson
 
 import math
 import warnings
+from bisect import bisect_left
+
+import numpy as np
 
 from nodekit.events import Watch
 from nodekit.solution import Solution, Stats, Status, Steps, max_steps_reached, step_too_small
@@ -33,7 +36,8 @@ def integrate(
     forced = min_step * (1 + 1e-9)  # rounding stretches a step that is to end on a time
     stats, log = Stats(), []
     trajectory = Trajectory(t, y, stepper, "all" if every_step else keep)
-    outputs, next_output = [y], None if every_step else 1
+    # Outputs are taken together where they lie within one step: `outputs` holds blocks of states, (m, d).
+    outputs, n_out, ordered = [y[None]], 1, [] if every_step else [direction * time for time in times]
     history, rejections, refused = (1.0, 1.0), 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
     watch = Watch(events, stepper)
@@ -86,18 +90,23 @@ def integrate(
             t1, y1 = stop
             status, message = Status.TERMINATED, f"a terminal event ended the solve at t = {t1!r}"
         trajectory.append(t1, h, y1, stepper.keep())
-        while next_output and (times[next_output] - t1) * direction <= 0:
-            at_end = times[next_output] == t1
-            state = y1 if at_end else stepper.inside((times[next_output] - t) / h)
-            if not stepper.finite(state):
-                stepper.blame("the dense output", state)
-                status, message = stepper.trouble(t, h)
-                break
-            outputs.append(state)
-            next_output = next_output + 1 if next_output + 1 < len(times) else None
-        if stop and not every_step and times[len(outputs) - 1] != t1:
-            outputs.append(y1)  # an ended solve ends with its event
-            times = [*times[: len(outputs) - 1], t1]
+        if n_out < len(ordered) and ordered[n_out] <= direction * t1:
+            n = bisect_left(ordered, direction * t1, n_out)  # the first of them that is not within the step
+            if n > n_out:
+                states = stepper.inside((np.array(times[n_out:n]) - t) / h)
+                if not stepper.finite(states.reshape(-1)):
+                    bad = next(i for i, state in enumerate(states) if not stepper.finite(state))
+                    stepper.blame("the dense output", states[bad])
+                    status, message = stepper.trouble(t, h)
+                    states = states[:bad]
+                outputs.append(states)
+                n_out += len(states)
+            if n_out == n < len(times) and times[n] == t1:
+                outputs.append(y1[None])
+                n_out += 1
+        if stop and not every_step and times[n_out - 1] != t1:
+            outputs.append(y1[None])  # an ended solve ends with its event
+            n_out, times = n_out + 1, [*times[:n_out], t1]
         stepper.accept()
         if adaptive:
             order = stepper.error_order
@@ -115,11 +124,11 @@ def integrate(
     for name, value in stepper.count().items():
         setattr(stats, name, value)
     if every_step:
-        t_out, outputs = trajectory.times, list(trajectory.states.values())
+        t_out, states = trajectory.times, stepper.stack(list(trajectory.states.values()), y)
     else:
-        t_out = times[: len(outputs)]
-        trajectory.outputs = dict(zip(t_out, outputs, strict=True))
-    t_out, y_out = stepper.times(t_out), stepper.stack(outputs, y)
+        t_out, states = times[:n_out], stepper.join(outputs)
+        trajectory.returned(t_out, stepper.join(outputs))
+    t_out, y_out = stepper.times(t_out), stepper.show(states)
     t_events = [stepper.times(ts) for ts in watch.t_events]
-    y_events = [stepper.stack(ys, y) for ys in watch.y_events]
+    y_events = [stepper.show(stepper.stack(ys, y)) for ys in watch.y_events]
     return Solution(t_out, y_out, stats, Steps.of(log), status, message, t_events, y_events, trajectory, watch.which)

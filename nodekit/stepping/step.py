@@ -6,7 +6,7 @@ either library. `advance` is the one piece that a backend replaces by a faster o
 Source: W. Kutta, Beitrag zur näherungsweisen Integration totaler Differentialgleichungen, 1901.
 """
 
-__all__ = ["advance", "dense_slopes", "hermite", "interpolate", "runge_kutta_step"]
+__all__ = ["advance", "dense_slopes", "hermite", "runge_kutta_step"]
 
 
 def advance(y, h, weights, k):
@@ -62,19 +62,10 @@ def dense_slopes(f, t, y, h, k, tableau, advance=advance):
     return k
 
 
-def interpolate(y, h, k, tableau, theta, advance=advance):
-    """The state at t + θh, θ in [0, 1], from the slopes that `dense_slopes` completed. Exact at θ = 0.
-
-    y and the slopes in `k`: any shape, one for all. Returns that shape.
-    Source: b_i(θ) as in L. F. Shampine, "Some practical Runge–Kutta formulas", 1986. Built in lesson 04.
-    """
-    return advance(y, h, tableau.weights_at(theta), k)
-
-
 def hermite(y, y1, h, k0, k1, theta):
     """The cubic through y with slope k0 and y1 with slope k1, at θ: for methods without an interpolant of their own.
 
-    y, y1 and the slopes: any shape, one for all. Returns that shape.
+    y, y1 and the slopes: any shape, one for all. θ: a number, or of a shape that broadcasts against theirs.
     Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, 1993, II.6.7. Built in lesson 04.
     """
     bend = (1 - 2 * theta) * (y1 - y) + h * ((theta - 1) * k0 + theta * k1)

@@ -8,7 +8,7 @@ The loop (loop.py) decides, in plain floats, which attempts count and how long t
                                    be taken (nan, infinity, an iteration that did not converge). It leaves a `Step`
     accept(), reject()             what became of that attempt
     factor(ratio, accepted)        next step size / this one where the method decides it itself, else None
-    inside(theta)                  the state within the step attempted last
+    inside(theta)                  the state within the step attempted last, (d,); (m, d) for an array of m thetas
     finite(y)                      whether a state has neither nan nor infinity
     trouble(t, h)                  (status, message) for an attempt that could not be taken
     worst()                        index of the component with the largest error of the last attempt
@@ -18,10 +18,11 @@ The loop (loop.py) decides, in plain floats, which attempts count and how long t
 What dense output and gradients ask of accepted steps:
 
     keep()                         what restep needs beyond t, y and h; None for most
-    restep(t, y, h, kept)          a function of theta: the states within an accepted step
+    restep(t, y, h, kept)          a function of theta, as `inside` is: the states within an accepted step
     again_end(t, y, h)             its end; only if the stepper `repeats`
     step_vjp(t, y, h, kept, a, inside, params)
-                                   its vjp, on torch; only if it is `one_step`. See torch_backend/explicit.py
+                                   its vjp, on torch; only if it is `one_step`. inside: (theta (m,), dL/dy there
+                                   (m, d)) or None. See torch_backend/explicit.py
     mode()                         what a repeated step depends on besides its start, hashable; None where it must not
                                    be kept (a graph is recorded)
     held()                         a context for steps that are repeated, perhaps elsewhere in the program
@@ -41,8 +42,12 @@ What each library says of its arrays:
     in_tolerances(v, y)            the root mean square of v in units of the tolerance at y, a float
     culprit(values)                (index, value) of the first nan or infinity in a flat array
 
-    show(y)                        the state in f's shape
-    stack(ys, like)                states as one array in f's shape; like: a flat state, where there are none
+    show(y)                        a state (d,), or states (n, d), in f's shape
+    stack(ys, like)                states as one array (n, d); like: a state, where there are none
+    join(parts)                    arrays end to end
+    plus(y, h, weights, k)         y + h Σ_j weights_j k_j: weights (s,), or (m, s) for m sums at once; k (s, d)
+    constant(array)                a small NumPy array in the state's kind
+    column(theta)                  a number as it is; an array (m,) as (m, 1), to be multiplied with states
     times(ts), time(t)             times as an array; a time as an event gets it
     sees_values()                  whether values can be looked at: not under torch.func
     largest(x)                     the largest size of a number in an array, a float; None where none is seen

@@ -18,7 +18,7 @@ class Trajectory:
     def __init__(self, t0, y0, stepper, keep="all"):
         self.times, self.sizes, self.states, self.kept, self.stepper = [t0], [], {0: y0}, [], stepper
         self.keep, self.stride = keep, 1
-        self.outputs = {}  # the states at output times, to the bit as the solve returned them
+        self.outputs = np.empty(0), None  # times and states that the solve returned
         self.repeated = None, None  # the step asked for last: a loop over times asks for one again and again
 
     def __reduce__(self):
@@ -57,6 +57,10 @@ class Trajectory:
             j += 1
         return found
 
+    def returned(self, times, states):
+        """Note the states (n, d) that the solve returned at its output times: asked for again, they are these."""
+        self.outputs = np.array(times), states
+
     def __call__(self, t, beyond=False):
         """States at the time or times t. Raises ValueError outside the solved part.
 
@@ -69,31 +73,38 @@ class Trajectory:
         outside = ~((wanted >= low) & (wanted <= high))  # true for nan too
         if outside.any() and not beyond:
             raise ValueError(f"t={float(wanted[outside][0])!r} is outside the solved interval [{low!r}, {high!r}].")
-        sign = 1.0 if ends[1] >= ends[0] else -1.0
-        held_by = np.searchsorted(sign * np.asarray(self.times), sign * wanted) - 1
-        held_by[outside] = held_by[outside].clip(0, len(self.sizes) - 1)
         with self.stepper.held():
-            mode = self.stepper.mode()
-            repeated = self.repeated if mode is not None else (None, None)  # one pair: threads may be here at once
-            states = []
-            for time, j in zip(wanted.tolist(), held_by.tolist(), strict=True):
-                known = self.known(time, j)
-                if known is None:
-                    if repeated[0] != (j, mode):  # what a repeated step depends on is in the key
-                        kept = self.kept[j] if self.kept else None
-                        inside = self.stepper.restep(self.times[j], self.state(j), self.sizes[j], kept)
-                        repeated = (j, mode), inside
-                    known = repeated[1]((time - self.times[j]) / self.sizes[j])
-                states.append(known)
-            if mode is not None:
-                self.repeated = repeated
-            if t.ndim == 0:
-                return self.stepper.show(states[0] + 0.0)  # not a state of ours: the caller may write into it
-            return self.stepper.stack(states, self.states[0])
+            states = self.at(wanted, outside)
+            return self.stepper.show(states[0] + 0.0 if t.ndim == 0 else states)  # for the caller to write into
 
-    def known(self, time, j):
-        """The flat state at an output time or at an end of step j, or None."""
-        if time in self.outputs:
-            return self.outputs[time]
-        i = j + 1 if time == self.times[j + 1] else None
-        return self.states.get(0 if j < 0 else i)
+    def at(self, wanted, outside):
+        """The states (n, d) at the times wanted (n,), those within one step together."""
+        sign = 1.0 if self.times[-1] >= self.times[0] else -1.0
+        times, (t_out, y_out) = np.array(self.times), self.outputs
+        j = np.searchsorted(sign * times, sign * wanted) - 1  # the step that holds each
+        j[outside] = j[outside].clip(0, len(self.sizes) - 1)
+        i = np.searchsorted(sign * t_out, sign * wanted).clip(max=len(t_out) - 1)
+        known = t_out[i] == wanted if len(t_out) else np.zeros(len(wanted), bool)
+        blocks, places = [y_out[i[known]]] if known.any() else [], [np.flatnonzero(known)]
+        end = np.where(wanted == times[j + 1], j + 1, -1)  # of which step it is the end
+        for place in np.flatnonzero(~known & (end >= 0)):
+            if end[place] in self.states:
+                blocks.append(self.states[end[place]][None])
+                places.append([place])
+                known[place] = True
+        mode, (last, inside) = self.stepper.mode(), self.repeated  # one pair: threads may be here at once
+        rest = np.flatnonzero(~known)
+        rest = rest[np.argsort(j[rest], kind="stable")]
+        for group in np.split(rest, np.flatnonzero(np.diff(j[rest])) + 1) if len(rest) else ():
+            step = int(j[group[0]])
+            if mode is None or last != (step, mode):  # what a repeated step depends on is in the key
+                kept = self.kept[step] if self.kept else None
+                inside = self.stepper.restep(self.times[step], self.state(step), self.sizes[step], kept)
+                last = step, mode
+            blocks.append(inside((wanted[group] - self.times[step]) / self.sizes[step]))
+            places.append(group)
+        if mode is not None:
+            self.repeated = last, inside
+        states = self.stepper.join(blocks) if blocks else self.states[0][None][:0]
+        places = np.concatenate(places)
+        return states if (np.diff(places) == 1).all() else states[np.argsort(places)]

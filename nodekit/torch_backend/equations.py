@@ -23,7 +23,7 @@ class Stepper(state.Stepper):
         super().__init__(f, y0, method, *rest)
         y = flat(y0)
         check_kind(method, y)
-        self.kind, self.complex, self.d = y.dtype, y.is_complex(), y.numel()
+        self.complex, self.d = y.is_complex(), y.numel()
         self.eye, self.eps = torch.eye(y.numel(), dtype=y.dtype, device=y.device), torch.finfo(y.dtype).eps
 
     def only_values(self, *tensors):
@@ -33,11 +33,6 @@ class Stepper(state.Stepper):
     def records(self, x):
         """Whether a gradient is to flow through x."""
         return x.requires_grad
-
-    def constant(self, array):
-        """A small NumPy array in the precision of the state, on its device; complex where it is, or the state."""
-        kind = self.kind.to_complex() if array.dtype.kind == "c" else self.kind
-        return torch.as_tensor(array, dtype=kind, device=self.eye.device)
 
     def zeros(self, rows):
         return self.eye.new_zeros(rows, self.d)
@@ -51,10 +46,6 @@ class Stepper(state.Stepper):
     def numbers(self, *xs):
         """Several 0-d tensors as floats: waits for the device once."""
         return (xs[0].item(),) if len(xs) == 1 else tuple(torch.stack(xs).tolist())
-
-    def plus(self, y, h, weights, k):
-        """y + h Σ_j weights_j k_j, weights (n,) or, for several sums at once, (m, n). One kernel in place of three."""
-        return torch.addmv(y, k.T, weights, alpha=h) if weights.dim() == 1 else torch.addmm(y, weights, k, alpha=h)
 
     def mixed(self, weights, matrices):
         """Σ_j weights_ij M_j of n square matrices: weights (m, n) -> (m, d·d)."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from nodekit.stepping.step import dense_slopes, interpolate, runge_kutta_step
+from nodekit.stepping.step import dense_slopes, runge_kutta_step
 from nodekit.torch_backend.control import combined
 from nodekit.torch_backend.private_torch import transformed
 from nodekit.torch_backend.state import Stepper, all_finite
@@ -54,9 +54,6 @@ class Weights:
         self.b, self.b_error, self.b_error_low = (
             None if w is None else self.tensor(w) for w in (tableau.b, tableau.b_error, tableau.b_error_low)
         )
-
-    def weights_at(self, theta):
-        return self.tensor(self.tableau.weights_at(theta))
 
 
 def advance(y, h, weights, k):
@@ -169,8 +166,8 @@ class ExplicitRungeKutta(Stepper):
 
     def inside(self, theta):
         t, y, h, _ = self.step
-        dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance)
-        return interpolate(y, h, self.k, self.rk, theta, self.advance)
+        rows = self.rows(dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance))
+        return self.plus(y, h, self.constant(self.method.weights_at(theta)), rows)
 
     def recall(self, t, y, h, y1, slopes):
         """Be as after the attempt from (t, y) by h to y1 with these slopes, which was made elsewhere."""
@@ -182,8 +179,12 @@ class ExplicitRungeKutta(Stepper):
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it."""
         k = runge_kutta_step(self.again, t, y, h, self.method, None, fused_advance)[1]
-        dense_slopes(self.again, t, y, h, k, self.method, fused_advance)
-        return lambda theta: interpolate(y, h, k, self.method, theta, fused_advance)
+        rows = self.rows(dense_slopes(self.again, t, y, h, k, self.method, fused_advance))
+        return lambda theta: self.plus(y, h, self.constant(self.method.weights_at(theta)), rows)
+
+    def rows(self, k):
+        """Slopes as one tensor."""
+        return k.rows if isinstance(k, Slopes) else torch.stack(k)
 
     def again_end(self, t, y, h):
         """The end of an accepted step, from its start."""
@@ -200,8 +201,9 @@ class ExplicitRungeKutta(Stepper):
 def step_vjp(f, tableau, t, y, h, a, inside, params):
     """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations of f, each with its vjp).
 
-    a: dL/dy1 (d,). inside: (theta, dL/dy(t + theta h)) of the outputs within the step. The step is repeated while
-    autograd records, and h is held. It is `recorded_vjp` of state.py without its calls: this is where training is.
+    a: dL/dy1 (d,). inside: (theta (m,), dL/dy(t + theta h) (m, d)) of the outputs within the step, or None. The step is
+    repeated while autograd records, and h is held. It is `recorded_vjp` of state.py without its calls: this is where
+    training is.
     """
     before = f.nfev
     with torch.enable_grad():
@@ -210,7 +212,8 @@ def step_vjp(f, tableau, t, y, h, a, inside, params):
         states, d = [y1], [a]
         if inside:
             dense_slopes(f, t, y, h, k, tableau, fused_advance)
-            states += [interpolate(y, h, k, tableau, theta, fused_advance) for theta, _ in inside]
-            d += [d_theta for _, d_theta in inside]
+            weights = torch.as_tensor(tableau.weights_at(inside[0]), dtype=y.dtype, device=y.device)
+            states.append(torch.addmm(y, weights, torch.stack(k), alpha=h))
+            d.append(inside[1])
         found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
     return found[0], found[1:], f.nfev - before

@@ -7,6 +7,7 @@ a 0-d tensor of the state's (real) dtype.
 
 import math
 
+import numpy as np
 import torch
 
 from nodekit.solution import in_component
@@ -87,7 +88,7 @@ class Stepper(stepper.Stepper):
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
         self.layout = Layout(y0)
         y = flat(y0)
-        self.context = Context(y.device)
+        self.kind, self.context = y.dtype, Context(y.device)
         # Dense output and the way back have counts of their own.
         self.field, self.again, self.field_back = (Field(f, self.layout, y, self.context) for _ in range(3))
         self.method, self.rtol, self.atol, self.fixed = method, rtol, atol, fixed
@@ -120,7 +121,18 @@ class Stepper(stepper.Stepper):
         return self.layout.show(y)
 
     def stack(self, ys, like):
-        return self.layout.show(torch.stack(ys) if ys else like.new_empty((0, like.numel())))
+        return torch.stack(ys) if ys else like.new_empty((0, like.numel()))
+
+    def plus(self, y, h, weights, k):
+        """One kernel in place of three."""
+        return torch.addmv(y, k.T, weights, alpha=h) if weights.dim() == 1 else torch.addmm(y, weights, k, alpha=h)
+
+    def constant(self, array):
+        kind = self.kind.to_complex() if array.dtype.kind == "c" else self.kind
+        return torch.as_tensor(array, dtype=kind, device=self.context.device)
+
+    def column(self, theta):
+        return self.constant(theta)[:, None] if isinstance(theta, np.ndarray) else theta
 
     def times(self, ts):
         return torch.tensor(ts, dtype=torch.float64)
@@ -136,8 +148,8 @@ class Stepper(stepper.Stepper):
         before = self.field_back.nfev
         with torch.enable_grad():
             y = y.detach().requires_grad_()
-            states = self.recorded(t, y, h, [theta for theta, _ in inside])
-            d = [a, *(d_theta for _, d_theta in inside)]
+            states = self.recorded(t, y, h, inside[0] if inside else None)
+            d = [a, inside[1]] if inside else [a]
             found = torch.autograd.grad(states, [y, *params], d, allow_unused=True)
         return found[0], found[1:], self.field_back.nfev - before
 

@@ -106,7 +106,7 @@ class AdjointSteps(ExplicitRungeKutta):
     def carry(self, s, h, z1, times, jumps):
         """What the jumps within the step from s to s + h add to (y, a, dL/dp) at its end."""
         g, zero = self.field, torch.zeros_like(jumps[0])
-        inside = [(min(float(theta), 1.0), jump) for theta, jump in zip((times - s - h) / -h, jumps, strict=True)]
+        inside = ((times - s - h) / -h).clamp(max=1.0).numpy(), jumps
         start = g.state(s + h, z1)
         a, found, evaluations = step_vjp(
             g.field, self.method, g.sign * (s + h), start, -g.sign * h, zero, inside, g.params

@@ -1,6 +1,5 @@
 """The gradient of one implicit Runge–Kutta step: the implicit function theorem at its end (used from lesson 14 on)."""
 
-import numpy as np
 import torch
 
 from nodekit.torch_backend.newton import backward_rows
@@ -9,7 +8,8 @@ from nodekit.torch_backend.newton import backward_rows
 def step_vjp(f, stepper, t, y, h, k, a, inside, params):
     """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations).
 
-    stepper: an `ImplicitRungeKutta`. k (s, d): the slopes of the step. a: dL/dy1 (d,). inside: (theta, dL/dy(theta)).
+    stepper: an `ImplicitRungeKutta`. k (s, d): the slopes of the step. a: dL/dy1 (d,). inside: (theta (m,),
+    dL/dy there (m, d)) or None.
     The adjoints κ_i = dL/dk_i solve κ_i = h (b_i a + Σ b_i(θ) g_θ) + h Σ_j a_ji J_jᵀ κ_j, block after block, the last
     first, and dL/dy = a + Σ g_θ + Σ_j J_jᵀ κ_j. It is exact where the step is solved exactly; h is held.
     Source: W. Hager, "Runge–Kutta methods in optimal control", Numer. Math. 87, 2000.
@@ -17,8 +17,9 @@ def step_vjp(f, stepper, t, y, h, k, a, inside, params):
     rk, s, d, before = stepper.method, len(k), y.numel(), f.nfev
     A = stepper.constant(stepper.a)
     kappa, dL_dy = h * torch.outer(stepper.weights, a), a
-    for theta, g in inside:
-        kappa, dL_dy = kappa + h * torch.outer(stepper.constant(np.array(rk.weights_at(theta))), g), dL_dy + g
+    if inside:
+        theta, g = inside
+        kappa, dL_dy = kappa + h * (stepper.constant(rk.weights_at(theta)).T @ g), dL_dy + g.sum(0)
     with torch.enable_grad():
         Y = [Y_i.detach().requires_grad_() for Y_i in torch.addmm(y, A, k, alpha=h)]
         slopes = [f(t + c * h, Y_i) for c, Y_i in zip(rk.c, Y, strict=True)]

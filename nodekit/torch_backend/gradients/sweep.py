@@ -121,7 +121,7 @@ class ImplicitSweep(Sweep):
     def carry(self, s, h, z1, times, jumps):
         """As that of `AdjointSteps`: by the vjp of the same step, taken forward."""
         g, zero = self.field, torch.zeros_like(jumps[0])
-        inside = [(min(float(theta), 1.0), jump) for theta, jump in zip((times - s - h) / -h, jumps, strict=True)]
+        inside = ((times - s - h) / -h).clamp(max=1.0).numpy(), jumps
         t, y, step = g.sign * (s + h), z1[: g.d], -g.sign * h
         _, k = self.stages(self.stepper_forth, t, y, step)
         if k is None:

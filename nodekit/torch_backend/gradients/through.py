@@ -7,6 +7,7 @@ stands for the whole solve: its backward is the vjp of one of the ways in gradie
 
 import warnings
 
+import numpy as np
 import torch
 
 from nodekit import gradients
@@ -212,24 +213,20 @@ def added(total, parts):
 
 def checkpoint(way_back, marks, d, params):
     """The exact adjoint of the steps that were taken, one step at a time from the last to the first."""
-    path, step_vjp = way_back.path, way_back.stepper.step_vjp
-    dparams, nfev, todo = [None] * len(params), 0, len(marks) - 1
-    a, segment = torch.zeros_like(d[0]), {}
+    path, step_vjp, marks = way_back.path, way_back.stepper.step_vjp, np.array(marks)
+    dparams, nfev, a, segment = [None] * len(params), 0, torch.zeros_like(d[0]), {}
+    sign = 1.0 if path.times[-1] >= path.times[0] else -1.0
+    first = np.searchsorted(sign * marks, sign * np.array(path.times), "right").tolist()  # mark behind each time
     for i in reversed(range(len(path.sizes))):
         t, h = path.times[i], path.sizes[i]
         if i not in segment:
             segment = path.segment(i)
-        inside = []  # marks within this step: (theta, dL/dy)
-        while todo >= 0 and (marks[todo] - t) * h > 0:
-            theta = min((marks[todo] - t) / h, 1.0)
-            if theta > 1 - 1e-12:
-                a = a + d[todo]
-            else:
-                inside.append((theta, d[todo]))
-            todo -= 1
+        theta = (marks[first[i] : first[i + 1]] - t) / h  # of the marks within this step, or at its end
+        n = int(np.searchsorted(theta, 1 - 1e-12, "right"))
+        within, at_end = d[first[i] : first[i] + n], d[first[i] + n : first[i + 1]]
+        if len(at_end):
+            a = a + at_end.sum(0)
         kept = path.kept[i] if path.kept else None
-        a, parts, evaluations = step_vjp(t, segment.pop(i), h, kept, a, inside, params)
+        a, parts, evaluations = step_vjp(t, segment.pop(i), h, kept, a, (theta[:n], within) if n else None, params)
         dparams, nfev = added(dparams, parts), nfev + evaluations
-    for j in range(todo + 1):
-        a = a + d[j]
-    return a, dparams, nfev
+    return a + d[: first[0]].sum(0), dparams, nfev

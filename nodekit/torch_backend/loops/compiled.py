@@ -1,8 +1,8 @@
 """The loop as one compiled graph, for explicit methods: `solve(..., compile=True)` (used from lesson 08 on).
 
 torch.compile turns the loop of loop.py, its controller included, into a while-loop of generated code. It comes back to
-Python where an output lies within a step, and when its record of attempts is full. What goes wrong in it is left to
-the ordinary loop, which meets it again and puts it into words. Times, step sizes and tolerances are tensors, so that
+Python when its record of steps is full; outputs within steps are found from that record. What goes wrong in it is left
+to the ordinary loop, which meets it again and puts it into words. Times, step sizes and tolerances are tensors, so that
 no change of theirs compiles anything again.
 """
 
@@ -64,15 +64,15 @@ def build_vjp(f, layout, m, params):
 def step_vjp(stepper, t, y, h, a, inside, params):
     """As explicit.step_vjp, compiled. The outputs within the step are filled up to a power of two by nothing."""
     m, f, layout = stepper.method, stepper.field_back, stepper.layout
-    n = 1 << (len(inside) - 1).bit_length() if inside else 0
-    weights = torch.zeros((n, len(m.dense_weights)), dtype=y.dtype)
-    d = y.new_zeros((n, y.numel()))
-    for i, (theta, d_theta) in enumerate(inside):
-        weights[i], d[i] = torch.tensor(m.weights_at(theta), dtype=y.dtype), d_theta
+    outputs = len(inside[0]) if inside else 0
+    n = 1 << (outputs - 1).bit_length() if outputs else 0
+    weights, d = y.new_zeros((n, len(m.dense_weights))), y.new_zeros((n, y.numel()))
+    if outputs:
+        weights[:outputs], d[:outputs] = stepper.constant(m.weights_at(inside[0])), inside[1]
     key = ("vjp", m, n, y.shape, y.dtype, y.device, layout.key, stepper.context.default, tuple(map(id, params)))
     vjp = compiled(f.own, key, lambda field: build_vjp(field, layout, m, params))
     t, h = (torch.full((), x, dtype=torch.float64, device=y.device) for x in (t, h))
-    dy, *parts = vjp(t, h, y, a, weights.to(y.device), d)
+    dy, *parts = vjp(t, h, y, a, weights, d)
     evaluations = m.stages + len(m.dense_rows) if n else m.stages - m.fsal
     return dy, parts, evaluations
 
@@ -88,10 +88,11 @@ def by(h):
     return lambda y, _, weights, k: weighted(y, h, weights, k)
 
 
-def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
+def build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled):
     """The function that is compiled: turns of the loop from `s`, a dict of tensors, until t_stop.
 
-    It writes t, h and error ratio of every attempt into log (n, 3), and accepted states into states (1 + n, d).
+    It writes t, h and error ratio of every attempt into log (n, 3), accepted states into states (1 + n, d), and the
+    slopes of accepted steps, each of which begins with the state of its row, into slopes (n, s, d).
     """
     rk, b_error, b_error_low, order = Plain.of(m), m.b_error, m.b_error_low, m.error_order
 
@@ -99,7 +100,7 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
         more = ((s["t"] - t_stop) * torch.sign(s["h"]) < 0) & (s["attempts"] < limit)
         return more & (s["refused"] < loop.MAX_REFUSED) & (s["h"].abs() > 1e-15 * s["t"].abs())
 
-    def turn(s, log, states, t_stop, t_end, rtol, atol, max_step, limit):
+    def turn(s, log, states, slopes, t_stop, t_end, rtol, atol, max_step, limit):
         active, way = going(s, t_stop, limit), torch.sign(s["h"])
         last = s["h"].abs() * (1 + 1e-10) >= (t_end - s["t"]).abs()
         h = torch.where(last, t_end - s["t"], s["h"])
@@ -144,17 +145,14 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_step, unrolled):
             new["k0"] = torch.where(good, k[-1], s["k0"])
         if keep_states:
             states.index_put_((new["taken"],), new["y"])
-        if keep_step:  # of the step taken last, for outputs within it
-            now = [s["t"].clone(), h.clone(), s["y"].clone(), k[0].clone(), *k[1:]]
-            if unrolled > 1:
-                now = [torch.where(good, x, s[f"step{i}"]) for i, x in enumerate(now)]
-            new |= {f"step{i}": x for i, x in enumerate(now)}
+        if keep_slopes:  # the next attempt writes over those of a step that is not taken
+            slopes.index_put_((s["taken"],), torch.stack(k))
         return {name: new[name] for name in s}
 
-    def turns(s, log, states, t_stop, t_end, rtol, atol, max_step, limit):
+    def turns(s, log, states, slopes, t_stop, t_end, rtol, atol, max_step, limit):
         def body(s):
             for _ in range(unrolled):
-                s = turn(s, log, states, t_stop, t_end, rtol, atol, max_step, limit)
+                s = turn(s, log, states, slopes, t_stop, t_end, rtol, atol, max_step, limit)
             return (s,)
 
         return while_loop(lambda s: going(s, t_stop, limit), body, (s,))[0]
@@ -193,17 +191,19 @@ def integrate(
     def count(n):
         return number(n, torch.int64)
 
-    keep = "all" if len(times) == 2 else keep
-    rows = max(8, min(ATTEMPTS, RECORDED // (y.numel() * y.element_size()))) if keep == "all" else ATTEMPTS
+    keep, ends = "all" if len(times) == 2 else keep, adaptive and not m.dense_holds  # steps end on outputs
+    keep_slopes = len(times) > 2 and not ends
+    keep_states = keep == "all" or keep_slopes
+    recorded = y.numel() * y.element_size() * (keep_states + m.stages * keep_slopes)  # bytes a step
+    rows = max(8, min(ATTEMPTS, RECORDED // max(recorded, 1)))
     unrolled = unrolled or (1 if y.device.type == "cpu" else 4)
-    keep_step = len(times) > 2
     key = (
-        m, controller, adaptive, keep, keep_step, unrolled, y.shape, y.dtype, y.device,
+        m, controller, adaptive, keep_states, keep_slopes, unrolled, y.shape, y.dtype, y.device,
         np.ndim(stepper.atol), np.ndim(stepper.rtol), stepper.layout.key, stepper.context.default,
     )  # fmt: skip
     field, layout = stepper.field, stepper.layout
     turns = compiled(
-        field.own, key, lambda f: build(f, layout, m, controller, adaptive, keep == "all", keep_step, unrolled)
+        field.own, key, lambda f: build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled)
     )
 
     s = {"t": number(t), "h": number(h), "y": y, "attempts": None, "taken": None, "refused": count(0)}
@@ -212,22 +212,21 @@ def integrate(
         s |= {"t0": number(t), "before": None}
     if m.fsal:
         s["k0"] = stepper.k0
-    if keep_step:
-        s |= {"step0": number(t), "step1": number(h)}
-        s |= {f"step{i + 2}": torch.zeros_like(y) for i in range(m.stages + 1)}
     rtol = torch.as_tensor(stepper.rtol, dtype=stepper.floor.dtype, device=y.device)
-    logs, outputs, next_output, attempts, taken = [], [y], 1, 0, 0
+    logs, outputs, n_out, attempts, taken = [], [y[None]], 1, 0, 0
     trajectory = Trajectory(t, y, stepper, keep)
     while t != t_end:
         s |= {"attempts": count(0), "taken": count(0)}
         log = torch.empty((rows + 1, 3), dtype=torch.float64, device=y.device)
-        states = y.new_empty((rows + 1 if keep == "all" else 0, y.numel()))
+        states = y.new_empty((rows + 1 if keep_states else 0, y.numel()))
+        slopes = y.new_empty((rows + 1 if keep_slopes else 0, m.stages, y.numel()))
+        states[:1] = s["y"]
         if not adaptive:
             s["before"] = count(taken)
         limit = min(rows, max_steps - attempts)
-        stop = times[next_output] if keep_step else t_end
-        goal = t_end if m.dense_holds or not adaptive else stop  # where a step must end next
-        s = turns(s, log, states, number(stop), number(goal), rtol, stepper.floor, number(max_step), count(limit))
+        stop = times[n_out] if ends and len(times) > 2 else t_end  # where a step must end next
+        bounds = number(stop), number(stop), rtol, stepper.floor, number(max_step), count(limit)
+        s = turns(s, log, states, slopes, *bounds)
         n, now = int(s["attempts"]), int(s["taken"])
         t, attempts, taken = float(s["t"]), attempts + n, taken + now
         reached = (t - stop) * (t_end - times[0]) >= 0
@@ -236,9 +235,12 @@ def integrate(
         logs.append(log[:n].cpu().numpy())
         if keep == "all":
             trajectory.states |= {len(trajectory.states) + i: row for i, row in enumerate(states[1 : now + 1])}
-        while keep_step and next_output < len(times) and (times[next_output] - t) * (t_end - times[0]) <= 0:
-            outputs.append(s["y"] if times[next_output] == t else inside_last_step(stepper, s, times[next_output]))
-            next_output += 1
+        if keep_slopes:
+            steps = logs[-1][logs[-1][:, 2] <= 1]
+            n_out = append_outputs(outputs, n_out, stepper, times, [*steps[:, 0], t], steps[:, 1], states, slopes)
+        elif len(times) > 2 and t == stop:
+            outputs.append(s["y"][None])
+            n_out += 1
     trajectory.last = s["y"]
     log = np.concatenate(logs)
     accepted = log[:, 2] <= 1
@@ -248,19 +250,31 @@ def integrate(
     stats = Stats(n_accepted=taken, n_rejected=attempts - taken)
     stats.nfev = stepper.field.nfev + attempts * (m.stages - m.fsal) - (0 if m.fsal else 1)
     steps = Steps(log[:, 0], log[:, 1], log[:, 2] if adaptive else np.full(len(log), math.nan), accepted)
-    if keep_step:
-        trajectory.outputs = dict(zip(times, outputs, strict=True))
+    if len(times) > 2:
+        states = stepper.join(outputs)
+        trajectory.returned(times, stepper.join(outputs))
     else:
-        times, outputs = trajectory.times, list(trajectory.states.values())
-    if not stepper.finite(outputs[-1]):
+        times, states = trajectory.times, stepper.stack(list(trajectory.states.values()), y)
+    if not stepper.finite(states[1:].reshape(-1)):
         return ordinary()
-    t_out, y_out = stepper.times(times), stepper.stack(outputs, y)
+    t_out, y_out = stepper.times(times), stepper.show(states)
     return Solution(t_out, y_out, stats, steps, Status.SUCCESS, f"reached t = {t_end!r}", _dense=trajectory)
 
 
-def inside_last_step(stepper, s, t):
-    """The state at t, within the step taken last."""
-    start, h, y, *slopes = (s[f"step{i}"] for i in range(sum(name.startswith("step") for name in s)))
-    start, h = float(start), float(h)
-    stepper.recall(start, y, h, s["y"], slopes)
-    return stepper.inside((t - start) / h)
+def append_outputs(outputs, n_out, stepper, times, ends, sizes, states, slopes):
+    """Append to `outputs` the blocks of states that lie within some steps, or at their ends. Returns the next output.
+
+    Step i goes from ends[i], states[i] by sizes[i] to ends[i + 1], states[i + 1], with slopes[i] (s, d).
+    """
+    direction = math.copysign(1.0, times[-1] - times[0])
+    first = np.searchsorted(direction * np.array(times), direction * np.array(ends)).tolist()
+    for i, (t, h, t1) in enumerate(zip(ends, sizes, ends[1:], strict=False)):
+        n = first[i + 1]
+        if n > n_out:
+            stepper.recall(t, states[i], h, states[i + 1], slopes[i])
+            outputs.append(stepper.inside((np.array(times[n_out:n]) - t) / h))
+            n_out = n
+        if n_out == n < len(times) and times[n] == t1:
+            outputs.append(states[i + 1][None])
+            n_out += 1
+    return n_out
