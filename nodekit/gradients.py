@@ -1,7 +1,8 @@
 """How a gradient goes back through a solve, as data: `solve(..., gradient=...)` takes one of these, or its name.
 
 Lesson 05 builds backprop and checkpoints, 06 derives the adjoint, 07 measures all four. The file
-torch_backend/gradients/through.py takes them; numpy_backend/gradient.py has the same four to read.
+torch_backend/gradients/through.py takes them; numpy_backend/gradient.py has the same four to read. The default,
+"discrete", is backprop as far as memory allows, and checkpoints beyond.
 
 Sources: A. Griewank, Achieving logarithmic growth of temporal and spatial complexity in reverse automatic
 differentiation, 1992 (checkpoints); R. T. Q. Chen et al., Neural ordinary differential equations, 2018 (the adjoint
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from nodekit.hints import Gradient
     from nodekit.solution import Solution
 
-__all__ = ["Adjoint", "Backprop", "Checkpoint", "Interpolated", "get"]
+__all__ = ["Adjoint", "Backprop", "Checkpoint", "Discrete", "Interpolated", "get"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,25 @@ class Backprop:
     """
 
     name = "backprop"
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """The discrete adjoint, that of the steps that were taken: exact, as quick as memory allows. The default.
+
+    The graphs of the first accepted steps are kept, as by `Backprop`, but for those of rejected steps, as long as they
+    fit into `memory` bytes, which is judged from f's first evaluation; the steps beyond are kept, and repeated on the
+    way back, as by `Checkpoint`. A second backward pass through the solve repeats all of them.
+    Graphs are kept of explicit Runge–Kutta steps alone, and not with compile=True.
+    Raises ValueError for a memory that is not a number of at least 0.
+    """
+
+    memory: float = 2**28
+    name = "discrete"
+
+    def __post_init__(self) -> None:
+        if not self.memory >= 0:
+            raise ValueError(f"memory={self.memory!r} must be a number of bytes of at least 0.")
 
 
 @dataclass(frozen=True)
@@ -69,8 +89,8 @@ class Interpolated(Adjoint):
     name = "interpolated"
 
 
-Way: TypeAlias = Backprop | Checkpoint | Adjoint
-_WAYS: tuple[Way, ...] = Checkpoint(), Backprop(), Adjoint(), Interpolated()
+Way: TypeAlias = Discrete | Backprop | Checkpoint | Adjoint
+_WAYS: tuple[Way, ...] = Discrete(), Checkpoint(), Backprop(), Adjoint(), Interpolated()
 GRADIENTS = {way.name: way for way in _WAYS}
 
 

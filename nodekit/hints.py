@@ -25,7 +25,7 @@ Event: TypeAlias = Callable[..., Any]  # g(t, y) -> number, truth value, or arra
 Direction: TypeAlias = Literal[-1, 0, 1]
 Batch: TypeAlias = Literal["joint", "independent"]
 Control: TypeAlias = "Literal['I', 'PI', 'PID'] | Controller"
-Gradient: TypeAlias = "Literal['checkpoint', 'backprop', 'adjoint', 'interpolated'] | Way"
+Gradient: TypeAlias = "Literal['discrete', 'checkpoint', 'backprop', 'adjoint', 'interpolated'] | Way"
 
 
 class Method(Protocol):

@@ -37,7 +37,7 @@ def solve(
     events: "Event | Sequence[Event] | None" = None,
     jac: "Field | Literal['autograd'] | None" = None,
     batch: "Batch" = "joint",
-    gradient: "Gradient" = "checkpoint",
+    gradient: "Gradient" = "discrete",
     params: "Sequence[torch.Tensor] | None" = None,
     compile: bool = False,
     throw: bool = True,
@@ -84,8 +84,8 @@ def solve(
         takes its own steps, and t may be (m, samples), each with its own times. f(t, y) then sees those samples that
         are still on their way, y (n, ...), and their times as a tensor that broadcasts against y, (n, 1, ..., 1). Two
         times give both ends. There is no dense output; a sample that fails is nan from there on.
-    gradient : "checkpoint", "backprop", "adjoint", "interpolated", or a record of `nodekit.gradients`
-        How a backward pass goes through the solve, on torch: see there. The first two give the exact gradient of the
+    gradient : "discrete", "checkpoint", "backprop", "adjoint", "interpolated", or a record of `nodekit.gradients`
+        How a backward pass goes through the solve, on torch: see there. The first three give the exact gradient of the
         steps that were taken. Methods that carry a history from step to step are recorded as by "backprop". An adjoint
         whose state, solved backward, does not come home warns.
     params : sequence of tensors, optional

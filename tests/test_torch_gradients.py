@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import nodekit
-from nodekit.gradients import Adjoint, Backprop, Checkpoint, Interpolated
+from nodekit.gradients import Adjoint, Backprop, Checkpoint, Discrete, Interpolated
 from nodekit.numpy_backend.gradient import solve_and_vjp
 
 F64 = torch.float64
-WAYS = [Checkpoint(), Checkpoint(every="sqrt"), Backprop(), Adjoint(), Adjoint(seminorm=True), Interpolated()]
-EXACT = WAYS[:3]
-IDS = ["checkpoint", "sqrt", "backprop", "adjoint", "seminorm", "interpolated"]
+EXACT = [Discrete(), Discrete(memory=10_000), Checkpoint(), Checkpoint(every="sqrt"), Backprop()]
+WAYS = [*EXACT, Adjoint(), Adjoint(seminorm=True), Interpolated()]
+IDS = ["discrete", "some graphs", "checkpoint", "sqrt", "backprop", "adjoint", "seminorm", "interpolated"]
 
 
 class Field(torch.nn.Module):
@@ -115,7 +115,9 @@ def test_cost_does_not_grow_with_the_outputs(way, measured):
         sol = nodekit.solve(f, y0, np.linspace(0, 5, n + 1), rtol=1e-6, atol=1e-6, gradient=way)
         loss(sol.y).backward()
         counts.append(sol.stats.nfev_backward)
-    if not isinstance(way, Backprop):
+    if isinstance(way, Backprop) or way == Discrete():
+        assert counts == [0, 0, 0, 0]
+    else:
         assert 0 < counts[-1] < 5 * counts[0]
         assert counts[-1] < 1.3 * counts[-2]
     measured(f"evaluations of the way back for 2, 10, 100, 1000 outputs, {way!r}: {counts}")
@@ -136,7 +138,7 @@ def test_nfev_backward_counts_the_calls_of_f(way, method):
     calls.clear()
     sol.y[-1].sum().backward()
     assert len(calls) == sol.stats.nfev_backward
-    assert calls
+    assert calls or (isinstance(way, Discrete) and method in ("dopri5", "bosh3"))  # graphs of explicit steps
 
 
 def saved_bytes(way, steps):
@@ -155,7 +157,8 @@ def saved_bytes(way, steps):
         node = sol.y.grad_fn
         while not hasattr(node, "way_back"):
             node = node.next_functions[0][0]
-        for x in node.way_back.path.states.values():
+        graphs = [x for graph in node.way_back.graphs or () for x in (graph.y, graph.y1, *graph.k)]
+        for x in [*node.way_back.path.states.values(), *graphs]:
             kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
     return sum(kept.values())
 
@@ -173,6 +176,71 @@ def test_memory_against_steps(way, power, measured):
     slope = np.polyfit(np.log(n), np.log(kept), 1)[0]
     assert abs(slope - power) < 0.15
     measured(f"bytes kept for 64 ... 1024 steps of rk4, {way!r}: {kept.astype(int).tolist()}, growth n^{slope:.2f}")
+
+
+@pytest.mark.slow(seconds=30)
+def test_memory_of_graphs_has_a_bound(measured):
+    """Discrete keeps graphs up to its memory, and checkpoints beyond: linear, then as Checkpoint. The memory is judged
+    from one evaluation of f, within 30 %.
+    """
+    memory, steps = 1_000_000, np.array([8, 16, 64, 512, 1024])
+    of = {way: np.array([saved_bytes(way, int(n)) for n in steps], float) for way in (Discrete(memory), Checkpoint())}
+    graphs = of[Discrete(memory)] - of[Checkpoint()]
+    assert np.all(graphs < 1.3 * memory)
+    assert graphs[-1] > 0.5 * memory
+    assert graphs[-1] == graphs[-2]
+    assert graphs[1] > 1.8 * graphs[0]
+    measured(
+        f"bytes of graphs for {steps.tolist()} steps of rk4, with memory for {memory}: {graphs.astype(int).tolist()}"
+    )
+
+
+@pytest.mark.parametrize("memory", [2**28, 10_000])
+@pytest.mark.parametrize("method", ["dopri5", "dop853", "rk4"])
+def test_graphs_serve_one_backward_pass(method, memory):
+    """A second pass, one through sol(t), and one after a pass that failed half way, have the same gradient."""
+    f, y0 = Field(), Y0.clone().requires_grad_()
+    step = 0.05 if method == "rk4" else None
+    sol = nodekit.solve(f, y0, TIMES, method, step=step, gradient=Discrete(memory=memory))
+    total = loss(sol.y) + sol(1.1).sum()
+    first, second = (torch.autograd.grad(total, [y0, f.a], retain_graph=True) for _ in range(2))
+    again = nodekit.solve(f, y0, TIMES, method, step=step, gradient=Discrete(memory=memory))
+    total, calls = loss(again.y) + again(1.1).sum(), []
+
+    def fails(module, grads):
+        calls.append(1)
+        if len(calls) == 7:
+            raise ZeroDivisionError
+        return None
+
+    hook = f.register_full_backward_pre_hook(fails)
+    if memory == 10_000:  # the hook sees those steps alone that are repeated
+        with pytest.raises(ZeroDivisionError):
+            torch.autograd.grad(total, [y0, f.a], retain_graph=True)
+    hook.remove()
+    third = torch.autograd.grad(total, [y0, f.a])
+    exact = nodekit.solve(f, y0, TIMES, method, step=step, gradient="backprop")
+    expected = torch.autograd.grad(loss(exact.y) + exact(1.1).sum(), [y0, f.a])
+    for found in (first, second, third):
+        for g, e in zip(found, expected, strict=True):
+            assert (g - e).abs().max() < 1e-12 * e.abs().max()
+
+
+def test_graphs_do_not_ask_for_more_than_checkpoints_do():
+    """A field that leaves torch by y.numpy() is solved by default, as it is where no gradient is wanted."""
+    p = torch.tensor(0.5, dtype=F64, requires_grad=True)
+    f = lambda t, y: p * torch.from_numpy(np.sin(y.numpy()))  # noqa: E731
+    y0 = torch.ones(3, dtype=F64)
+    sol = nodekit.solve(f, y0, (0.0, 1.0))
+    with torch.no_grad():
+        assert torch.equal(sol.y, nodekit.solve(f, y0, (0.0, 1.0)).y)
+
+
+@pytest.mark.parametrize("memory", [-1, math.nan])
+def test_memory_that_is_none(memory):
+    """A memory that is not a number of at least 0 is refused."""
+    with pytest.raises(ValueError, match="memory="):
+        Discrete(memory=memory)
 
 
 @pytest.mark.slow(seconds=30)

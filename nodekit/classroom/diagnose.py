@@ -106,7 +106,7 @@ class Case:
         self.settings = {key: value for key, value in settings.items() if key not in own}
         self.rtol, self.atol = settings.get("rtol", 1e-6), array(settings.get("atol", 1e-9))
         self.method = methods.get(settings.get("method", "dopri5"))
-        self.way = gradients.get(settings.get("gradient", "checkpoint")).name
+        self.way = gradients.get(settings.get("gradient", "discrete")).name
         self.explicit, self.stiff, self.seed = self.method.family == "explicit", False, seed
         self.precision = float(np.finfo(array(self.y0).dtype).eps)
         if self.torch and params is None:

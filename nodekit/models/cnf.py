@@ -104,7 +104,7 @@ class CNF(nn.Module):
         atol: float = 1e-6,
         step: float | None = None,
         max_steps: int = 10_000,
-        gradient: "Gradient" = "checkpoint",
+        gradient: "Gradient" = "discrete",
     ) -> None:
         super().__init__()
         if not isinstance(field, nn.Module):

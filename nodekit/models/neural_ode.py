@@ -53,7 +53,7 @@ class NeuralODE(nn.Module):
         atol: "Tolerance" = 1e-9,
         step: float | None = None,
         max_steps: int = 10_000,
-        gradient: "Gradient" = "checkpoint",
+        gradient: "Gradient" = "discrete",
         regularizer: str | Sequence[str] | None = None,
     ) -> None:
         super().__init__()

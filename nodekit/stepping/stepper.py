@@ -83,6 +83,7 @@ class Stepper:
     dense_holds = True  # whether states within a step are about as accurate as those at its ends
     one_step = False  # whether a step is a function of its start alone, so that step_vjp repeats it for a gradient
     repeats = False  # whether again_end finds the end of an accepted step from its start
+    graphs = None  # of the accepted steps, where autograd recorded them one by one
     compile = False  # whether the steps of a backward pass run as compiled graphs
     recipe = None  # (function, arguments): how to make one that repeats steps, in another process
     norm: Any = (

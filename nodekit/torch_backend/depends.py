@@ -13,16 +13,20 @@ import torch
 DEPTH, LIMIT = 5, 2000  # how far, and at how many objects, we look
 
 
-def on_what(f, field, t, y):
+def on_what(f, field, t, y, first=None):
     """(tensors, slope): the tensors that require grad and that f uses; and f(t, y), a value.
 
-    field: f on flat states, which counts this first evaluation.
+    field: f on flat states, which counts this first evaluation. first: (leaf, slope, ...) of one that was recorded
+    already, at a leaf that is y.
     Leaves are all taken; of computed tensors those that the first evaluation met, which is at a y that does not
     require grad: f may leave torch, as by y.numpy(), where nothing does.
     """
     leaves, computed = held(f)
-    with torch.enable_grad():
-        k = field(t, y.detach().clone())
+    if first is None:
+        with torch.enable_grad():
+            k = field(t, y.detach().clone())
+    else:
+        k = first[1]
     nodes = {x.grad_fn: x for x in computed}
     met = []
     stack, seen = [k.grad_fn], set()
@@ -37,7 +41,8 @@ def on_what(f, field, t, y):
             leaves.append(node.variable)
         else:
             stack += [after for after, _ in node.next_functions]
-    return unique(leaves + met), k.detach()
+    found = unique(leaves + met)
+    return found if first is None else [x for x in found if x is not first[0]], k.detach()
 
 
 def unique(tensors):

@@ -107,9 +107,13 @@ class ExplicitRungeKutta(Stepper):
     def in_tolerances(self, v, y):
         return super().in_tolerances(v.detach().abs(), y)  # of a complex number one division, and not two
 
-    def start(self, t, y):
+    def plan(self, y):
+        """Say how steps are taken from now on."""
         self.rk, self.advance, self.slopes = plan(self.method, y)
         self.traced = self.rk is self.method
+
+    def start(self, t, y):
+        self.plan(y)
         self.size, self.tiny = y.detach().abs(), torch.finfo(y.dtype).tiny
         self.floor = torch.as_tensor(self.atol, dtype=self.size.dtype, device=y.device)
         return super().start(t, y)
@@ -120,6 +124,10 @@ class ExplicitRungeKutta(Stepper):
 
     def attempt(self, t, y, h):
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
+        return self.judged(t, y, h, y1)
+
+    def judged(self, t, y, h, y1):
+        """(y1, ratio) of an attempt that led to y1, with slopes self.k."""
         self.led_to(t, y, h, y1)
         if self.fixed:
             return y1, 0.0 if all_finite(y1) else math.nan

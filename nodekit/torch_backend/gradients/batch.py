@@ -2,6 +2,7 @@
 
 import torch
 
+from nodekit import gradients
 from nodekit.stepping.step import runge_kutta_step
 from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.explicit import ends_only
@@ -23,7 +24,7 @@ def _solve(f, one, times, way, params):
             one.begin_with(k0)
         params = [p for p in params if p.requires_grad]
         if params or y.requires_grad or times.requires_grad:
-            if way.name != "checkpoint" or way.every != 1:
+            if not isinstance(way, gradients.Discrete) and way != gradients.Checkpoint():
                 raise ValueError(f'batch="independent" takes gradient="checkpoint", not {way!r}.')
             one.context.note_random()
             moved = (times - times.detach()).to(y)[..., None]  # a later start moves a solution back by f

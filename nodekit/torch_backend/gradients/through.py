@@ -12,8 +12,10 @@ import torch
 
 from nodekit import gradients
 from nodekit.torch_backend.depends import on_what
+from nodekit.torch_backend.explicit import ExplicitRungeKutta
 from nodekit.torch_backend.gradients.adjoint import adjoint, interpolated
 from nodekit.torch_backend.gradients.events import differentiate
+from nodekit.torch_backend.gradients.graphs import Recorded, recorded
 from nodekit.torch_backend.once import Once
 from nodekit.torch_backend.private_torch import transformed
 
@@ -41,9 +43,12 @@ def solve(stepper, run, f, y, t, way, params, method, step, events=None):
     if stepper.compile and isinstance(way, gradients.Backprop):
         raise ValueError('compile=True cannot be recorded by autograd: use gradient="checkpoint", which is as exact.')
     record = isinstance(way, gradients.Backprop) or not stepper.one_step
+    first = None  # of a solve whose steps may be recorded: the first slope with its graph
+    if isinstance(way, gradients.Discrete) and type(stepper) is ExplicitRungeKutta and not stepper.compile:
+        first = recorded(stepper.field, t0, y)
     if not record:
         if params is None:
-            params, k0 = on_what(f, stepper.field, t0, y)
+            params, k0 = on_what(f, stepper.field, t0, y, first)
             stepper.begin_with(k0)
         params = [p for p in params if p.requires_grad]
         if not params and not y.requires_grad and times is None:
@@ -56,6 +61,8 @@ def solve(stepper, run, f, y, t, way, params, method, step, events=None):
     else:
         if isinstance(way, gradients.Checkpoint) and way.every == "sqrt":
             tell_if_nothing_is_saved(t, stepper, method)
+        if first is not None:
+            stepper = Recorded(stepper, way.memory, first)
         stepper.context.note_random()
         with torch.no_grad():
             solution = run(stepper, y.detach(), keep=to_keep(way, stepper))
@@ -159,6 +166,7 @@ class WayBack:
     def __init__(self, way, stepper, params, method, step, solution):
         self.way, self.stepper, self.params, self.method, self.step = way, stepper, params, method, step
         self.path, self.stats = solution._dense, solution.stats
+        self.graphs, stepper.graphs = stepper.graphs, None  # of the first steps; used once
         flatten, at_events = stepper.layout.flatten, zip(solution.y_events, solution.t_events, strict=True)
         states = [flatten(solution.y), *(flatten(ys) for ys, ts in at_events if len(ts))]
         self.states = torch.cat(states) if len(states) > 1 else states[0]
@@ -176,7 +184,7 @@ class WayBack:
         return self.stepper.layout.flatten(self.path(marks)), marks
 
     def vjp(self, marks, d_states, params):
-        way = {"checkpoint": checkpoint, "adjoint": adjoint, "interpolated": interpolated}[self.way.name]
+        way = {"adjoint": adjoint, "interpolated": interpolated}.get(self.way.name, discrete)
         direction = 1.0 if self.path.times[-1] >= self.path.times[0] else -1.0
         order = sorted(range(len(marks)), key=lambda i: direction * marks[i])
         repeated = self.stepper.again.nfev  # by steps that are repeated for their states alone
@@ -211,22 +219,31 @@ def added(total, parts):
     return [p if x is None else x if p is None else x.add_(p) for x, p in zip(total, parts, strict=True)]
 
 
-def checkpoint(way_back, marks, d, params):
-    """The exact adjoint of the steps that were taken, one step at a time from the last to the first."""
+def discrete(way_back, marks, d, params):
+    """The exact adjoint of the steps that were taken, one step at a time from the last to the first.
+
+    Steps whose graphs were kept are the first ones, and are not repeated; dk is what flows to their last slope.
+    """
     path, step_vjp, marks = way_back.path, way_back.stepper.step_vjp, np.array(marks)
-    dparams, nfev, a, segment = [None] * len(params), 0, torch.zeros_like(d[0]), {}
+    dparams, nfev, a, dk, segment = [None] * len(params), 0, torch.zeros_like(d[0]), None, {}
+    graphs, way_back.graphs = way_back.graphs or [], None
     sign = 1.0 if path.times[-1] >= path.times[0] else -1.0
     first = np.searchsorted(sign * marks, sign * np.array(path.times), "right").tolist()  # mark behind each time
     for i in reversed(range(len(path.sizes))):
         t, h = path.times[i], path.sizes[i]
-        if i not in segment:
-            segment = path.segment(i)
         theta = (marks[first[i] : first[i + 1]] - t) / h  # of the marks within this step, or at its end
         n = int(np.searchsorted(theta, 1 - 1e-12, "right"))
         within, at_end = d[first[i] : first[i] + n], d[first[i] + n : first[i + 1]]
         if len(at_end):
             a = a + at_end.sum(0)
-        kept = path.kept[i] if path.kept else None
-        a, parts, evaluations = step_vjp(t, segment.pop(i), h, kept, a, (theta[:n], within) if n else None, params)
-        dparams, nfev = added(dparams, parts), nfev + evaluations
+        inside = (theta[:n], within) if n else None
+        if i < len(graphs):
+            a, dk, parts = way_back.stepper.graph_vjp(graphs.pop(), t, h, a, dk, inside, params)
+        else:
+            if i not in segment:
+                segment = path.segment(i)
+            kept = path.kept[i] if path.kept else None
+            a, parts, evaluations = step_vjp(t, segment.pop(i), h, kept, a, inside, params)
+            nfev += evaluations
+        dparams = added(dparams, parts)
     return a + d[: first[0]].sum(0), dparams, nfev
