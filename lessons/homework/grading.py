@@ -14,6 +14,7 @@ A row of scores.csv holds what a submission earned, part by part, whatever it do
 import argparse
 import csv
 import html
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -191,6 +192,8 @@ def main(arguments=None):
     one.add_argument("--secret", type=int, help="repeat a grading with the number in its scores.csv [a new one each]")
     one.add_argument("--cell-seconds", type=float, help="limit on a cell [the homework's own, 60]")
     given = parser.parse_args(arguments)
+    if importlib.util.find_spec("nbgrader") is None:  # before a row says so for each submission
+        raise SystemExit("This needs nbgrader: pip install -e '.[grading]'")
     variants = roster(given.variants) if given.variants else {}
     if given.variant is not None and given.variant < 0:
         parser.error(f"--variant {given.variant} must be 0 or more.")
