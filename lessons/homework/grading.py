@@ -14,13 +14,15 @@ A row of scores.csv holds what a submission earned, part by part, whatever it do
 import argparse
 import csv
 import html
+import importlib.util
 import json
+import multiprocessing
 import os
 import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,17 +48,14 @@ def roster(path):
 
 def release(name, variant, variants, to):
     """Write what students get to the folder `to`: one release, or with `variants` one in a folder for each student."""
-    from marking import empty_gradebook, make_course
+    from marking import make_course
 
-    with tempfile.TemporaryDirectory() as folder:
-        gradebook = Path(folder, "gradebook.db")
-        empty_gradebook(gradebook)
-        for student, number in variants.items() if variants else [(".", variant)]:
-            with tempfile.TemporaryDirectory() as root:
-                make_course(root, name, number, gradebook)
-                shutil.copytree(Path(root, "release", name), Path(to, student), dirs_exist_ok=True)
-            files = sorted(path.name for path in Path(to, student).iterdir())
-            print(f"{Path(to, student)}: variant {number}, {', '.join(files)}")
+    for student, number in variants.items() if variants else [(".", variant)]:
+        with tempfile.TemporaryDirectory() as root:
+            make_course(root, name, number)
+            shutil.copytree(Path(root, "release", name), Path(to, student), dirs_exist_ok=True)
+        files = sorted(path.name for path in Path(to, student).iterdir())
+        print(f"{Path(to, student)}: variant {number}, {', '.join(files)}")
 
 
 def submissions(name, folder, variants):
@@ -71,25 +70,57 @@ def submissions(name, folder, variants):
     return found | {student: None for student in variants if student not in found}
 
 
-def grade_one(name, variant, secret, path, limits, page, gradebook):
-    """marking.mark in a process of its own, so that nothing that happens there ends the batch. Returns its dict."""
-    with tempfile.TemporaryDirectory() as folder:
-        job, result = Path(folder, "job.json"), Path(folder, "result.json")
-        values = {"name": name, "variant": variant, "secret": secret, "limits": limits, "gradebook": str(gradebook)}
-        values |= {"path": str(path) if path else None, "page": str(page), "result": str(result)}
-        job.write_text(json.dumps(values), encoding="utf-8")
-        command = [sys.executable, "-W", "ignore", str(HERE / "marking.py"), str(job)]
-        why = "the grader stopped"
+def processes():
+    """What starts the process of each submission: a copy of one that has imported nbgrader and does nothing else.
+
+    That import takes longer than a short submission. Elsewhere than on Linux each process makes it: Windows has no
+    such copies, and the libraries of macOS do not always survive one.
+    """
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["nbgrader.converters"])
+    return context
+
+
+def mark_alone(folder, job):
+    """What the process of one submission does: marking.mark, its result and all that it prints to files in `folder`."""
+    with open(Path(folder, "printed.txt"), "ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    warnings.simplefilter("ignore")
+    from marking import mark
+
+    result = Path(folder, "result.json")
+    result.with_suffix(".part").write_text(json.dumps(mark(**job)), encoding="utf-8")
+    os.replace(result.with_suffix(".part"), result)  # so that it is there only where it is whole
+
+
+def grade_one(job, context):
+    """marking.mark(**job) in a process of its own, so that nothing that happens there ends the batch. Returns its dict.
+
+    It is known by its result and not by its exit status, which threads that start processes may take from each other.
+    """
+    why, most = "the grader stopped", job["limits"].get("notebook_seconds", 300) + 300
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        process = context.Process(target=mark_alone, args=(folder, job))
         try:
-            most = limits.get("notebook_seconds", 300) + 300
-            done = subprocess.run(command, capture_output=True, text=True, timeout=most, errors="replace")
-            if done.returncode == 0 and result.exists():
-                return json.loads(result.read_text(encoding="utf-8"))
-            why += f": {done.stderr.strip().splitlines()[-1][:200]}" if done.stderr.strip() else ""
-        except subprocess.TimeoutExpired:
-            why += f" after {most} s"
-        page.write_text(f"<!doctype html><p>Not graded: {html.escape(why)}.</p>\n", encoding="utf-8")
-        return {"points": {}, "notes": [why], "written": {}}
+            process.start()
+            process.join(most)
+            if process.is_alive():
+                process.kill()
+                process.join()
+                why += f" after {most} s"
+            if Path(folder, "result.json").exists():
+                return json.loads(Path(folder, "result.json").read_text(encoding="utf-8"))
+        except (OSError, EOFError) as error:  # no process could be started
+            why += f": {error}"
+        printed = Path(folder, "printed.txt")
+        lines = printed.read_text(encoding="utf-8", errors="replace").split("\n") if printed.exists() else []
+        lines = [line for line in lines if line.strip()]
+        why += f": {lines[-1][:200]}" if lines else ""
+    job["page"].write_text(f"<!doctype html><p>Not graded: {html.escape(why)}.</p>\n", encoding="utf-8")
+    return {"points": {}, "notes": [why], "written": {}}
 
 
 def grade(name, variant, variants, folder, to, jobs, secret, limits):
@@ -97,8 +128,8 @@ def grade(name, variant, variants, folder, to, jobs, secret, limits):
 
     Returns the rows of scores.csv as dicts.
     """
-    from marking import empty_gradebook
-
+    os.environ["PYTHONSAFEPATH"] = "1"  # no process imports what lies in the folder that one grades from
+    context = processes()
     found, to = submissions(name, folder, variants), Path(to)
     (to / "feedback").mkdir(parents=True, exist_ok=True)
     most = points_of(name)
@@ -111,7 +142,8 @@ def grade(name, variant, variants, folder, to, jobs, secret, limits):
             outcome = {"points": {}, "notes": ["not in the roster of variants"], "written": {}}
         else:
             page = to / "feedback" / f"{student}.html"
-            outcome = grade_one(name, number, own, found[student], limits, page, gradebook)
+            job = {"name": name, "variant": number, "secret": own, "path": found[student], "limits": limits}
+            outcome = grade_one(job | {"page": page}, context)
         row = {"student": student, "variant": number}
         row |= {part: outcome["points"].get(part, 0.0) for part in most}
         row["total"] = round(sum(row[part] for part in automatic), 2)
@@ -122,9 +154,7 @@ def grade(name, variant, variants, folder, to, jobs, secret, limits):
         print(f"{student:24s} {row['total']:6g} of {row['out of']:g}   {row['note'][:90]}", flush=True)
         return row, outcome["written"]
 
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
-        gradebook = Path(folder, "gradebook.db")
-        empty_gradebook(gradebook)
+    with ThreadPoolExecutor(jobs) as pool:
         outcomes = list(pool.map(row_of, found))
     rows = [row for row, _ in outcomes]
     with open(to / "scores.csv", "w", encoding="utf-8", newline="") as file:
@@ -162,6 +192,8 @@ def main(arguments=None):
     one.add_argument("--secret", type=int, help="repeat a grading with the number in its scores.csv [a new one each]")
     one.add_argument("--cell-seconds", type=float, help="limit on a cell [the homework's own, 60]")
     given = parser.parse_args(arguments)
+    if importlib.util.find_spec("nbgrader") is None:  # before a row says so for each submission
+        raise SystemExit("This needs nbgrader: pip install -e '.[grading]'")
     variants = roster(given.variants) if given.variants else {}
     if given.variant is not None and given.variant < 0:
         parser.error(f"--variant {given.variant} must be 0 or more.")

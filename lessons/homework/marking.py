@@ -9,9 +9,11 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import sys
 import sysconfig
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
@@ -33,7 +35,7 @@ REACHES = re.compile(
     r"\benviron\b|secret|handin|\binputs\((?!\d, VARIANT, 0\))|\bdrawn\(|import answers|answers\.py"
     r"|__self__|__closure__|_getframe|\bgc\b|\.left\b|hw\d_tried|\bhw\d(\.\w+)+ *=(?!=)|vars\(hw|setattr\("
 )
-# nbgrader runs the program alembic, which lies beside Python and is not on the PATH unless the environment is active.
+# A cell's `!python` is to be this Python, whose folder is not on the PATH unless the environment is active.
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
 
 
@@ -52,21 +54,23 @@ def load_answers(name):
 
 
 def empty_gradebook(path):
-    """Make nbgrader's data base, without any grades, in the file `path`. It takes some seconds; a copy takes none."""
+    """Make nbgrader's data base, without any grades, in the file `path`.
+
+    It lives as long as one grading and is never migrated. So the table of its version is made empty: where there is
+    none, nbgrader starts a program that takes three seconds to say what the version is.
+    """
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     Gradebook(f"sqlite:///{path}", "homework").close()
 
 
-def make_course(root, name, variant, gradebook=None):
+def make_course(root, name, variant):
     """A course folder of nbgrader's in `root`, with assignment `name` generated for `variant`. Returns its coursedir.
 
     root/source/NAME holds the notebook, its modules and the variant's files; root/release/NAME what students get.
-    gradebook: a file to copy, of empty_gradebook's; made if None.
     Raises RuntimeError where the notebook has no cell 'VARIANT = ...', or the release holds a solution.
     """
-    if gradebook:
-        shutil.copy(gradebook, Path(root, "gradebook.db"))
-    else:
-        empty_gradebook(Path(root, "gradebook.db"))
+    empty_gradebook(Path(root, "gradebook.db"))
     source = Path(root, "source", name)
     source.mkdir(parents=True)
     notebook = nbformat.read(HERE / name / f"{name}.ipynb", as_version=4)
@@ -229,16 +233,15 @@ def read_submission(path):
         raise Wrong(f"the file is no notebook ({type(error).__name__})") from None
 
 
-def mark(name, variant, secret, path, limits, page, gradebook=None):
+def mark(name, variant, secret, path, limits, page):
     """Grade one submission. Returns {"points": {grade_id: float or None}, "notes": [str], "written": {grade_id: str}}.
 
-    path: the notebook, or None. limits: overrides answers.LIMITS. page: where the feedback goes, as HTML. gradebook: an
-    empty one to copy.
+    path: the notebook, or None. limits: overrides answers.LIMITS. page: where the feedback goes, as HTML.
     """
     answers = load_answers(name)
     notes, written, results = [], {}, {}
     with tempfile.TemporaryDirectory() as root:
-        coursedir = make_course(root, name, variant, gradebook)
+        coursedir = make_course(root, name, variant)
         released = nbformat.read(Path(root, "release", name, f"{name}.ipynb"), as_version=4)
         try:
             notebook, words = mended(read_submission(path), released)
@@ -282,9 +285,3 @@ def mark(name, variant, secret, path, limits, page, gradebook=None):
     points = {grade_id: points for grade_id, (points, _) in results.items()}
     points |= {grade_id: 0.0 for grade_id, value in points.items() if value is None and grade_id not in written}
     return {"points": points, "notes": notes, "written": written}
-
-
-if __name__ == "__main__":  # grading.py's: job.json in, the result beside it
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    result, page = Path(job.pop("result")), Path(job.pop("page"))
-    result.write_text(json.dumps(mark(page=page, **job)), encoding="utf-8")

@@ -185,6 +185,7 @@ def bank(released, source, public, elsewhere):
         "stubborn": (instead(STUBBORN), until_part3, "could not be interrupted; nothing after it was run"),
         "flood": (instead(FLOOD), until_part3 | {"part4": None, "part5": None}, "part3: Nothing was handed in"),
         "exit": (instead("import os\nos._exit(0)"), until_part3, "the kernel died in cell"),
+        "ends the grader": (with_lines(stub, "import os\nos.kill(os.getppid(), 9)"), NOTHING, "the grader stopped"),
         "tampered": (tampered, FULL | {"part3": 0}, "cell part2 was missing", "1 is the limit"),
         "broken": ('{"cells": [', NOTHING, "the file is no notebook"),
         "no notebook": ("[1, 2]", NOTHING, "the file is no notebook"),

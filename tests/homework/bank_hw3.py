@@ -266,6 +266,8 @@ def forged(part, variant, *work):
 hw3.hand_in = forged
 """
 
+ASLEEP = "import time\nwhile True:\n    time.sleep(1)"  # other submissions use its time; homework 1 has a busy loop
+
 
 def bank(released, source, elsewhere):
     """{student: (notebook, expected points, words of the note)} for one variant.
@@ -276,7 +278,7 @@ def bank(released, source, elsewhere):
     stub = brief(released)
     light = brief(filled(released, right | LIGHT))
     patched = PATCHED_CHECKS.replace("hw1_checks.setting = lambda *a: True\n", "")
-    accidents = {"density": "log_density = 1 / 0", "traces": "while True:\n    pass", "learn": "learn = None"}
+    accidents = {"density": "log_density = 1 / 0", "traces": ASLEEP, "learn": "learn = None"}
     accidents |= {"symplectic": "step4 = np.ones(2**29)"}
     memory = {"field": MEMORY.replace("{public}", json.dumps(elsewhere)), "density": "pass"}
     cheat = with_lines(with_lines(filled(stub, memory), FORGED), patched, before=False)

@@ -87,10 +87,10 @@ def need_nbgrader():
         pytest.skip("grading needs the extra [grading]", allow_module_level=True)
 
 
-def command(*arguments):
-    """grading.py, as the instructor runs it. Returns what it prints."""
+def command(*arguments, cwd=None):
+    """grading.py, as the instructor runs it, in the folder cwd. Returns what it prints."""
     line = [sys.executable, str(HOMEWORK / "grading.py"), *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=500, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -123,7 +123,7 @@ def grade(name, folder, submissions, variants, seconds):
     if isinstance(variants, dict):
         of = ["--variants", write_roster(folder / "roster.csv", variants)]
     where = ["--submissions", submitted, "--to", folder / "to", "--cell-seconds", seconds]
-    printed = command("grade", name, *of, *where)
+    printed = command("grade", name, *of, *where, cwd=submitted)
     with open(folder / "to" / "scores.csv", encoding="utf-8", newline="") as file:
         return {row["student"]: row for row in csv.DictReader(file)}, printed
 
@@ -159,6 +159,8 @@ def graded(released, tmp_path_factory):
     (shadow / "nodekit").mkdir(parents=True)
     (shadow / "nodekit" / "__init__.py").write_text("raise SystemExit('a nodekit of my own')\n", encoding="utf-8")
     (shadow / "hw1.py").write_text("raise SystemExit('a hw1 of my own')\n", encoding="utf-8")
+    for name in ("nbgrader", "sqlite3", "socket"):  # and in the folder that one grades from
+        (folder / "submitted" / f"{name}.py").write_text("raise SystemExit('of my own')\n", encoding="utf-8")
     rows, printed = grade("hw1", folder, good | bad, VARIANTS | dict.fromkeys(bad, VARIANTS["first"]), 30)
     slow, more = grade("hw1", folder / "hasty", hasty, VARIANTS["first"], 6)
     return Graded(rows | slow, folder, tried, printed + more)

@@ -10,7 +10,7 @@ need_nbgrader()
 pytestmark = pytest.mark.slow(seconds=130)
 BAD = [
     "stub", "memorised", "memorised elsewhere", "checks patched", "hand_in forged", "accidents", "stubborn", "flood",
-    "exit", "tampered", "broken", "no notebook", "missing",
+    "exit", "ends the grader", "tampered", "broken", "no notebook", "missing",
 ]  # fmt: skip
 
 

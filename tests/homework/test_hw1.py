@@ -10,7 +10,7 @@ import nodekit
 from tests.homework.bank import LIGHT
 from tests.homework.conftest import MANY, Homework
 
-pytestmark = pytest.mark.slow(seconds=30)
+pytestmark = pytest.mark.slow(seconds=100)
 
 HOMEWORK = Homework("hw1", LIGHT)
 hw1, answers, checks = HOMEWORK.module, HOMEWORK.answers, HOMEWORK.checks
