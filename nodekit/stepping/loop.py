@@ -34,7 +34,7 @@ def integrate(
     stats, log = Stats(), []
     trajectory = Trajectory(t, y, stepper, "all" if every_step else keep)
     outputs, next_output = [y], None if every_step else 1
-    history, rejections, refused = (1.0, 1.0), 0, 0
+    history, previous, rejections, refused = (1.0, 1.0), math.inf, 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
     watch = Watch(events, stepper)
     if adaptive and not every_step and not stepper.dense_holds:
@@ -101,7 +101,9 @@ def integrate(
         stepper.accept()
         if adaptive:
             order = stepper.error_order
-            h *= stepper.factor(ratio, True) or controller.accepted(ratio, history, order, rejections > 0)
+            known = ratio, history, order, rejections > 0, h / previous
+            previous = h
+            h *= stepper.factor(ratio, True) or controller.accepted(*known)
             h = wanted if last and abs(h) < abs(wanted) else h  # what was shortened for a stop goes on as before
             h = math.copysign(min(max(abs(h), min_step), max_step), h)
             history, rejections, refused = (ratio, history[0]), 0, 0
