@@ -24,7 +24,7 @@ Tolerance: TypeAlias = "float | Array | Sequence[float] | Sequence[Array] | dict
 Event: TypeAlias = Callable[..., Any]  # g(t, y) -> number, truth value, or array of them
 Direction: TypeAlias = Literal[-1, 0, 1]
 Batch: TypeAlias = Literal["joint", "independent"]
-Control: TypeAlias = "Literal['I', 'PI', 'PID'] | Controller"
+Control: TypeAlias = "Literal['I', 'PI', 'PID', 'predictive'] | Controller"
 Gradient: TypeAlias = "Literal['discrete', 'checkpoint', 'backprop', 'adjoint', 'interpolated'] | Way"
 
 

@@ -33,7 +33,7 @@ def solve(
     first_step: float | None = None,
     max_step: float = math.inf,
     max_steps: int = 10_000,
-    controller: "Control" = "PI",
+    controller: "Control" = "predictive",
     events: "Event | Sequence[Event] | None" = None,
     jac: "Field | Literal['autograd'] | None" = None,
     batch: "Batch" = "joint",
@@ -71,7 +71,7 @@ def solve(
         Size of the first step tried (chosen if None), and the largest allowed, for adaptive steps.
     max_steps : int
         Largest number of attempted steps.
-    controller : "I", "PI", "PID" or a `nodekit.stepping.control.Controller`
+    controller : "I", "PI", "PID", "predictive" or a `nodekit.stepping.control.Controller`
         How the error ratios set the next step size, for explicit methods; implicit ones bring their own.
     events : function g(t, y) -> number, truth value or array of them; or a list of such functions
         Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions, and

@@ -28,9 +28,10 @@ def test_same_steps(method, p):
     """float64: every h to 1e-10, nfev, and y agree.
 
     An error estimate is a sum of slopes that nearly cancel: its rounding error is some 100 eps, and h follows it.
-    Where the estimate is so small that this is more than 1e-10 of it, as much is allowed.
+    Where the estimate is so small that this is more than 1e-10 of it, as much is allowed. fehlberg2, whose estimate
+    is small, needs a tighter tolerance: at 1e-3 its steps on the spiral are so long that rounding errors grow.
     """
-    tol, (t0, t1) = 1e-3, p.t_span
+    tol, (t0, t1) = 1e-4 if method == "fehlberg2" else 1e-3, p.t_span
     step = None if METHODS[method].adaptive else (t1 - t0) / 2000
     span = (t0, t0 + (t1 - t0) * (0.5 if step is None else 0.05))
     arguments = {"method": method, "step": step, "rtol": tol, "atol": tol, "first_step": 0.1}

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import nodekit
+from nodekit.stepping.control import CONTROLLERS
+from nodekit.torch_backend import control as on_tensors
 
 F64 = torch.float64
 
@@ -18,6 +20,23 @@ def van_der_pol(t, y):
 
 def start(n):
     return torch.randn(n, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS.values(), ids=lambda c: c.name)
+def test_controllers_on_tensors(controller):
+    """On tensors every controller takes the decisions that it takes on floats."""
+    draw = torch.Generator().manual_seed(0)
+    ratio, r1, r2 = 10 ** (-6 + 8 * torch.rand(3, 500, generator=draw, dtype=F64))
+    ratio[:4], r1[:2] = torch.tensor([0.0, 1.0, math.inf, math.nan]), torch.tensor([0.0, 1e-4])
+    growth = 10 ** (2 * torch.rand(500, generator=draw, dtype=F64) - 1)
+    growth[10:20] = 0.0
+    rejected, good = torch.rand(500, generator=draw) < 0.5, ratio <= 1
+    found = on_tensors.factor(controller, 5, ratio, good, rejected, r1, r2, growth)
+    for i, (r, *history, after, g) in enumerate(
+        zip(*(x.tolist() for x in (ratio, r1, r2, rejected, growth)), strict=True)
+    ):
+        wanted = controller.accepted(r, history, 5, after, g) if r <= 1 else controller.rejected(r, 5)
+        assert found[i].item() == pytest.approx(wanted, rel=1e-12)
 
 
 @pytest.mark.slow(seconds=30)

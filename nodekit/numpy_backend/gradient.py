@@ -233,7 +233,7 @@ def adjoint(g, sol, p, dy, method, adjoint_method, settings, path=None):
     swept = loop.integrate(
         AdjointSteps(field, z, adjoint_method, settings, times[inner], dy[inner], carry, slice(n, n + d)),
         z, [times[-1], times[0]],
-        step=None, first_step=None, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["PI"],
+        step=None, first_step=None, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["predictive"],
     )  # fmt: skip
     if not swept.success:
         raise SolveError(on_the_way_back(swept, "interpolated" if path else "adjoint"))

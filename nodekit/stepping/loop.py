@@ -38,7 +38,7 @@ def integrate(
     trajectory = Trajectory(t, y, stepper, "all" if every_step else keep)
     # Outputs are taken together where they lie within one step: `outputs` holds blocks of states, (m, d).
     outputs, n_out, ordered = [y[None]], 1, [] if every_step else [direction * time for time in times]
-    history, rejections, refused = (1.0, 1.0), 0, 0
+    history, previous, rejections, refused = (1.0, 1.0), math.inf, 0, 0
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
     watch = Watch(events, stepper)
     if adaptive and not every_step and not stepper.dense_holds:
@@ -110,7 +110,9 @@ def integrate(
         stepper.accept()
         if adaptive:
             order = stepper.error_order
-            h *= stepper.factor(ratio, True) or controller.accepted(ratio, history, order, rejections > 0)
+            known = ratio, history, order, rejections > 0, h / previous
+            previous = h
+            h *= stepper.factor(ratio, True) or controller.accepted(*known)
             h = wanted if last and abs(h) < abs(wanted) else h  # what was shortened for a stop goes on as before
             h = math.copysign(min(max(abs(h), min_step), max_step), h)
             history, rejections, refused = (ratio, history[0]), 0, 0

@@ -4,12 +4,14 @@ import math
 
 import torch
 
+from nodekit.stepping.control import TELLING
 
-def factor(c, order, ratio, good, rejected, r1, r2):
+
+def factor(c, order, ratio, good, rejected, r1, r2, growth):
     """`Controller.accepted` where `good`, `Controller.rejected` elsewhere; tensors of one shape.
 
     c: a `Controller`. ratio: of this attempt; r1, r2: of the accepted steps before it. rejected: whether the attempt
-    before this one was.
+    before this one was. growth: of this attempt's step size over that of the accepted step before it, or 0.
     """
 
     def power(r, beta):
@@ -20,6 +22,10 @@ def factor(c, order, ratio, good, rejected, r1, r2):
         accepted = accepted * power(r1, c.beta2)
     if c.beta3:
         accepted = accepted * power(r2, c.beta3)
+    if c.prediction:
+        trend = growth * (r1 / ratio) ** (1 / order)
+        known = (growth > 0) & (torch.minimum(ratio, r1) > TELLING)
+        accepted = accepted * torch.where(known, torch.minimum(trend**c.prediction, 1 / trend), 1.0)
     # A step that had to be repeated was near the limit: do not grow at once.
     accepted = torch.clamp(torch.minimum(accepted, torch.where(rejected, 1.0, c.max_factor)), min=c.min_factor)
     smaller = torch.clamp(c.safety * ratio ** (-1 / order), c.min_factor, 1.0)

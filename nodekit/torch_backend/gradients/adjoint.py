@@ -144,7 +144,7 @@ def adjoint(way_back, marks, d, params, path=None):
     solution = loop.integrate(
         steps, z, [s_end, (s0 + s_end) / 2, s0],
         step=way_back.step if fixed else None, first_step=None, max_step=math.inf, max_steps=100_000,
-        controller=CONTROLLERS["PI"], keep="start",
+        controller=CONTROLLERS["predictive"], keep="start",
     )  # fmt: skip
     if not solution.success:
         raise SolveError(on_the_way_back(solution, way.name))

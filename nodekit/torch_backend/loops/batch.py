@@ -118,6 +118,7 @@ class Independent:
             h = way[who] * first_step(self.field, t, y, k0, ends[who], order, self.in_tolerances)
         h = way[who] * torch.clamp(h.abs(), max=self.max_step)
         r1 = r2 = torch.ones(len(who), **real)
+        previous = torch.full_like(r1, math.inf)  # the size of the accepted step before
         rejected = torch.zeros(len(who), dtype=torch.bool, device=y.device)
         refused, todo = torch.zeros_like(who), torch.ones_like(who)
         self.calls += self.field.nfev
@@ -140,7 +141,9 @@ class Independent:
             todo = self.note(out, who, t, h, h_y, y, y1, t1, k, good, todo)
             self.calls[who] += self.field.nfev - before
             if self.step is None:
-                h = way[who] * (h * factor(self.controller, order, ratio, good, rejected, r1, r2)).abs()
+                factors = factor(self.controller, order, ratio, good, rejected, r1, r2, h / previous)
+                previous = torch.where(good, h, previous)
+                h = way[who] * (h * factors).abs()
                 h = torch.where(last & good & (h.abs() < wanted.abs()), wanted, h)  # as in loop.py
                 h = h.clamp(-self.max_step, self.max_step)
             r1, r2 = torch.where(good, ratio, r1), torch.where(good, r1, r2)
@@ -154,8 +157,8 @@ class Independent:
             gone = self.stopped(who, t, h, y, y1, refused, t == ends[who])
             if bool(gone.any()):
                 stay = ~gone
-                who, t, h, y, r1, r2, rejected, refused, todo = (
-                    x[stay] for x in (who, t, h, y, r1, r2, rejected, refused, todo)
+                who, t, h, y, r1, r2, previous, rejected, refused, todo = (
+                    x[stay] for x in (who, t, h, y, r1, r2, previous, rejected, refused, todo)
                 )
                 k0 = None if k0 is None else k0[stay]
         return out

@@ -119,7 +119,8 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled
                 low = rms(weighted(None, h_y, b_error_low, k) / scale).to(h.dtype)
                 ratio = combined(ratio, low)
             good = ratio <= 1
-            h1 = h * factor(controller, order, ratio, good, s["rejected"], s["r1"], s["r2"])
+            growth = h / s["previous"]
+            h1 = h * factor(controller, order, ratio, good, s["rejected"], s["r1"], s["r2"], growth)
             h1 = torch.where(last & good & (h1.abs() < s["h"].abs()), s["h"], h1)  # as in loop.py
             h1 = torch.sign(h) * torch.minimum(h1.abs(), max_step)
         else:
@@ -137,6 +138,7 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled
             "rejected": torch.where(active, ~good, s["rejected"]),
             "r1": torch.where(good, ratio, s["r1"]),
             "r2": torch.where(good, s["r1"], s["r2"]),
+            "previous": torch.where(good, h, s["previous"]),
         }
         log.index_put_((s["attempts"],), torch.stack([s["t"], h, ratio]))
         if not adaptive:
@@ -207,7 +209,7 @@ def integrate(
     )
 
     s = {"t": number(t), "h": number(h), "y": y, "attempts": None, "taken": None, "refused": count(0)}
-    s |= {"rejected": count(0) > 0, "r1": number(1.0), "r2": number(1.0)}
+    s |= {"rejected": count(0) > 0, "r1": number(1.0), "r2": number(1.0), "previous": number(math.inf)}
     if not adaptive:
         s |= {"t0": number(t), "before": None}
     if m.fsal:
