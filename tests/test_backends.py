@@ -78,7 +78,7 @@ def test_advance_of_each_backend_equals_the_plain_one(method):
             {"Copies", "Scaled", "rescaled"},
             {"fused_advance", "EndsOnly", "ends_only", "step_vjp"}
             | {f"ExplicitRungeKutta.{m}" for m in ("go_along", "in_tolerances", "weighted", "worst")}
-            | {f"ExplicitRungeKutta.{m}" for m in ("recall", "again_end", "step_vjp")},
+            | {f"ExplicitRungeKutta.{m}" for m in ("plan", "judged", "recall", "again_end", "step_vjp")},
         ),
         ("state", set(), {"Field.checked", "Stepper.recorded_vjp"}),
         # refuse_boxes: what autograd's NumPy records; refuse_recording and check_kind: what torch does

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from autograd import grad
+from autograd.tracer import trace_stack
 
 from nodekit import private_autograd as inside
 from nodekit.torch_backend import private_torch
@@ -51,6 +52,13 @@ def test_they_are_gathered():
     assert {name for name, names in found.items() if names} == set(GATHERED)
 
 
+@pytest.fixture
+def outside(monkeypatch):
+    """Outside of any derivative, also where a test before has left one by an error of autograd's."""
+    monkeypatch.setattr(trace_stack, "top", -1)
+
+
+@pytest.mark.usefixtures("outside")
 def test_recording_is_seen_and_ends():
     """recording() is True inside a derivative of autograd's and False outside; getval and isbox look under a box."""
     seen = []
@@ -64,6 +72,7 @@ def test_recording_is_seen_and_ends():
     assert (inside.recording(), inside.isbox(np.ones(3))) == (False, False)
 
 
+@pytest.mark.usefixtures("outside")
 def test_an_error_leaves_autograd_as_it_was():
     """Of an error inside a derivative autograd keeps its level; level_restored gives it back; the error goes on."""
 
