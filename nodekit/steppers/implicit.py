@@ -112,8 +112,10 @@ class ImplicitRungeKutta(Newton):
         for block, inverted in zip(self.blocks, self.inverses, strict=True):
             i = block.stages
             base = self.plus(y, h, block.before, k[: i.start])
-            if len(block.a) > 1 and self.before is not None:
-                z = self.extrapolated(h, self.method.c[i])
+            if block.guess is not None:
+                z = h * block.sums * (block.guess @ k[: i.start])
+            elif self.before is not None:
+                z = self.extrapolated(h, self.method.c[i]) + (y - base)
             else:
                 z = h * block.sums * guess
             z = self.newton(t, h, base, block, inverted, z)
@@ -133,14 +135,20 @@ class ImplicitRungeKutta(Newton):
 
     def newton(self, t, h, base, block, inverted, z):
         """Solve z = h a F(base + z) for z (m, d) from a first guess. None if the iteration does not converge."""
-        times = [t + c * h for c in self.method.c[block.stages]]
-        before = None
+        times, before = [t + c * h for c in self.method.c[block.stages]], None
+        if len(times) == 1:  # without the products and lists of several stages
+            (time,), (base,), (z,), weight = times, base, z, h * block.mu[0]
         most = MAX_ITERATIONS_FIXED if self.fixed else MAX_ITERATIONS
         for m in range(1, most + 1):
-            slopes = [self.field(t_i, y_i) for t_i, y_i in zip(times, base + z, strict=True)]
-            self.only_values(*slopes)  # a parameter may enter late
-            slopes = self.stacked(slopes)
-            change = self.product(inverted, self.plus(z, -h, block.a, slopes).reshape(-1)).reshape(z.shape)
+            if len(times) == 1:
+                slopes = [self.field(time, base + z)]
+                self.only_values(*slopes)  # a parameter may enter late
+                change = self.product(inverted, z - weight * slopes[0])
+            else:
+                slopes = [self.field(t_i, y_i) for t_i, y_i in zip(times, base + z, strict=True)]
+                self.only_values(*slopes)
+                slopes = self.stacked(slopes)
+                change = self.product(inverted, self.plus(z, -h, block.a, slopes).reshape(-1)).reshape(z.shape)
             (size,) = self.numbers(self.rms(change / self.unit))
             if not size < math.inf:
                 self.refuse("the numbers of the step overflow", slopes)
@@ -149,7 +157,7 @@ class ImplicitRungeKutta(Newton):
             if before is not None:
                 rate = self.rate = size / before if before else 0.0
                 if rate >= 1 and not self.fixed and size <= self.floor:
-                    return z  # as near as rounding lets it come
+                    return z.reshape(len(times), -1)  # as near as rounding lets it come
                 if rate >= 1 and size > self.newton_tol and not (self.fixed and size < 100):
                     self.why = f"Newton's iteration diverges (rate {rate:.2g})"
                     return None
@@ -158,10 +166,10 @@ class ImplicitRungeKutta(Newton):
                 self.eta = max(self.eta, 1e-10) ** 0.8
             if size == 0 or ((before is not None or not self.fixed) and self.eta * size <= self.newton_tol):
                 self.iterations = max(self.iterations, m)
-                return z
+                return z.reshape(len(times), -1)
             before = size
         if not self.fixed and size <= self.floor:
-            return z
+            return z.reshape(len(times), -1)
         self.why = f"Newton's iteration did not converge in {most} steps"
         return None
 
