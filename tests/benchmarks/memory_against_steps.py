@@ -10,12 +10,13 @@ import sys
 import matplotlib
 
 from nodekit.classroom import plotting
-from nodekit.gradients import Adjoint, Backprop, Checkpoint, Interpolated
+from nodekit.gradients import Adjoint, Backprop, Checkpoint, Discrete, Interpolated
 from tests.test_torch_gradients import saved_bytes
 
 STEPS = [32, 64, 128, 256, 512, 1024, 2048]
 WAYS = {
     "backprop": Backprop(),
+    "discrete, 2 MB of graphs": Discrete(memory=2_000_000),
     "checkpoint": Checkpoint(),
     "interpolated": Interpolated(),
     'checkpoint, every="sqrt"': Checkpoint(every="sqrt"),
@@ -26,7 +27,7 @@ if __name__ == "__main__":
     matplotlib.use("agg")
     plotting.use_style()
     fig, ax = plotting.figure()
-    styles = iter(("-", "-", "--", "-.", ":"))
+    styles = iter(("-", "--", "-", "--", "-.", ":"))
     print("bytes kept by rk4, y of shape (100, 3) in float64, steps:", *STEPS)
     for (name, way), color in zip(WAYS.items(), plotting.COLORS, strict=False):
         kept = [saved_bytes(way, n) for n in STEPS]

@@ -88,76 +88,85 @@ def by(h):
     return lambda y, _, weights, k: weighted(y, h, weights, k)
 
 
+# The scalars of the loop in one vector, so that a turn makes one tensor of them and not eleven: where the next attempt
+# begins, and its size; attempts made, steps taken of them, refused in a row, whether the last was rejected; the error
+# ratios of the last two steps, and the size of the last; where a solve of fixed steps began, and the steps before.
+SCALARS = "t", "h", "attempts", "taken", "refused", "rejected", "r1", "r2", "previous", "t0", "before"
+
+
 def build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled):
     """The function that is compiled: turns of the loop from `s`, a dict of tensors, until t_stop.
 
+    s: x, the scalars, in float64; y; k0, of an FSAL method. bounds: t_stop, max_step, the largest number of attempts.
     It writes t, h and error ratio of every attempt into log (n, 3), accepted states into states (1 + n, d), and the
     slopes of accepted steps, each of which begins with the state of its row, into slopes (n, s, d).
     """
     rk, b_error, b_error_low, order = Plain.of(m), m.b_error, m.b_error_low, m.error_order
 
-    def going(s, t_stop, limit):
-        more = ((s["t"] - t_stop) * torch.sign(s["h"]) < 0) & (s["attempts"] < limit)
-        return more & (s["refused"] < loop.MAX_REFUSED) & (s["h"].abs() > 1e-15 * s["t"].abs())
+    def going(x, bounds):
+        more = ((x["t"] - bounds[0]) * torch.sign(x["h"]) < 0) & (x["attempts"] < bounds[2])
+        return more & (x["refused"] < loop.MAX_REFUSED) & (x["h"].abs() > 1e-15 * x["t"].abs())
 
-    def turn(s, log, states, slopes, t_stop, t_end, rtol, atol, max_step, limit):
-        active, way = going(s, t_stop, limit), torch.sign(s["h"])
-        last = s["h"].abs() * (1 + 1e-10) >= (t_end - s["t"]).abs()
-        h = torch.where(last, t_end - s["t"], s["h"])
-        t1 = torch.where(last, t_end, s["t"] + h)
-        h_y = h.to(s["y"].real.dtype)
+    def scalars(s):
+        return dict(zip(SCALARS, s["x"].unbind(), strict=True))
+
+    def turn(s, log, states, slopes, bounds, rtol, atol):
+        x, y, t_end = scalars(s), s["y"], bounds[0]
+        active, way = going(x, bounds), torch.sign(x["h"])
+        last = x["h"].abs() * (1 + 1e-10) >= (t_end - x["t"]).abs()
+        h = torch.where(last, t_end - x["t"], x["h"])
+        t1 = torch.where(last, t_end, x["t"] + h)
+        h_y = h.to(y.real.dtype)
 
         def field(t, y):  # the sum t + c h may round past the end
             t = way * torch.minimum(way * t, way * t_end)
             return layout.slopes(f(t.to(h_y.dtype), layout.show(y)), "t")
 
-        y1, k = runge_kutta_step(field, s["t"], s["y"], h, rk, s.get("k0"), by(h_y))
+        y1, k = runge_kutta_step(field, x["t"], y, h, rk, s.get("k0"), by(h_y))
         if adaptive:
-            scale = atol + rtol * torch.maximum(s["y"].abs(), y1.abs())
+            scale = atol + rtol * torch.maximum(y.abs(), y1.abs())
             ratio = rms((weighted(None, h_y, b_error, k) + 0 * y1) / scale).to(h.dtype)
             if b_error_low is not None:
                 low = rms(weighted(None, h_y, b_error_low, k) / scale).to(h.dtype)
                 ratio = combined(ratio, low)
             good = ratio <= 1
-            growth = h / s["previous"]
-            h1 = h * factor(controller, order, ratio, good, s["rejected"], s["r1"], s["r2"], growth)
-            h1 = torch.where(last & good & (h1.abs() < s["h"].abs()), s["h"], h1)  # as in loop.py
-            h1 = torch.sign(h) * torch.minimum(h1.abs(), max_step)
+            growth = h / x["previous"]
+            h1 = h * factor(controller, order, ratio, good, x["rejected"] > 0, x["r1"], x["r2"], growth)
+            h1 = torch.where(last & good & (h1.abs() < x["h"].abs()), x["h"], h1)  # as in loop.py
+            h1 = torch.sign(h) * torch.minimum(h1.abs(), bounds[1])
         else:
             ratio = torch.zeros_like(h)
-            good, h1 = ratio == 0, s["h"]
-            t1 = torch.where(last, t_end, s["t0"] + (s["taken"] + s["before"] + 1) * s["h"])
+            good, h1 = ratio == 0, x["h"]
+            t1 = torch.where(last, t_end, x["t0"] + (x["taken"] + x["before"] + 1) * x["h"])
         good = good & active
-        new = {
-            "t": torch.where(good, t1, s["t"]),
-            "h": torch.where(active, h1, s["h"]),
-            "y": torch.where(good, y1, s["y"]),
-            "attempts": s["attempts"] + active,
-            "taken": s["taken"] + good,
-            "refused": torch.where(active & ~(ratio < math.inf), s["refused"] + 1, 0 * s["refused"]),
-            "rejected": torch.where(active, ~good, s["rejected"]),
-            "r1": torch.where(good, ratio, s["r1"]),
-            "r2": torch.where(good, s["r1"], s["r2"]),
-            "previous": torch.where(good, h, s["previous"]),
+        then = {
+            "t": torch.where(good, t1, x["t"]),
+            "h": torch.where(active, h1, x["h"]),
+            "attempts": x["attempts"] + active,
+            "taken": x["taken"] + good,
+            "refused": torch.where(active & ~(ratio < math.inf), x["refused"] + 1, 0.0),
+            "rejected": torch.where(active, (~good).to(h.dtype), x["rejected"]),
+            "r1": torch.where(good, ratio, x["r1"]),
+            "r2": torch.where(good, x["r1"], x["r2"]),
+            "previous": torch.where(good, h, x["previous"]),
         }
-        log.index_put_((s["attempts"],), torch.stack([s["t"], h, ratio]))
-        if not adaptive:
-            new |= {"t0": s["t0"].clone(), "before": s["before"].clone()}
+        new = {"x": torch.stack([(x | then)[name] for name in SCALARS]), "y": torch.where(good, y1, y)}
         if rk.fsal:
             new["k0"] = torch.where(good, k[-1], s["k0"])
+        log.index_put_((x["attempts"].long(),), torch.stack([x["t"], h, ratio]))
         if keep_states:
-            states.index_put_((new["taken"],), new["y"])
+            states.index_put_((then["taken"].long(),), new["y"])
         if keep_slopes:  # the next attempt writes over those of a step that is not taken
-            slopes.index_put_((s["taken"],), torch.stack(k))
+            slopes.index_put_((x["taken"].long(),), torch.stack(k))
         return {name: new[name] for name in s}
 
-    def turns(s, log, states, slopes, t_stop, t_end, rtol, atol, max_step, limit):
+    def turns(s, log, states, slopes, bounds, rtol, atol):
         def body(s):
             for _ in range(unrolled):
-                s = turn(s, log, states, slopes, t_stop, t_end, rtol, atol, max_step, limit)
+                s = turn(s, log, states, slopes, bounds, rtol, atol)
             return (s,)
 
-        return while_loop(lambda s: going(s, t_stop, limit), body, (s,))[0]
+        return while_loop(lambda s: going(scalars(s), bounds), body, (s,))[0]
 
     return turns
 
@@ -187,11 +196,8 @@ def integrate(
         h = first_step or max(stepper.first_step(t, y, t_end), control.smallest(t))
     h = math.copysign(min(h, max_step), t_end - t)
 
-    def number(x, kind=torch.float64):
-        return torch.full((), x, dtype=kind, device=y.device)
-
-    def count(n):
-        return number(n, torch.int64)
+    def vector(*numbers):
+        return torch.tensor(numbers, dtype=torch.float64, device=y.device)
 
     keep, ends = "all" if len(times) == 2 else keep, adaptive and not m.dense_holds  # steps end on outputs
     keep_slopes = len(times) > 2 and not ends
@@ -208,29 +214,24 @@ def integrate(
         field.own, key, lambda f: build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled)
     )
 
-    s = {"t": number(t), "h": number(h), "y": y, "attempts": None, "taken": None, "refused": count(0)}
-    s |= {"rejected": count(0) > 0, "r1": number(1.0), "r2": number(1.0), "previous": number(math.inf)}
-    if not adaptive:
-        s |= {"t0": number(t), "before": None}
-    if m.fsal:
-        s["k0"] = stepper.k0
+    x = {"t": t, "h": h, "refused": 0.0, "rejected": 0.0, "r1": 1.0, "r2": 1.0, "previous": math.inf, "t0": t}
+    s = {"y": y, "k0": stepper.k0} if m.fsal else {"y": y}
     rtol = torch.as_tensor(stepper.rtol, dtype=stepper.floor.dtype, device=y.device)
     logs, outputs, n_out, attempts, taken = [], [y[None]], 1, 0, 0
     trajectory = Trajectory(t, y, stepper, keep)
     while t != t_end:
-        s |= {"attempts": count(0), "taken": count(0)}
+        x |= {"attempts": 0.0, "taken": 0.0, "before": taken}
+        s["x"] = vector(*(x[name] for name in SCALARS))
         log = torch.empty((rows + 1, 3), dtype=torch.float64, device=y.device)
         states = y.new_empty((rows + 1 if keep_states else 0, y.numel()))
         slopes = y.new_empty((rows + 1 if keep_slopes else 0, m.stages, y.numel()))
         states[:1] = s["y"]
-        if not adaptive:
-            s["before"] = count(taken)
         limit = min(rows, max_steps - attempts)
         stop = times[n_out] if ends and len(times) > 2 else t_end  # where a step must end next
-        bounds = number(stop), number(stop), rtol, stepper.floor, number(max_step), count(limit)
-        s = turns(s, log, states, slopes, *bounds)
-        n, now = int(s["attempts"]), int(s["taken"])
-        t, attempts, taken = float(s["t"]), attempts + n, taken + now
+        s = turns(s, log, states, slopes, vector(stop, max_step, limit), rtol, stepper.floor)
+        x = dict(zip(SCALARS, s["x"].tolist(), strict=True))
+        n, now = int(x["attempts"]), int(x["taken"])
+        t, attempts, taken = x["t"], attempts + n, taken + now
         reached = (t - stop) * (t_end - times[0]) >= 0
         if not reached and (n < limit or attempts == max_steps):
             return ordinary()  # it meets the failure again, and says what it is
