@@ -36,10 +36,15 @@ class Field:
         self.kind = y.dtype if context.autocast else None
         self.axes = 1 if layout.shape is None else len(layout.shape)
 
-    def __call__(self, t, y):
+    def shown(self, t):
+        """Times (..., n) as f is to get them."""
+        return t.to(self.dtype).reshape(*t.shape, *[1] * self.axes)
+
+    def __call__(self, t, y, shown=None):
+        """shown: t as `shown` makes it, where that was done."""
         self.nfev += 1
         state = self.layout.show(y)
-        k = self.f(t.to(self.dtype).reshape(-1, *[1] * self.axes), state)
+        k = self.f(self.shown(t) if shown is None else shown, state)
         expected = {n: state[n].shape for n in self.layout.names} if self.layout.names else state.shape
         try:
             found = {n: k[n].shape for n in self.layout.names} if self.layout.names else k.shape
@@ -79,6 +84,7 @@ class Independent:
         self.rtol, self.atol = (x.reshape(self.y0.shape) if isinstance(x, torch.Tensor) else x for x in (rtol, atol))
         self.who = slice(None)
         self.max_steps, self.controller = max_steps, controller
+        self.c = torch.tensor(m.c, dtype=torch.float64, device=self.y0.device)[:, None]
         self.k0 = None  # f at the start, where it is known
 
     def begin_with(self, k0):
@@ -164,12 +170,15 @@ class Independent:
         return out
 
     def attempt(self, t, y, h, h_y, end, k0):
-        way = torch.sign(h)
+        """(y1, slopes) of a step of every sample. The times of all stages are made at once."""
+        way, c = torch.sign(h), self.c if k0 is None else self.c[1:]
+        times = way * torch.minimum(way * torch.addcmul(t, c, h), way * end)  # the sum t + c h may round past the end
+        shown = iter(self.field.shown(times).unbind())
 
-        def field(t, y):  # the sum t + c h may round past the end
-            return self.field(way * torch.minimum(way * t, way * end), y)
+        def field(_, y):
+            return self.field(None, y, next(shown))
 
-        return runge_kutta_step(field, t, y, h, self.m, k0, lambda y, _, w, k: weighted(y, h_y, w, k))
+        return runge_kutta_step(field, 0.0, y, 0.0, self.m, k0, lambda y, _, w, k: weighted(y, h_y, w, k))
 
     def ratio(self, y, y1, h, k):
         """The error ratio of every sample (n,)."""
@@ -211,9 +220,8 @@ class Independent:
 
     def between(self, y, h, k, theta):
         """The states at theta (n,) of the steps from y (n, d) by h (n, 1)."""
-        weights = torch.tensor(self.m.dense_weights, dtype=torch.float64, device=y.device)  # (slopes, powers)
-        powers = theta[:, None] ** torch.arange(1, weights.shape[1] + 1, device=y.device)
-        return y + h * torch.einsum("ns,snd->nd", (powers @ weights.T).to(y.dtype), torch.stack(k))
+        weights = torch.as_tensor(self.m.weights_at(theta.cpu().numpy()), dtype=y.dtype, device=y.device)
+        return y + h * torch.einsum("ns,snd->nd", weights, torch.stack(k))
 
     def stopped(self, who, t, h, y, y1, refused, arrived):
         """Which samples leave: those that arrived, and those that failed, whose failure is put into words."""
