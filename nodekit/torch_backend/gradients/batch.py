@@ -55,7 +55,7 @@ class Through(torch.autograd.Function):
     def forward(ctx, solve, y, *params):
         ctx.solve = solve
         ctx.save_for_backward(*params)
-        return solve.run(y.detach())
+        return solve.run(y.detach(), keep=True)
 
     @staticmethod
     @torch.autograd.function.once_differentiable

@@ -102,8 +102,11 @@ class Independent:
         """The root mean square of v (n, d) in units of the tolerance at y, for every sample (n,)."""
         return self.norm(v / self.scale(y.abs()))
 
-    def run(self, y):
-        """Solve from y (n, d). Sets what `solution` reports; returns the outputs (m, n, d)."""
+    def run(self, y, keep=False):
+        """Solve from y (n, d). Sets what `solution` reports; returns the outputs (m, n, d).
+
+        keep: whether `taken` keeps the steps, for a gradient.
+        """
         n, m, order = len(y), self.m, self.m.error_order
         real = {"dtype": torch.float64, "device": y.device}
         ends, way = self.times[-1], torch.sign(self.times[-1] - self.times[0])
@@ -111,7 +114,7 @@ class Independent:
         out[0] = y
         self.attempts, self.accepted = (torch.zeros(n, dtype=torch.int64, device=y.device) for _ in range(2))
         self.calls = torch.zeros_like(self.attempts)  # of f, in which a sample took part
-        self.failures, self.log, self.taken = {}, [], []
+        self.failures, self.log, self.taken = {}, [], [] if keep else None
         out[:, self.times[0] == ends] = y[self.times[0] == ends]  # nothing to do
         who = torch.nonzero(self.times[0] != ends)[:, 0]
         self.who, y, t = who, y[who], self.times[0, who]
@@ -126,10 +129,11 @@ class Independent:
         r1 = r2 = torch.ones(len(who), **real)
         previous = torch.full_like(r1, math.inf)  # the size of the accepted step before
         rejected = torch.zeros(len(who), dtype=torch.bool, device=y.device)
-        refused, todo = torch.zeros_like(who), torch.ones_like(who)
+        refused, todo, accepted = torch.zeros_like(who), torch.ones_like(who), torch.zeros_like(who)
+        attempts = 0  # of every sample that is still on its way
         self.calls += self.field.nfev
         while len(who):
-            before, self.who = self.field.nfev, who
+            attempts, self.who = attempts + 1, who
             end = ends[who] if m.dense_holds or self.step else self.times[todo, who]  # where a step must end next
             wanted, last = h, h.abs() * (1 + 1e-10) >= (end - t).abs()
             h = torch.where(last, end - t, h)
@@ -142,10 +146,8 @@ class Independent:
                 ratio = torch.where(torch.isfinite(y1).all(1), 0.0, math.nan).to(torch.float64)
             good = ratio <= 1
             self.log.append((who, t, h, ratio, good))
-            self.attempts[who] += 1
-            self.accepted[who[good]] += 1
+            accepted = accepted + good
             todo = self.note(out, who, t, h, h_y, y, y1, t1, k, good, todo)
-            self.calls[who] += self.field.nfev - before
             if self.step is None:
                 factors = factor(self.controller, order, ratio, good, rejected, r1, r2, h / previous)
                 previous = torch.where(good, h, previous)
@@ -160,11 +162,17 @@ class Independent:
             else:  # a sample that goes back begins with the slope it had; one that goes on needs a new one
                 k0 = None if bool(good.any()) else k[0]
             y, t = torch.where(good[:, None], y1, y), torch.where(good, t1, t)
-            gone = self.stopped(who, t, h, y, y1, refused, t == ends[who])
+            arrived = t == ends[who]
+            failed = (h.abs() < smallest(t)) & ~arrived if self.step is None else refused > 0
+            failed = failed | (refused >= loop.MAX_REFUSED)
+            gone = arrived | failed if attempts < self.max_steps else torch.ones_like(arrived)
             if bool(gone.any()):
+                self.attempts[who[gone]], self.calls[who[gone]] = attempts, self.field.nfev
+                self.accepted[who[gone]] = accepted[gone]
+                self.explain(gone & ~arrived, who, t, h, y1, refused)
                 stay = ~gone
-                who, t, h, y, r1, r2, previous, rejected, refused, todo = (
-                    x[stay] for x in (who, t, h, y, r1, r2, previous, rejected, refused, todo)
+                who, t, h, y, r1, r2, previous, rejected, refused, todo, accepted = (
+                    x[stay] for x in (who, t, h, y, r1, r2, previous, rejected, refused, todo, accepted)
                 )
                 k0 = None if k0 is None else k0[stay]
         return out
@@ -191,10 +199,10 @@ class Independent:
 
     def note(self, out, who, t, h, h_y, y, y1, t1, k, good, todo):
         """Record the steps taken, and write the outputs within them. Returns the numbers of the next outputs."""
-        outputs, k = [], list(k)
+        outputs, k, times = [], list(k), self.times
         while True:
-            wanted = self.times[todo.clamp(max=len(self.times) - 1), who]
-            here = good & (todo < len(self.times)) & ((wanted - t1) * torch.sign(h) <= 0)
+            wanted = times[todo.clamp(max=len(times) - 1), who]
+            here = good & (todo < len(times)) & ((wanted - t1) * torch.sign(h) <= 0)
             rows = here.nonzero()[:, 0]
             if not len(rows):
                 break
@@ -209,9 +217,10 @@ class Independent:
             out[which, who[rows]] = states
             outputs.append((which, rows, theta))
             todo = todo + here
-        place = torch.cumsum(good, 0) - 1  # the rows among those taken
-        outputs = [(which, place[rows], theta) for which, rows, theta in outputs]
-        self.taken.append(Taken(who[good], t[good], h[good], y[good], outputs))
+        if self.taken is not None:
+            place = torch.cumsum(good, 0) - 1  # the rows among those taken
+            outputs = [(which, place[rows], theta) for which, rows, theta in outputs]
+            self.taken.append(Taken(who[good], t[good], h[good], y[good], outputs))
         return todo
 
     def dense_slopes(self, t, y, h, h_y, k):
@@ -223,29 +232,20 @@ class Independent:
         weights = torch.as_tensor(self.m.weights_at(theta.cpu().numpy()), dtype=y.dtype, device=y.device)
         return y + h * torch.einsum("ns,snd->nd", weights, torch.stack(k))
 
-    def stopped(self, who, t, h, y, y1, refused, arrived):
-        """Which samples leave: those that arrived, and those that failed, whose failure is put into words."""
-        lost = (refused >= loop.MAX_REFUSED) | ((refused > 0) & (self.step is not None))
-        small = ~arrived & (h.abs() < smallest(t)) & ~lost
-        spent = ~arrived & (self.attempts[who] >= self.max_steps) & ~lost & ~small
-        failed = lost | small | spent
-        if bool(failed.any()):
-            for i in failed.nonzero()[:, 0].tolist():
-                t_i, h_i, sample = t[i].item(), h[i].item(), who[i].item()
-                if lost[i]:
-                    j = int((~torch.isfinite(y1[i])).nonzero()[0]) if not bool(torch.isfinite(y1[i]).all()) else 0
-                    where = self.layout.index(j)
-                    why = Status.NOT_FINITE, not_finite("the result of a step", t_i, h_i, where, y1[i, j].item())
-                elif small[i]:
-                    why = Status.STEP_TOO_SMALL, too_small_in_words(t_i, h_i, ())
-                else:
-                    n = int(self.attempts[sample])
-                    words = max_steps_reached(
-                        n, t_i, h_i, self.times[-1, sample].item(), n - int(self.accepted[sample])
-                    )
-                    why = Status.MAX_STEPS, words
-                self.failures[sample] = why
-        return arrived | failed
+    def explain(self, failed, who, t, h, y1, refused):
+        """Put into words why these samples leave before they have arrived."""
+        for i in failed.nonzero()[:, 0].tolist():
+            t_i, h_i, sample = t[i].item(), h[i].item(), who[i].item()
+            if refused[i] >= loop.MAX_REFUSED or (refused[i] > 0 and self.step is not None):
+                j = int((~torch.isfinite(y1[i])).nonzero()[0]) if not bool(torch.isfinite(y1[i]).all()) else 0
+                where = self.layout.index(j)
+                why = Status.NOT_FINITE, not_finite("the result of a step", t_i, h_i, where, y1[i, j].item())
+            elif h[i].abs() < smallest(t[i]):
+                why = Status.STEP_TOO_SMALL, too_small_in_words(t_i, h_i, ())
+            else:
+                n, taken = int(self.attempts[sample]), int(self.accepted[sample])
+                why = Status.MAX_STEPS, max_steps_reached(n, t_i, h_i, self.times[-1, sample].item(), n - taken)
+            self.failures[sample] = why
 
     def solution(self, out):
         """What solve() returns, from the outputs (m, n, d)."""
