@@ -101,19 +101,18 @@ class ExplicitRungeKutta(Stepper):
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.dense_holds = tableau.dense_holds
         self.last = tableau.stages - 1 if tableau.fsal else tableau.stages if tableau.dense_rows else None
-        self.rk = self.advance = self.slopes = self.traced = None  # how steps are taken, known at the start
+        self.rk = self.advance = self.slopes = self.traced = None  # how steps are taken
         self.floor = self.tiny = None  # atol, and the smallest of numbers, in the state's precision
 
     def in_tolerances(self, v, y):
         return super().in_tolerances(v.detach().abs(), y)  # of a complex number one division, and not two
 
     def plan(self, y):
-        """Say how steps are taken from now on."""
+        """Say how steps are taken from now on. At the first of them: a compiled loop may take them all."""
         self.rk, self.advance, self.slopes = plan(self.method, y)
         self.traced = self.rk is self.method
 
     def start(self, t, y):
-        self.plan(y)
         self.size, self.tiny = y.detach().abs(), torch.finfo(y.dtype).tiny
         self.floor = torch.as_tensor(self.atol, dtype=self.size.dtype, device=y.device)
         return super().start(t, y)
@@ -123,6 +122,8 @@ class ExplicitRungeKutta(Stepper):
         self.k0, self.size = k0, y.abs()
 
     def attempt(self, t, y, h):
+        if self.rk is None:
+            self.plan(y)
         y1, self.k = runge_kutta_step(self.field, t, y, h, self.rk, self.k0, self.advance, self.slopes)
         return self.judged(t, y, h, y1)
 
@@ -179,6 +180,8 @@ class ExplicitRungeKutta(Stepper):
 
     def recall(self, t, y, h, y1, slopes):
         """Be as after the attempt from (t, y) by h to y1 with these slopes, which was made elsewhere."""
+        if self.rk is None:
+            self.plan(y)
         self.led_to(t, y, h, y1)
         self.k = self.slopes()
         for k in slopes:

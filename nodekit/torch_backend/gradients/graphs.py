@@ -39,6 +39,10 @@ class Recorded(ExplicitRungeKutta):
         self.most = memory // (stages * size + (stages + 2) * self.leaf.nbytes or 1)
         self.begin_with(self.first.detach())
 
+    def start(self, t, y):
+        self.plan(y)
+        return super().start(t, y)
+
     def plan(self, y):
         self.recording = len(self.graphs) < self.most
         with torch.set_grad_enabled(self.recording):

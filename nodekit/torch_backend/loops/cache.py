@@ -4,6 +4,7 @@ import functools
 import types
 import warnings
 from collections import OrderedDict
+from contextlib import nullcontext
 
 import torch
 from torch.torch_version import TorchVersion
@@ -12,6 +13,7 @@ from nodekit.torch_backend.depends import filled
 from nodekit.torch_backend.private_torch import compiler_errors, vjps_compiled
 
 OLDEST = "2.13"  # older ones cannot compile a loop that keeps a record, or one with a vjp in it
+NEW_ENOUGH = TorchVersion(torch.__version__) >= OLDEST
 KEPT = 64  # compiled functions; the one that was not used for longest goes first
 
 # The loop in C++ takes half the time of the loop in Python; tanh by an exponential, half that of tanh by a polynomial,
@@ -21,14 +23,14 @@ FOR_CPU = {"cpp_wrapper": True, "cpp.use_decompose_tanh": True}
 _made = OrderedDict()
 
 
-def compiled(f, key, build):
-    """torch.compile(build(f)), made at the first call with this f and key, and kept.
+def compiled(f, key, build, vjp=False):
+    """torch.compile(build(f)), made at the first call with this f and key, and kept. vjp: whether it takes one of f.
 
     Two functions with one code and the same objects in their closures are one f: a lambda made anew in every call of
     a training loop is not compiled anew.
     Raises RuntimeError: torch is older than 2.13; when it is called, there is no compiler or f cannot be compiled.
     """
-    if TorchVersion(torch.__version__) < OLDEST:
+    if not NEW_ENOUGH:
         raise RuntimeError(
             f"compile=True needs torch {OLDEST} or newer, and this is {torch.__version__}. "
             "Use compile=False, or upgrade torch."
@@ -49,7 +51,7 @@ def compiled(f, key, build):
         function.__closure__,
     )
     options = FOR_CPU if _on_cpu(key) else None
-    made = _Explained(torch.compile(own, fullgraph=True, dynamic=False, options=options))
+    made = _Explained(torch.compile(own, fullgraph=True, dynamic=False, options=options), vjp)
     _made[whole] = made, f  # f is kept too: an identity is good as long as the object lives
     if len(_made) > KEPT:
         _made.popitem(last=False)
@@ -76,8 +78,8 @@ def _on_cpu(key):
 class _Explained:
     """A compiled function; the compiler's own errors become one sentence."""
 
-    def __init__(self, function):
-        self.function, self.ready = function, False
+    def __init__(self, function, vjp):
+        self.function, self.ready, self.allowed = function, False, vjps_compiled if vjp else nullcontext
 
     def __call__(self, *arguments):
         if not self.ready:  # the compiler's own deprecations are no news for whoever solves an equation
@@ -86,7 +88,7 @@ class _Explained:
                 self.ready = True
                 return self(*arguments)
         try:
-            with vjps_compiled():  # a compiled vjp calls torch.autograd.grad
+            with self.allowed():  # a compiled vjp calls torch.autograd.grad
                 return self.function(*arguments)
         except compiler_errors() as error:
             why = " ".join(str(error).split("\n\n")[0].split())[:300]

@@ -70,7 +70,7 @@ def step_vjp(stepper, t, y, h, a, inside, params):
     if outputs:
         weights[:outputs], d[:outputs] = stepper.constant(m.weights_at(inside[0])), inside[1]
     key = ("vjp", m, n, y.shape, y.dtype, y.device, layout.key, stepper.context.default, tuple(map(id, params)))
-    vjp = compiled(f.own, key, lambda field: build_vjp(field, layout, m, params))
+    vjp = compiled(f.own, key, lambda field: build_vjp(field, layout, m, params), vjp=True)
     t, h = (torch.full((), x, dtype=torch.float64, device=y.device) for x in (t, h))
     dy, *parts = vjp(t, h, y, a, weights, d)
     evaluations = m.stages + len(m.dense_rows) if n else m.stages - m.fsal
