@@ -10,7 +10,7 @@ from nodekit.stepping.control import CONTROLLERS
 from nodekit.stepping.step import runge_kutta_step
 
 first_guess = Prediction(
-    "An adaptive method of order 5 solves a smooth problem at the tolerance 1e-4. You then ask for 1e-9, a tolerance "
+    "An adaptive method of order 5 solves a smooth problem at the tolerance 1e-6. You then ask for 1e-11, a tolerance "
     "100,000 times as tight. How many times as many evaluations of f does it take?",
     {
         "a": "About 5 times: one more portion for each digit.",
@@ -28,14 +28,14 @@ first_guess = Prediction(
 )
 
 second_guess = Prediction(
-    "64 van der Pol oscillators start at random places. Each alone takes about 310 attempted steps, and the most "
-    "demanding one 333. Now they are solved as one batch, one state of 128 numbers, with one step size for all. How "
+    "64 van der Pol oscillators start at random places. Each alone takes about 280 attempted steps, and the most "
+    "demanding one 300. Now they are solved as one batch, one state of 128 numbers, with one step size for all. How "
     "many steps are attempted?",
     {
-        "a": "About 310: the error is averaged over the batch.",
-        "b": "About 333: the most demanding one sets the pace.",
-        "c": "About 1300, four times as many as the most demanding one needs.",
-        "d": "About 20,000: the steps of all 64 are added up.",
+        "a": "About 280: the error is averaged over the batch.",
+        "b": "About 300: the most demanding one sets the pace.",
+        "c": "About 1250, four times as many as the most demanding one needs.",
+        "d": "About 18,000: the steps of all 64 are added up.",
     },
     answer="c",
     explain={
@@ -574,7 +574,7 @@ quiz = Quiz(
         },
         answer="a",
         explain={
-            "a": "On a field that draws solutions together we found 3e-7, on the Lorenz equations not one right digit.",
+            "a": "On a field that draws solutions together we found 2e-7, on the Lorenz equations not one right digit.",
             "b": "Nothing in the loop looks at the error of the whole way.",
             "c": "That would hold if errors were added up. They are also magnified, or damped, by the flow.",
             "d": "Only where the flow neither magnifies nor damps differences, and then roughly.",
