@@ -89,15 +89,15 @@ def of_torch(grid):
         return odeint(field, y0, t, rtol=1e-6, atol=1e-9, method="dopri5")
 
     contenders = {"forward": forward, "compiled": lambda: forward(compile=True)}
-    for way in ("checkpoint", "backprop", "adjoint"):
+    for way in ("discrete", "checkpoint", "backprop", "adjoint"):
         contenders[way] = lambda way=way: train(lambda: nodekit.solve(field, y0, t, gradient=way).y)
-    pairs = {"forward": "odeint", "checkpoint": "direct", "backprop": "direct"}
+    pairs = {"forward": "odeint", "discrete": "direct", "checkpoint": "direct", "backprop": "direct"}
     if torchdiffeq:
         contenders["odeint"] = torch.no_grad()(lambda: peer(torchdiffeq.odeint))
         contenders["direct"] = lambda: train(lambda: peer(torchdiffeq.odeint))
     m = least(contenders)
     rows = {"torch compiled / eager forward, time": m["compiled"] / m["forward"]}
-    rows |= {f"torch {way} / forward, time": m[way] / m["forward"] for way in ("checkpoint", "backprop", "adjoint")}
+    rows |= {f"torch {way} / forward, time": m[way] / m["forward"] for way in ("discrete", "adjoint")}
     if torchdiffeq:
         rows |= {f"torch {ours}, torchdiffeq's time / ours": m[theirs] / m[ours] for ours, theirs in pairs.items()}
     return rows

@@ -233,7 +233,10 @@ def batch(tol=1e-6, end=20.0):
     if torchode:
         contenders["torchode (independent)"] = lambda: with_torchode(f, y0, end, tol)
     m = medians(contenders, rounds=5)
-    attempts = {"independent": int(run("independent").stats.per_sample.nfev.max()) // 6, "joint": len(run("joint").steps.t)}
+    attempts = {
+        "independent": int(run("independent").stats.per_sample.nfev.max()) // 6,
+        "joint": len(run("joint").steps.t),
+    }
     rows = [("", "attempts", "time / independent")]
     rows += [(name, str(attempts.get(name, "-")), f"{t / m['independent']:.2f}") for name, t in m.items()]
     table("64 van der Pol, mu = 1 ... 50", rows)

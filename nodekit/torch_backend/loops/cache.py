@@ -13,7 +13,6 @@ from nodekit.torch_backend.depends import filled
 from nodekit.torch_backend.private_torch import compiler_errors, vjps_compiled
 
 OLDEST = "2.13"  # older ones cannot compile a loop that keeps a record, or one with a vjp in it
-NEW_ENOUGH = TorchVersion(torch.__version__) >= OLDEST
 KEPT = 64  # compiled functions; the one that was not used for longest goes first
 
 # The loop in C++ takes half the time of the loop in Python; tanh by an exponential, half that of tanh by a polynomial,
@@ -30,7 +29,7 @@ def compiled(f, key, build, vjp=False):
     a training loop is not compiled anew.
     Raises RuntimeError: torch is older than 2.13; when it is called, there is no compiler or f cannot be compiled.
     """
-    if not NEW_ENOUGH:
+    if not new_enough(torch.__version__):
         raise RuntimeError(
             f"compile=True needs torch {OLDEST} or newer, and this is {torch.__version__}. "
             "Use compile=False, or upgrade torch."
@@ -56,6 +55,11 @@ def compiled(f, key, build, vjp=False):
     if len(_made) > KEPT:
         _made.popitem(last=False)
     return made
+
+
+@functools.cache
+def new_enough(version):
+    return TorchVersion(version) >= OLDEST
 
 
 def identity(f):
