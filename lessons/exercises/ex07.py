@@ -410,14 +410,14 @@ quiz = Quiz(
         "Which gradient does a library compute if you say nothing?",
         {
             "a": "All of them: the continuous adjoint",
-            "b": "One of the steps: diffrax by checkpoints, torchdiffeq's odeint by backprop, nodekit by both",
+            "b": "That of the steps: nodekit, diffrax, torchdiffeq's odeint",
             "c": "torchdiffeq's odeint: the continuous adjoint; the others: backprop",
             "d": "The cheapest for the problem at hand",
         },
         answer="b",
         explain={
             "a": "It is the one that the paper of 2018 made known. It is not the default of these three.",
-            "b": "nodekit keeps graphs as far as memory goes. torchdiffeq's odeint_adjoint is another function.",
+            "b": "By backprop (odeint), checkpoints (diffrax), or both (nodekit). odeint_adjoint is another function.",
             "c": "That one has its own name there: odeint_adjoint.",
             "d": "nodekit looks at what fits into memory. None of them looks at anything else of the problem.",
         },
