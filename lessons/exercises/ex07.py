@@ -17,14 +17,14 @@ first_guess = Prediction(
     {
         "a": "About 1e-6: the tolerance.",
         "b": "About 2e-5: the tolerance times λ.",
-        "c": "About 1e-2.",
+        "c": "Some hundredths.",
         "d": "About 1e8: nothing is left of it.",
     },
     answer="c",
     explain={
         "a": "That is the error of a step. What becomes of it on the way back?",
         "b": "Errors do not grow in proportion to λ, but like exp(λ t).",
-        "c": "z(1) is off by about 1e-11, which is very little, and exp(20) is 5e8.",
+        "c": "z(1) is off by 2e-11, which is very little, and exp(20) is 5e8. The way back adds errors of its own.",
         "d": "exp(20) is 5e8; but the error at the end is far below 1, and far below the tolerance.",
     },
 )
@@ -410,16 +410,16 @@ quiz = Quiz(
         "Which gradient does a library compute if you say nothing?",
         {
             "a": "All of them: the continuous adjoint",
-            "b": "nodekit and diffrax: checkpoints; torchdiffeq's odeint: backprop",
+            "b": "That of the steps: nodekit, diffrax, torchdiffeq's odeint",
             "c": "torchdiffeq's odeint: the continuous adjoint; the others: backprop",
             "d": "The cheapest for the problem at hand",
         },
         answer="b",
         explain={
             "a": "It is the one that the paper of 2018 made known. It is not the default of these three.",
-            "b": "And torchdiffeq's odeint_adjoint is the continuous adjoint: another function.",
+            "b": "By backprop (odeint), checkpoints (diffrax), or both (nodekit). odeint_adjoint is another function.",
             "c": "That one has its own name there: odeint_adjoint.",
-            "d": "None of them looks at the problem first.",
+            "d": "nodekit looks at what fits into memory. None of them looks at anything else of the problem.",
         },
     ),
 )

@@ -349,7 +349,7 @@ quiz = Quiz(
             "a": "The parameters are there in any case, and are not counted.",
             "b": "The trajectory is computed again, backward, with one evaluation's activations at a time.",
             "c": "That is backprop: the number of evaluations times the activations of one.",
-            "d": "That is checkpointing, nodekit's default.",
+            "d": "That is what checkpoints keep.",
         },
     ),
     Question(
