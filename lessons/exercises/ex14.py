@@ -11,8 +11,9 @@ from nodekit.methods.explicit import METHODS
 from nodekit.methods.implicit import METHODS as IMPLICIT
 
 first_guess = Prediction(
-    "Two rates, -1 and -1000, and dopri5 with the PI controller from t = 0 to 2. With the tolerance 1e-8 it takes 4028 "
-    "evaluations. An error of order 5 would let the steps be 25 times as long at 1e-1. How many does it take with 1e-1?",
+    "Two rates, -1 and -1000, and dopri5 with the PI controller from t = 0 to 2. With the tolerance 1e-8 it takes "
+    "4028 evaluations. An error of order 5 would let the steps be 25 times as long at 1e-1. How many does it take "
+    "with 1e-1?",
     {
         "a": "About 160: 25 times fewer.",
         "b": "About 1300: the fast component costs the same as before, the slow one less.",
