@@ -1,6 +1,6 @@
 """What nodekit uses of autograd and torch beyond their documented interfaces: each thing does what nodekit needs of it.
 
-A release of either library that is not named here is not known to keep these; try it, and name it.
+A release of either library that is not named in TRIED is not known to keep these; run this file with it, and name it.
 """
 
 import ast
@@ -21,7 +21,7 @@ from autograd.tracer import trace_stack
 from nodekit import private_autograd as inside
 from nodekit.torch_backend import private_torch
 
-TRIED = {"autograd": ("1.8", "1.9"), "torch": ("2.6", "2.13", "2.14")}
+TRIED = {"autograd": ("1.8", "1.9"), "torch": ("2.13",)}
 GATHERED = ("private_autograd.py", "private_torch.py")
 DOCUMENTED = {"autograd", "autograd.numpy", "autograd.misc"}  # of autograd; of torch, whatever has no underscore
 SOURCES = sorted(Path(inside.__file__).parent.rglob("*.py"))
@@ -29,8 +29,9 @@ SOURCES = sorted(Path(inside.__file__).parent.rglob("*.py"))
 
 @pytest.mark.parametrize("library", TRIED)
 def test_the_version_was_tried(library):
-    """The installed release is one of those that these tests were run with."""
-    assert ".".join(version(library).split(".")[:2]) in TRIED[library]
+    """The installed release is one of those that these tests were run with; of another one the tests below tell."""
+    if ".".join(version(library).split(".")[:2]) not in TRIED[library]:
+        pytest.skip(f"{library} {version(library)} was not tried; if all is well here, name it in TRIED")
 
 
 def private_names(path):
