@@ -175,7 +175,7 @@ class ExplicitRungeKutta(Stepper):
     def inside(self, theta):
         t, y, h, _ = self.step
         rows = self.rows(dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance))
-        return self.plus(y, h, self.constant(self.method.weights_at(theta)), rows)
+        return self.interpolate(y, h, rows, theta)
 
     def restep(self, t, y, h, kept):
         """Repeat an accepted step: a function of theta that gives the states within it. Threads may repeat at once."""
@@ -185,7 +185,7 @@ class ExplicitRungeKutta(Stepper):
             rk, advance, slopes = self.weights, rescaled, Slopes(len(self.method.dense_weights), y).empty
         k = runge_kutta_step(self.again, t, y, h, rk, None, advance, slopes)[1]
         rows = self.rows(dense_slopes(self.again, t, y, h, k, rk, advance))
-        return lambda theta: self.plus(y, h, self.constant(self.method.weights_at(theta)), rows)
+        return lambda theta: self.interpolate(y, h, rows, theta)
 
     def rows(self, k):
         """Slopes as one array."""

@@ -226,7 +226,7 @@ class ImplicitRungeKutta(Newton):
         return self.k
 
     def restep(self, t, y, h, kept):
-        return lambda theta: self.plus(y, h, self.constant(self.method.weights_at(theta)), kept)
+        return lambda theta: self.interpolate(y, h, kept, theta)
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         gradients = import_module("nodekit.torch_backend.gradients.implicit")

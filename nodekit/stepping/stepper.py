@@ -110,6 +110,14 @@ class Stepper:
     def enter(self, t, y, k0):
         self.begin_with(k0)
 
+    def interpolate(self, y, h, k, theta):
+        """For a family whose method is a Tableau: the state at t + θh, (d,), from its slopes k (s, d), those of dense
+        output included; (m, d) for m thetas. Exact at θ = 0.
+
+        Source: b_i(θ) as in L. F. Shampine, "Some practical Runge–Kutta formulas", 1986. Built in lesson 04.
+        """
+        return self.plus(y, h, self.constant(self.method.weights_at(theta)), k)
+
     def blame(self, what, values):
         self.bad = what, values
 

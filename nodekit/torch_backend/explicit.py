@@ -47,12 +47,14 @@ class Weights:
     """A tableau's weights as tensors. It has the fields of `Tableau` that a step reads."""
 
     def __init__(self, tableau, y):
-        self.tensor = lambda row: torch.tensor(row, dtype=y.dtype, device=y.device)
-        self.tableau, self.stages, self.fsal = tableau, tableau.stages, tableau.fsal
-        self.later_stages = [(c, self.tensor(a)) for c, a in tableau.later_stages]
-        self.dense_rows = [(row.c, self.tensor(row.a)) for row in tableau.dense_rows]
+        def tensor(row):
+            return torch.tensor(row, dtype=y.dtype, device=y.device)
+
+        self.stages, self.fsal = tableau.stages, tableau.fsal
+        self.later_stages = [(c, tensor(a)) for c, a in tableau.later_stages]
+        self.dense_rows = [(row.c, tensor(row.a)) for row in tableau.dense_rows]
         self.b, self.b_error, self.b_error_low = (
-            None if w is None else self.tensor(w) for w in (tableau.b, tableau.b_error, tableau.b_error_low)
+            None if w is None else tensor(w) for w in (tableau.b, tableau.b_error, tableau.b_error_low)
         )
 
 
@@ -176,7 +178,7 @@ class ExplicitRungeKutta(Stepper):
     def inside(self, theta):
         t, y, h, _ = self.step
         rows = self.rows(dense_slopes(self.field, t, y, h, self.k, self.rk, self.advance))
-        return self.plus(y, h, self.constant(self.method.weights_at(theta)), rows)
+        return self.interpolate(y, h, rows, theta)
 
     def recall(self, t, y, h, y1, slopes):
         """Be as after the attempt from (t, y) by h to y1 with these slopes, which was made elsewhere."""
@@ -191,7 +193,7 @@ class ExplicitRungeKutta(Stepper):
         """Repeat an accepted step: a function of theta that gives the states within it."""
         k = runge_kutta_step(self.again, t, y, h, self.method, None, fused_advance)[1]
         rows = self.rows(dense_slopes(self.again, t, y, h, k, self.method, fused_advance))
-        return lambda theta: self.plus(y, h, self.constant(self.method.weights_at(theta)), rows)
+        return lambda theta: self.interpolate(y, h, rows, theta)
 
     def rows(self, k):
         """Slopes as one tensor."""

@@ -86,7 +86,7 @@ class Recorded(ExplicitRungeKutta):
         if inside:
             with torch.enable_grad():
                 rows = torch.stack(dense_slopes(self.field_back, t, y, h, k, self.method, fused_advance))
-                ends.append(self.plus(y, h, self.constant(self.method.weights_at(inside[0])), rows))
+                ends.append(self.interpolate(y, h, rows, inside[0]))
             d.append(inside[1])
         leaves = [y] if k0 is None else [y, k0]
         found = torch.autograd.grad(ends, [*leaves, *params], d, allow_unused=True)

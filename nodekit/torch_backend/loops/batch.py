@@ -199,10 +199,10 @@ class Independent:
 
     def note(self, out, who, t, h, h_y, y, y1, t1, k, good, todo):
         """Record the steps taken, and write the outputs within them. Returns the numbers of the next outputs."""
-        outputs, k, times = [], list(k), self.times
+        outputs, k = [], list(k)
         while True:
-            wanted = times[todo.clamp(max=len(times) - 1), who]
-            here = good & (todo < len(times)) & ((wanted - t1) * torch.sign(h) <= 0)
+            wanted = self.times[todo.clamp(max=len(self.times) - 1), who]
+            here = good & (todo < len(self.times)) & ((wanted - t1) * torch.sign(h) <= 0)
             rows = here.nonzero()[:, 0]
             if not len(rows):
                 break
