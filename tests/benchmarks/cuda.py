@@ -6,13 +6,10 @@ synchronisations. "waits" counts how often an attempt waits for the device: once
 loop waits when its record is full. Where there is no GPU it says so and measures nothing.
 """
 
-import statistics
-import time
-
 import torch
 
 import nodekit
-from tests.benchmarks.torch_vs_peers import Net, table, van_der_pol
+from tests.benchmarks.torch_vs_peers import Net, medians, table, van_der_pol
 
 try:
     import torchdiffeq
@@ -20,22 +17,6 @@ except ImportError:
     torchdiffeq = None
 
 ROUNDS = 9
-
-
-def medians(contenders):
-    """{name: median seconds} of functions that take turns, the device idle before and after each."""
-    for run in contenders.values():
-        for _ in range(3):
-            run()
-    times = {name: [] for name in contenders}
-    for _ in range(ROUNDS):
-        for name, run in contenders.items():
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            run()
-            torch.cuda.synchronize()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(t) for name, t in times.items()}
 
 
 def waits(run):
@@ -60,7 +41,7 @@ def forward(tol=1e-5, end=10.0):
             contenders["peer"] = lambda y0=y0_gpu, t=t: torchdiffeq.odeint(
                 van_der_pol, y0, t, rtol=tol, atol=tol, method="dopri5"
             )
-        m = medians(contenders)
+        m = medians(contenders, ROUNDS, wait=torch.cuda.synchronize)
         ratios = [f"{m[name] / m['eager']:.2f}" if name in m else "-" for name in ("compiled", "cpu", "peer")]
         rows.append((str(n), *ratios, f"{waits(ours) / len(ours().steps.t):.2f}"))
     table("forward: time / time of nodekit, eager, on the GPU", rows)
@@ -87,7 +68,7 @@ def train(tol=1e-6, end=4.0, width=512):
             contenders[name] = lambda name=name, y0=y0, t=t: step(
                 lambda: getattr(torchdiffeq, name)(net, y0, t, rtol=tol, atol=tol, method="dopri5")
             )
-        m = medians(contenders)
+        m = medians(contenders, ROUNDS, wait=torch.cuda.synchronize)
         rows.append((str(n), *(f"{m[name] / m['discrete']:.2f}" if name in m else "-" for name in rows[0][1:])))
     table("a training step: time / time of nodekit's default, on the GPU", rows)
 

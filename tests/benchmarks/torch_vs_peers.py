@@ -37,16 +37,22 @@ except ImportError:
     diffrax = None
 
 
-def medians(contenders, rounds=15, warm=3):
-    """{name: median seconds} of functions that take turns."""
+def at_once():
+    """What waits for the device where there is none."""
+
+
+def medians(contenders, rounds=15, warm=3, wait=at_once):
+    """{name: median seconds} of functions that take turns. wait: waits until the device is idle."""
     for run in contenders.values():
         for _ in range(warm):
             run()
     times = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
+            wait()
             start = time.perf_counter()
             run()
+            wait()
             times[name].append(time.perf_counter() - start)
     return {name: statistics.median(t) for name, t in times.items()}
 
