@@ -16,7 +16,7 @@ HOMEWORK = ROOT / "lessons" / "homework"
 
 # Seconds, in proportion: a word, a displayed formula, a line of code, a figure; and what one does, found by its call.
 WORD, FORMULA, LINE, FIGURE = 1 / 3, 30, 3, 40
-DOING = {".commit(": 60, "sliders.": 120, ".quiz.show(": 180}
+DOING = {".ask(": 60, "sliders.": 120, ".quiz.show(": 180}
 
 
 @lru_cache
