@@ -9,9 +9,9 @@ from nodekit.classroom.watch import Wrong
 from nodekit.methods.implicit import METHODS as IMPLICIT
 
 first_guess = Prediction(
-    "With the rates 1 and 1000, dopri5 takes 3716 evaluations from t = 0 to 2 at the tolerance 1e-4. Its error is of "
-    "order 5, so at the tolerance 1e-1, a thousand times looser, accuracy would let the steps be four times as long. "
-    "How many evaluations does it take then?",
+    "With the rates 1 and 1000, dopri5 with the PI controller takes 3716 evaluations from t = 0 to 2 at the tolerance "
+    "1e-4. Its error is of order 5, so at the tolerance 1e-1, a thousand times looser, accuracy would let the steps be "
+    "four times as long. How many evaluations does it take then?",
     {
         "a": "About 930: four times fewer, as the order says.",
         "b": "About 60: so loose a tolerance no longer sees the transient, and the rest is a gentle curve.",
