@@ -11,6 +11,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -54,9 +55,22 @@ STYLE = {
 }
 
 
+# On JupyterLab's dark page, and nbconvert's, a white figure glares. Light and dark change places there, and half a turn
+# of the hue gives each colour back its own. Not wholly: the figure's ground becomes a dark grey, its ink a light one.
+DARK = """<style>
+body[data-jp-theme-light="false"] .jp-RenderedImage img,
+body[data-jp-theme-light="false"] .nodekit-explorer img { filter: invert(0.9) hue-rotate(180deg); }
+</style>"""
+
+
 def use_style():
-    """Set the course's style for every figure made from here on. Call once, at the top of a lesson."""
+    """Set the course's style for every figure made from here on. Call once, at the top of a lesson.
+
+    In a notebook it also displays a rule for pages with a dark theme, which shows nothing itself.
+    """
     mpl.rcParams.update(STYLE)
+    if InteractiveShell.initialized():
+        display({"text/html": DARK, "text/plain": ""}, raw=True)
 
 
 def figure(columns=1, rows=1, size=None):

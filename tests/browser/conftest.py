@@ -42,6 +42,17 @@ def slow(ax, h):
 
 sliders.explore(slow, alt="a slow figure", h=sliders.linear_slider(0, 100, 0, "slow h", step=1))
 ---
+drawn = []
+def brisk(ax, h):
+    drawn.append(h)
+    time.sleep(0.1)
+    ax.plot([0, 1], [0, h])
+    ax.set_title(f"h = {h}")
+
+brisk_figure = sliders.explore(brisk, lambda ax: ax.set(xlim=(0, 1), ylim=(0, 1)), alt="a brisk figure",
+    h=sliders.log_slider(1e-3, 1, 0.1, "brisk h"))
+brisk_figure
+---
 fig, ax = plotting.figure()
 ax.plot(t, np.sin(t))
 plotting.show(fig, alt="a sine")

@@ -4,6 +4,7 @@ The controls are those of a small notebook. What every lesson's do, tests/lesson
 """
 
 import re
+from math import log10
 
 import nbformat
 import pytest
@@ -162,6 +163,48 @@ def test_a_slow_figure_does_not_lag_behind_the_hand(small):
     assert len(calls) < 20, "every one of the values was drawn, each later than the one before"
 
 
+def place(figure, label):
+    """Where a handle stands on its slider, from 0 to 1, as the eye sees it: the number that it has is rounded."""
+    track, handle = (figure.control(label).locator(f".noUi-{part}").bounding_box() for part in ("base", "handle"))
+    return (handle["x"] + handle["width"] / 2 - track["x"]) / track["width"]
+
+
+SHA = """async image => {
+    const bytes = await (await fetch(image.src)).arrayBuffer();
+    const hash = await crypto.subtle.digest('SHA-256', bytes);
+    return [...new Uint8Array(hash)].map(byte => byte.toString(16).padStart(2, '0')).join('');
+}"""
+
+
+@pytest.mark.parametrize("way", ["keys", "mouse", "typing"])
+def test_in_the_end_handle_box_and_picture_agree(small, way):
+    """Many moves within a second, at 0.1 s a redraw: what stands still shows the last value, all three."""
+    figure = small.explorers()[2]
+    handle, box = figure.handle("brisk h"), figure.box("brisk h")
+    for turn in range(3):
+        figure.type("brisk h", "0.1")
+        figure.settle()
+        if way == "keys":
+            for key in ["ArrowRight"] * 30 + ["ArrowLeft"] * 12:
+                handle.press(key)
+        elif way == "mouse":
+            for share in (0.3, -0.5, 0.15 + 0.07 * turn):
+                figure.drag("brisk h", share)
+        else:
+            for value in (0.5, 0.013, 0.2, 0.0345, 0.7 + turn / 100):
+                figure.type("brisk h", value)
+        figure.settle(quiet=1.0)
+        shown, used = float(box.input_value()), float(small.python("brisk_figure.values['h']"))
+        assert shown == used == float(small.python("drawn[-1]"))
+        assert abs(-3 + 3 * place(figure, "brisk h") - log10(shown)) < 0.025, "the handle is elsewhere"  # a step: 0.03
+        picture = small.python("__import__('hashlib').sha256(brisk_figure.png).hexdigest()").strip("'")
+        assert figure.image.evaluate(SHA) == picture
+        if way == "typing":
+            assert shown == 0.7 + turn / 100
+        if way == "keys":
+            assert shown == 0.355, "a key press was lost"  # 18 steps of 0.03 from -0.99, the nearest to log10(0.1)
+
+
 def test_without_a_kernel_the_picture_is_shown(lab):
     """An executed notebook, opened and not run, shows the still picture of the figures with sliders."""
     executed = nbformat.read(lab.work / "small.ipynb", as_version=4)
@@ -169,5 +212,5 @@ def test_without_a_kernel_the_picture_is_shown(lab):
     nbformat.write(executed, lab.work / "executed.ipynb")
     with lab.open("executed.ipynb", kernel=False) as notebook:
         pictures = notebook.pictures()
-        assert len(pictures) == 3
+        assert len(pictures) == 4
         assert all(picture.evaluate("image => image.naturalWidth >= 600") for picture in pictures)

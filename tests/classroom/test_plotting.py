@@ -223,3 +223,18 @@ def test_every_named_plot_can_be_painted(axes):
     plotting.stability_region(axes, lambda z: 1 + z)
     blank = pixels(plotting.figure()[0])
     assert (pixels(axes.figure) != blank).any()
+
+
+def test_a_dark_page_is_told_in_a_notebook_only(monkeypatch, capsys):
+    """The rule names still figures and explorers, on pages that say they are dark; a script prints nothing."""
+    seen = []
+    monkeypatch.setattr(plotting, "display", lambda data, raw: seen.append(data))
+    monkeypatch.setattr(plotting.InteractiveShell, "initialized", lambda: False)
+    plotting.use_style()
+    assert seen == []
+    monkeypatch.setattr(plotting.InteractiveShell, "initialized", lambda: True)
+    plotting.use_style()
+    (data,) = seen
+    assert data["text/plain"] == ""
+    for name in (".jp-RenderedImage img", ".nodekit-explorer img"):
+        assert f'body[data-jp-theme-light="false"] {name}' in data["text/html"]

@@ -22,12 +22,13 @@ CARD = """# 77 Small
 | **Run time** | 50 s on 2 cores |
 | **Backends** | NumPy |"""
 SETUP = """
-from nodekit.classroom import sliders
+from nodekit.classroom import plotting, sliders
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 options = {'a': "it rises", "b": "it falls"}
 why = {"a": "Because h is positive.", "b": "Because h is negative."}
 guess = Prediction("What will the line do?", options, "a", why)
 quiz = Quiz(Question("And then?", options, "b", why))
+plotting.use_style()
 """
 CODE = [
     SETUP,
@@ -105,6 +106,15 @@ def test_a_page_without_a_kernel_shows_the_slider_s_picture(page):
     assert image["src"].startswith("data:image/png;base64,")
     assert template == "lab" or image["alt"] == "a line of slope h"
     assert "A sentence that says what is to be seen." in image.find_next("p").text
+
+
+@slow
+def test_a_dark_page_has_the_rule_for_its_figures(made):
+    """nbconvert's dark page says that it is dark as JupyterLab's does, and holds what use_style displays."""
+    html, _ = HTMLExporter(theme="dark").from_filename(str(made))
+    body = BeautifulSoup(html, "html.parser").body
+    assert body["data-jp-theme-light"] == "false"
+    assert 'body[data-jp-theme-light="false"] .jp-RenderedImage img' in html
 
 
 @slow
