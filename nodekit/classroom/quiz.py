@@ -8,6 +8,7 @@ from html import escape
 from textwrap import fill, shorten
 
 import ipywidgets as widgets
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 
 from nodekit.classroom import kept
@@ -69,6 +70,9 @@ def folded(summary, content) -> str:
 
 def shown(view, html, text):
     """Display a widget; a page without a kernel shows the HTML in its place, and a terminal the text."""
+    if not InteractiveShell.initialized():
+        print(text)
+        return
     display({**view._repr_mimebundle_(), "text/html": html, "text/plain": text}, raw=True)
 
 

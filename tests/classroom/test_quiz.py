@@ -77,6 +77,13 @@ def test_a_prediction_answers_without_buttons(capsys):
     assert guess.chosen == "a"
 
 
+def test_without_a_notebook_the_text_is_printed(monkeypatch, capsys):
+    monkeypatch.undo()  # of `shown`
+    monkeypatch.setattr(module.InteractiveShell, "initialized", lambda: False)
+    quiz.show()
+    assert capsys.readouterr().out.startswith("1. 1 + 1?\n")
+
+
 def test_the_section_of_a_call(tmp_path):
     """Where the lesson reveals: the number of the section above the call."""
     cells = (
