@@ -41,7 +41,7 @@ class Discrete:
     Raises ValueError for a memory that is not a number of at least 0.
     """
 
-    memory: float = 2**28
+    memory: float = 2**29
     name = "discrete"
 
     def __post_init__(self) -> None:

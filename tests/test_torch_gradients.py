@@ -2,6 +2,7 @@
 
 import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -157,8 +158,9 @@ def saved_bytes(way, steps):
         node = sol.y.grad_fn
         while not hasattr(node, "way_back"):
             node = node.next_functions[0][0]
-        graphs = [x for graph in node.way_back.graphs or () for x in (graph.y, graph.y1, *graph.k)]
-        for x in [*node.way_back.path.states.values(), *graphs]:
+        _, graphs = node.way_back.graphs or (None, ())
+        recorded = [x for graph in graphs for x in (graph.y, graph.y1, *graph.k)]
+        for x in [*node.way_back.path.states.values(), *recorded]:
             kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
     return sum(kept.values())
 
@@ -195,7 +197,26 @@ def test_memory_of_graphs_has_a_bound(measured):
     )
 
 
-@pytest.mark.parametrize("memory", [2**28, 10_000])
+@pytest.mark.parametrize("memory", [2**29, 10_000])
+def test_nothing_of_a_graph_outlives_the_way_back(memory):
+    """After the backward pass no activation is alive, though the solution is."""
+    alive = []
+
+    def f(t, y):
+        hidden = torch.tanh(y * a)
+        alive.append(weakref.ref(hidden))
+        return hidden * torch.cos(t)
+
+    a, y0 = torch.ones((), dtype=F64, requires_grad=True), Y0.clone().requires_grad_()
+    sol = nodekit.solve(f, y0, TIMES, gradient=Discrete(memory=memory))
+    loss(sol.y).backward()
+    gc.collect()
+    assert len(alive) > 50
+    assert not [x for x in alive if x() is not None]
+    assert sol.success
+
+
+@pytest.mark.parametrize("memory", [2**29, 10_000])
 @pytest.mark.parametrize("method", ["dopri5", "dop853", "rk4"])
 def test_graphs_serve_one_backward_pass(method, memory):
     """A second pass, one through sol(t), and one after a pass that failed half way, have the same gradient."""

@@ -5,8 +5,9 @@
 Each pair solves a problem at thirteen tolerances. The evaluations are interpolated, in logarithms, at errors that both
 libraries reach: the ratio SciPy/nodekit is their geometric mean, and above 1 nodekit takes fewer. SciPy's controller is
 the elementary one, "I". An error is that of the end, of which all digits are known. Then, at equal tolerances and in
-nodekit alone: evaluations on networks, and how smooth the steps are where stability limits them. No times are taken,
-so that the figures are the same on every machine.
+nodekit alone: evaluations on networks, and how smooth the steps are where stability limits them. Last, which of the
+pairs takes the fewest evaluations for an error, on smooth problems and on ReLU networks. No times are taken, so that
+the figures are the same on every machine.
 """
 
 import argparse
@@ -88,6 +89,41 @@ def at_equal_tolerance(method, controller):
     return np.mean(nets), cost.sum(), rejected.mean(), unevenness.mean()
 
 
+def relu(seed):
+    """A ReLU network of layers 2-64-64-2, a field with kinks: f, a start, and the state at time 1 to ten digits."""
+    rng = np.random.default_rng(seed)
+    layers = [2 * rng.normal(size=shape) / np.sqrt(shape[0]) for shape in ((2, 64), (64, 64), (64, 2))]
+    biases = rng.normal(size=(2, 64))
+
+    def f(t, y):
+        for layer, bias in zip(layers[:-1], biases, strict=True):
+            y = np.maximum(y @ layer + bias, 0.0)
+        return y @ layers[-1] / 2
+
+    start = rng.normal(size=2)
+    return f, start, nodekit.solve(f, start, (0.0, 1.0), "dop853", 1e-11, 1e-11, max_steps=10**6).y[-1]
+
+
+def on_relu(seed, method):
+    """(errors, evaluations) on a ReLU network, relative to 1 + |y|, at all tolerances and at looser ones."""
+    f, start, end = relu(seed)
+    runs = [nodekit.solve(f, start, (0.0, 1.0), method, tol, tol) for tol in 10.0 ** -np.arange(1, 8, 0.5)]
+    errors = [np.linalg.norm(run.y[-1] - end) / (1 + np.linalg.norm(end)) for run in runs]
+    return np.array([errors, [run.stats.nfev for run in runs]])
+
+
+def which_pair(controller):
+    """For an error that is wanted: each pair's evaluations over the fewest of the three, geometric means."""
+    smooth = {pair: [ours(name, pair, controller) for name in NAMES] for pair, _ in PAIRS}
+    kinks = {pair: [on_relu(seed, pair) for seed in range(12)] for pair, _ in PAIRS}
+    for title, found in (("smooth problems", smooth), ("ReLU networks", kinks)):
+        for wanted in 10.0 ** -np.arange(2, 7):
+            cost = np.array([[min(n[e <= wanted], default=np.inf) for e, n in runs] for runs in found.values()])
+            cost = cost[:, np.isfinite(cost).all(axis=0)]
+            means = np.exp(np.log(cost / cost.min(axis=0)).mean(axis=1)) if cost.size else []
+            print(f"{title:16s} {wanted:.0e}  {cost.shape[1]:3d} fields" + "".join(f"{x:9.2f}" for x in means))
+
+
 def draw(file, controllers):
     """The work-precision diagrams: a row for each problem, a column for each pair."""
     import matplotlib.pyplot as plt
@@ -125,6 +161,8 @@ def main():
     forms = {"networks, 1e-6": "11.1f", "stability, 1e-3": "11.0f", "  part rejected": "11.3f", "  unevenness": "11.2f"}
     for (title, form), row in zip(forms.items(), found, strict=True):
         print(f"{title:20s}" + "".join(format(x, form) for x in row))
+    print("\nevaluations over the fewest of the three at an error: " + ", ".join(pair for pair, _ in PAIRS))
+    which_pair(given.controller[0])
     if given.plot:
         draw(given.plot, given.controller)
 

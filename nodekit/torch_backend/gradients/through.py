@@ -166,7 +166,7 @@ class WayBack:
     def __init__(self, way, stepper, params, method, step, solution):
         self.way, self.stepper, self.params, self.method, self.step = way, stepper, params, method, step
         self.path, self.stats = solution._dense, solution.stats
-        self.graphs, stepper.graphs = stepper.graphs, None  # of the first steps; used once
+        self.graphs = stepper.hand_over() if stepper.graphs else None  # of the first steps; used once
         flatten, at_events = stepper.layout.flatten, zip(solution.y_events, solution.t_events, strict=True)
         states = [flatten(solution.y), *(flatten(ys) for ys, ts in at_events if len(ts))]
         self.states = torch.cat(states) if len(states) > 1 else states[0]
@@ -220,30 +220,35 @@ def added(total, parts):
 
 
 def discrete(way_back, marks, d, params):
-    """The exact adjoint of the steps that were taken, one step at a time from the last to the first.
-
-    Steps whose graphs were kept are the first ones, and are not repeated; dk is what flows to their last slope.
+    """The exact adjoint of the steps that were taken: those whose graphs were kept are the first ones, and are gone
+    through at once; the others before them, from the last on, each repeated.
     """
-    path, step_vjp, marks = way_back.path, way_back.stepper.step_vjp, np.array(marks)
-    dparams, nfev, a, dk, segment = [None] * len(params), 0, torch.zeros_like(d[0]), None, {}
-    graphs, way_back.graphs = way_back.graphs or [], None
+    path, stepper, marks = way_back.path, way_back.stepper, np.array(marks)
+    dparams, nfev, a, segment = [None] * len(params), 0, torch.zeros_like(d[0]), {}
+    (leaf, graphs), way_back.graphs = way_back.graphs or (None, []), None
     sign = 1.0 if path.times[-1] >= path.times[0] else -1.0
     first = np.searchsorted(sign * marks, sign * np.array(path.times), "right").tolist()  # mark behind each time
-    for i in reversed(range(len(path.sizes))):
+
+    def step(i):
+        """(t, h, dL/dy of the marks at the end of step i or None, `inside`)."""
         t, h = path.times[i], path.sizes[i]
-        theta = (marks[first[i] : first[i + 1]] - t) / h  # of the marks within this step, or at its end
+        theta = (marks[first[i] : first[i + 1]] - t) / h
         n = int(np.searchsorted(theta, 1 - 1e-12, "right"))
         within, at_end = d[first[i] : first[i] + n], d[first[i] + n : first[i + 1]]
-        if len(at_end):
-            a = a + at_end.sum(0)
-        inside = (theta[:n], within) if n else None
-        if i < len(graphs):
-            a, dk, parts = way_back.stepper.graph_vjp(graphs.pop(), t, h, a, dk, inside, params)
-        else:
-            if i not in segment:
-                segment = path.segment(i)
-            kept = path.kept[i] if path.kept else None
-            a, parts, evaluations = step_vjp(t, segment.pop(i), h, kept, a, inside, params)
-            nfev += evaluations
+        return t, h, at_end.sum(0) if len(at_end) else None, (theta[:n], within) if n else None
+
+    for i in reversed(range(len(graphs), len(path.sizes))):
+        t, h, at_end, inside = step(i)
+        a = a if at_end is None else a + at_end
+        if i not in segment:
+            segment = path.segment(i)
+        kept = path.kept[i] if path.kept else None
+        a, parts, evaluations = stepper.step_vjp(t, segment.pop(i), h, kept, a, inside, params)
+        dparams, nfev = added(dparams, parts), nfev + evaluations
+    if graphs:
+        steps = [step(i) for i in range(len(graphs))]
+        t, h, at_end, inside = steps[-1]
+        steps[-1] = t, h, a if at_end is None else a + at_end, inside
+        a, parts = stepper.graph_vjp(leaf, graphs, steps, params)
         dparams = added(dparams, parts)
     return a + d[: first[0]].sum(0), dparams, nfev
