@@ -3,47 +3,46 @@
 import numpy as np
 
 from nodekit.analysis.stability import stability_function
-from nodekit.analysis.stiffness import rate_of_step
 from nodekit.classroom.checks import Exercise, as_array, same_values, several
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 from nodekit.classroom.watch import Wrong
-from nodekit.methods.explicit import METHODS
 from nodekit.methods.implicit import METHODS as IMPLICIT
 
 first_guess = Prediction(
-    "Two rates, -1 and -1000, and dopri5 with the PI controller from t = 0 to 2. With the tolerance 1e-8 it takes "
-    "4028 evaluations. An error of order 5 would let the steps be 25 times as long at 1e-1. How many does it take "
-    "with 1e-1?",
+    "With the rates 1 and 1000, dopri5 with the PI controller takes 3716 evaluations from t = 0 to 2 at the tolerance "
+    "1e-4. Its error is of order 5, so at the tolerance 1e-1, a thousand times looser, accuracy would let the steps be "
+    "four times as long. How many evaluations does it take then?",
     {
-        "a": "About 160: 25 times fewer.",
-        "b": "About 1300: the fast component costs the same as before, the slow one less.",
+        "a": "About 930: four times fewer, as the order says.",
+        "b": "About 60: so loose a tolerance no longer sees the transient, and the rest is a gentle curve.",
         "c": "About 3700: hardly fewer.",
-        "d": "None that helps: at such a tolerance the steps are too long, and the solve blows up.",
+        "d": "About 8000: the steps get too long, many are rejected, and the work is done twice.",
     },
     answer="c",
     explain={
-        "a": "So it would be if accuracy set the steps. After the first hundredth it no longer does.",
-        "b": "The fast component is dead almost from the start. It costs nothing any more, and still it rules.",
-        "c": "Stability sets the steps: h = 3.306/1000 at any tolerance. Only the very start has become cheaper.",
-        "d": "A fixed step of that size would. The controller sees the growth in its estimate and shortens the step.",
+        "a": "That would be so if accuracy set the steps. After the first hundredth it no longer does.",
+        "b": "The tolerance hardly sees the transient, but the pull beside the curve is still there. It punishes long "
+        "steps.",
+        "c": "Stability sets the steps: hs = 3.31 at either tolerance. Only the very start becomes cheaper.",
+        "d": "The steps would be too long, but the controller learns this quickly. It rejects one step in 600.",
     },
 )
 
 second_guess = Prediction(
-    "A fast component, λ = -1000, is switched on, and the trapezoidal rule steps over its transient with h = 0.05. The "
-    "method is A-stable and of order 2. What do its points do after the first step?",
+    "On our system with s = 1000 we take steps of h = 0.05, so that the first step goes far beyond the transient. What "
+    "do the points of the trapezoidal rule do after that?",
     {
-        "a": "They follow the solution, more closely than those of backward Euler, whose order is 1.",
-        "b": "They jump from one side of the solution to the other, for long.",
-        "c": "They blow up: h times λ is -50, far too large.",
-        "d": "They approach the solution slowly from one side.",
+        "a": "They follow the curve, more closely than backward Euler's, because the order is 2.",
+        "b": "They jump from one side of the curve to the other, for many steps.",
+        "c": "They move away from the curve: hs = 50 is far too large.",
+        "d": "They approach the curve slowly, from one side.",
     },
     answer="b",
     explain={
-        "a": "Order is about small hλ. Here hλ = -50, and what was not resolved does not go away by order.",
-        "b": "R(-50) = -24/26 = -0.92: the sign turns in each step, and 8% is lost. A-stable, and not L-stable.",
-        "c": "A-stable means that no h is too long for |R| <= 1. The points stay bounded. That is all.",
-        "d": "The size shrinks slowly, indeed, by 8% a step. But R(-50) is negative.",
+        "a": "The order is about small hs. Here hs = 50, and no order removes what the first step left behind.",
+        "b": "R(-50) = -24/26 = -0.92: the sign changes in each step, and only 8% of the distance is lost.",
+        "c": "An A-stable method has |R| <= 1 for every h, so the distance cannot grow.",
+        "d": "The distance does shrink slowly, by 8% a step. But R(-50) is negative, so the points change sides.",
     },
 )
 
@@ -56,167 +55,6 @@ def clue(got, mistakes):
 
 
 # ---- 1 -------------------------------------------------------------------------------------------------
-
-
-def frozen_newton(G, M, u, tol):
-    """Solve G(u) = 0 by Newton's iteration with one matrix M for all iterations.
-
-    G: function (d,) -> (d,). M: (d, d), about the Jacobian of G. u: (d,), the first guess. tol: float.
-    Stops when the largest entry of a change is at most tol. Returns u after that change (d,), and the number of
-    changes made (int).
-    """
-    changes = 0
-    while True:
-        change = np.linalg.solve(M, -G(u))
-        u = u + change
-        changes += 1
-        if np.abs(change).max() <= tol:
-            return u, changes
-
-
-def frozen_path(G, M, u, tol, most=500):
-    """All iterates of the simplified iteration, the first guess included."""
-    path = [u]
-    while len(path) < 2 or (np.abs(path[-1] - path[-2]).max() > tol and len(path) < most):
-        path.append(path[-1] - np.linalg.solve(M, G(path[-1])))
-    return path
-
-
-def check_frozen_newton(frozen_newton):
-    rng, used = np.random.default_rng(140), []
-    for tol, d in ((1e-3, 3), (1e-6, 2), (1e-10, 5), (1e-8, 1)):
-        A = 2 * np.eye(d) + 0.3 * rng.normal(size=(d, d))
-        b, u = rng.normal(size=(2, d))
-        calls = []
-
-        def plain(u, A=A, b=b):
-            return A @ u + 0.5 * np.sin(u) - b
-
-        def G(u, plain=plain, calls=calls):
-            calls.append(0)
-            if len(calls) > 500:
-                raise Wrong(
-                    "500 evaluations of G, and the changes are still larger than tol. Solve M change = -G(u), mind the "
-                    "sign, and add the change to u."
-                )
-            return plain(u)
-
-        M = A + 0.5 * np.diag(np.cos(u))
-        path, longer = frozen_path(plain, M, u, tol), frozen_path(plain, M, u, 1e-15, 60)
-        result = frozen_newton(G, M, u, tol)
-        asked = len(calls)
-        got, changes = several(result, ("u", "changes"))
-        got = as_array(got, "u")
-        if got.shape == () and np.shape(changes) == (d,):
-            raise Wrong("Two things are returned, in the other order: return u, changes.")
-        if got.shape == (d,) and not np.abs(got - path[-1]).max() <= 1e-12:
-            near = [i for i, u_i in enumerate(longer) if np.abs(got - u_i).max() <= 1e-13]
-            if not near:
-                raise Wrong(
-                    "This u is none that the iteration passes. Solve M change = -G(u) for the change, with the whole "
-                    "matrix M, and add the change to u."
-                )
-            if near[0] == 0:
-                raise Wrong("This is the first guess, unchanged.")
-            raise Wrong(
-                f"This is u after {near[0]} change{'s' * (near[0] > 1)}. Number {len(path) - 1} is the first whose "
-                f"largest entry is at most tol = {tol:g}. Measure the change itself, np.abs(change).max(), and apply "
-                "the last one too."
-            )
-        same_values(got, path[-1], 1e-12, "u")
-        if isinstance(changes, bool) or not isinstance(changes, int | np.integer):
-            raise Wrong(f"The number of changes is an int; yours is a {type(changes).__name__}.")
-        if changes != len(path) - 1:
-            raise Wrong(
-                f"The right u after {len(path) - 1} changes, and you say {changes}. "
-                "The last one, which was small, counts."
-            )
-        if asked > len(path):
-            raise Wrong(f"The right u, but you evaluated G {asked} times for {changes} changes. One for each will do.")
-        used.append(changes)
-    return f"The right roots, after {', '.join(map(str, used))} changes for tol = 1e-3, 1e-6, 1e-10, 1e-8."
-
-
-frozen_newton = Exercise(
-    frozen_newton,
-    check_frozen_newton,
-    hints=(
-        "A loop: compute the change, apply it, count it, and stop if it was small. The matrix stays.",
-        "The change solves M change = -G(u): np.linalg.solve(M, -G(u)). Its size is np.abs(change).max().",
-        "while True: change = np.linalg.solve(M, -G(u)); u = u + change; changes += 1; if np.abs(change).max() <= tol, "
-        "return u, changes. (u += change would alter the caller's array.)",
-    ),
-)
-
-
-# ---- 2 -------------------------------------------------------------------------------------------------
-
-
-def limit_at_infinity(a, b):
-    """R(z) as z goes to infinity, for an implicit Runge–Kutta method.
-
-    a: (s, s), invertible. b: (s,). Returns float.
-    """
-    return float(1 - b @ np.linalg.solve(a, np.ones(len(b))))
-
-
-def check_limit_at_infinity(limit_at_infinity):
-    rng, one = np.random.default_rng(141), np.ones
-    named = {
-        n: (np.array(IMPLICIT[n].a), np.array(IMPLICIT[n].b)) for n in ("implicit_euler", "gl4", "gl6", "radauIIA5")
-    }
-    cases = list(named.values())
-    cases += [(np.eye(s) + 0.4 * rng.normal(size=(s, s)), rng.normal(size=s)) for s in (1, 2, 3, 4)]
-    for a, b in reversed(cases):
-        s, inverse = len(b), np.linalg.inv(a)
-        right = 1 - b @ inverse @ one(s)
-        mistakes = {
-            "The sign: (I - z a)⁻¹ tends to -a⁻¹ / z.": 1 + b @ inverse @ one(s),
-            "The 1 of R(z) = 1 + ... is missing, and the sign is that of +a⁻¹.": b @ inverse @ one(s),
-            "The 1 of R(z) = 1 + ... is missing.": -b @ inverse @ one(s),
-            "You multiply by a. For large z the inverse of I - z a is about -a⁻¹ / z.": 1 - b @ a @ one(s),
-            "You multiply by a. For large z it is a⁻¹ that is left.": 1 + b @ a @ one(s),
-            "a is transposed: it is b from the left, the ones from the right.": 1 - b @ inverse.T @ one(s),
-            "This is 1 - Σ b: a has been lost.": 1 - b.sum(),
-            "These are reciprocals of single entries of a, or its diagonal. The whole inverse is wanted.": 1
-            - (b / np.diag(a)).sum(),
-            "The size is right, the sign is not. The limit may be negative: take no absolute value.": -right,
-            "You solve a x = b. It is a x = (1, ..., 1), and then b · x.": 1 - inverse @ b @ b,
-            "This is R at a large z, not its limit. Take the limit on paper first.": 1
-            + 1e6 * b @ np.linalg.solve(np.eye(s) - 1e6 * a, one(s)),
-            "This is R at a large negative z, not its limit. Take the limit on paper first.": 1
-            - 1e6 * b @ np.linalg.solve(np.eye(s) + 1e6 * a, one(s)),
-        }
-        got = limit_at_infinity(a, b)
-        if np.shape(got) != ():
-            raise Wrong(f"One number is wanted; yours has shape {np.shape(got)}.")
-        value = float(as_array(got, "your limit"))
-        if not abs(value - right) <= 1e-9 * max(1, abs(right)):
-            for text, wrong in mistakes.items():
-                if abs(value - wrong) <= 1e-9 * max(1, abs(wrong)):
-                    raise Wrong(text)
-            if abs(value - right) <= 1e-3 * max(1, abs(right)):
-                raise Wrong("This is R at a large z, not its limit. Take the limit on paper first.")
-        same_values(value, np.float64(right), 1e-9, "your limit")
-    for name, (a, b) in named.items():
-        far = stability_function(name, -1e9).real
-        if abs(float(limit_at_infinity(a, b)) - far) > 1e-6:
-            raise Wrong(f"{name} has R(-1e9) = {far:.3f}.")
-    return "Backward Euler 0, Radau IIA 0, Gauss with two stages +1, with three -1; and four random methods."
-
-
-limit_at_infinity = Exercise(
-    limit_at_infinity,
-    check_limit_at_infinity,
-    hints=(
-        "Lesson 03, section 6: R(z) = 1 + z bᵀ (I - z a)⁻¹ 1, for any a. What is left of z (I - z a)⁻¹ for large z?",
-        "z (I - z a)⁻¹ = (I/z - a)⁻¹, and that tends to -a⁻¹.",
-        "1 - b @ np.linalg.solve(a, np.ones(len(b)))",
-    ),
-)
-
-
-# ---- 3 -------------------------------------------------------------------------------------------------
 
 
 def trapezoid_step(f, jac, t, x, h):
@@ -344,99 +182,163 @@ trapezoid_step = Exercise(
 )
 
 
-# ---- 4 -------------------------------------------------------------------------------------------------
+# ---- 2 -------------------------------------------------------------------------------------------------
 
 
-def estimated_rate(a, k, h):
-    """|λ| from the last two stages of a step, which lie at the same time: how much the slope differs / the state.
+def limit_at_infinity(a, b):
+    """R(z) as z goes to infinity, for an implicit Runge–Kutta method.
 
-    a: list of 7 rows, row a[i] of length i, the tableau's. k: (7, d), the slopes of the step. h: float, its size.
-    The slope k[i] is taken at the state x + h Σ_j a[i][j] k[j]. Returns float, with Euclidean norms.
+    a: (s, s), invertible. b: (s,). Returns float.
     """
-    last = sum(a_j * k_j for a_j, k_j in zip(a[6], k, strict=False))
-    before = sum(a_j * k_j for a_j, k_j in zip(a[5], k, strict=False))
-    return float(np.linalg.norm(k[6] - k[5]) / (h * np.linalg.norm(last - before)))
+    return float(1 - b @ np.linalg.solve(a, np.ones(len(b))))
 
 
-def last_two(a, k, i):
-    """The states of the stages with the rows i and i - 1 of a, one minus the other, in units of h."""
-    return np.array(a[i]) @ k[:i] - np.array(a[i - 1]) @ k[: i - 1]
-
-
-def check_estimated_rate(estimated_rate):
-    pair, rng, norm = METHODS["dopri5"], np.random.default_rng(144), np.linalg.norm
-    for h, d in ((0.1, 4), (0.02, 3), (0.5, 1), (1.7, 2), (0.3, 4), (0.04, 5)):
-        a, k = [list(row) for row in pair.a], rng.normal(size=(7, d))
-        own = rate_of_step(k, h)  # nodekit's, which knows dopri5's two rows
-        if d > 3:  # another tableau, whose last two stages lie at t + h as well: their rows add up to 1
-            a = [list(rng.normal(size=i)) for i in range(7)]
-            a[5][0], a[6][0] = a[5][0] + 1 - sum(a[5]), a[6][0] + 1 - sum(a[6])
-        last, before = (np.array(row) @ k[: len(row)] for row in (a[6], a[5]))
-        slopes = norm(k[6] - k[5])
-        right = slopes / (h * norm(last - before)) if d > 3 else own
+def check_limit_at_infinity(limit_at_infinity):
+    rng, one = np.random.default_rng(141), np.ones
+    named = {
+        n: (np.array(IMPLICIT[n].a), np.array(IMPLICIT[n].b)) for n in ("implicit_euler", "gl4", "gl6", "radauIIA5")
+    }
+    cases = list(named.values())
+    cases += [(np.eye(s) + 0.4 * rng.normal(size=(s, s)), rng.normal(size=s)) for s in (1, 2, 3, 4)]
+    for a, b in reversed(cases):
+        s, inverse = len(b), np.linalg.inv(a)
+        right = 1 - b @ inverse @ one(s)
         mistakes = {
-            "You take dopri5's rows. This step is another tableau's: its rows are in a.": own,
-            "h is missing: the states differ by h times the sums of slopes.": right * h,
-            "You divide the state's difference by the slope's. It is the other way round.": 1 / right,
-            "h stands in the numerator. It belongs to the states, and so below.": right * h * h,
-            "h is in the denominator twice.": right / h,
-            "These are squares: take the norms, not their squares.": right**2,
-            "This takes the first and the last stage; these lie at different times. Take the last two.": norm(
-                k[6] - k[0]
-            )
-            / (h * norm(last)),
-            "The slopes are right. Their states are those of rows 5 and 6 of a, not 4 and 5.": slopes
-            / (h * norm(last_two(a, k, 5))),
-            "These are stages 5 and 6, at different times. The last two are rows 5 and 6, k[5] and k[6].": norm(
-                k[5] - k[4]
-            )
-            / (h * norm(last_two(a, k, 5))),
-            "This takes the largest entries. Take the Euclidean norm of each difference, np.linalg.norm.": np.abs(
-                k[6] - k[5]
-            ).max()
-            / (h * np.abs(last - before).max()),
-            "This takes sums of entries. Take the Euclidean norm of each difference, np.linalg.norm.": np.abs(
-                k[6] - k[5]
-            ).sum()
-            / (h * np.abs(last - before).sum()),
-            "This is the mean of the quotients of single components. Take norms, then divide.": np.abs(
-                (k[6] - k[5]) / (h * (last - before))
-            ).mean(),
-            "The slopes are those of stages 6 and 7, k[5] and k[6].": norm(k[5] - k[4]) / (h * norm(last - before)),
-            "The state of the last stage is compared with x, not with that of the stage before.": slopes
-            / (h * norm(last)),
-            "Norms of each state were subtracted. Subtract the states first, then take the norm.": slopes
-            / (h * abs(norm(last) - norm(before))),
-            "Norms of each slope were subtracted. Subtract the slopes first, then take the norm.": abs(
-                norm(k[6]) - norm(k[5])
-            )
-            / (h * norm(last - before)),
-            "This is the largest quotient of single components. Take norms, then divide.": np.abs(
-                (k[6] - k[5]) / (h * (last - before))
-            ).max(),
+            "The sign: (I - z a)⁻¹ tends to -a⁻¹ / z.": 1 + b @ inverse @ one(s),
+            "The 1 of R(z) = 1 + ... is missing, and the sign is that of +a⁻¹.": b @ inverse @ one(s),
+            "The 1 of R(z) = 1 + ... is missing.": -b @ inverse @ one(s),
+            "You multiply by a. For large z the inverse of I - z a is about -a⁻¹ / z.": 1 - b @ a @ one(s),
+            "You multiply by a. For large z it is a⁻¹ that is left.": 1 + b @ a @ one(s),
+            "a is transposed: it is b from the left, the ones from the right.": 1 - b @ inverse.T @ one(s),
+            "This is 1 - Σ b: a has been lost.": 1 - b.sum(),
+            "These are reciprocals of single entries of a, or its diagonal. The whole inverse is wanted.": 1
+            - (b / np.diag(a)).sum(),
+            "The size is right, the sign is not. The limit may be negative: take no absolute value.": -right,
+            "You solve a x = b. It is a x = (1, ..., 1), and then b · x.": 1 - inverse @ b @ b,
+            "This is R at a large z, not its limit. Take the limit on paper first.": 1
+            + 1e6 * b @ np.linalg.solve(np.eye(s) - 1e6 * a, one(s)),
+            "This is R at a large negative z, not its limit. Take the limit on paper first.": 1
+            - 1e6 * b @ np.linalg.solve(np.eye(s) + 1e6 * a, one(s)),
         }
-        got = estimated_rate(a, k, h)
+        got = limit_at_infinity(a, b)
         if np.shape(got) != ():
-            raise Wrong(f"One number is wanted, for the whole step; yours has shape {np.shape(got)}. Take norms.")
-        value = float(as_array(got, "your rate"))
-        if abs(value - right) > 1e-9 * right:
+            raise Wrong(f"One number is wanted; yours has shape {np.shape(got)}.")
+        value = float(as_array(got, "your limit"))
+        if not abs(value - right) <= 1e-9 * max(1, abs(right)):
             for text, wrong in mistakes.items():
-                if abs(value - wrong) <= 1e-9 * abs(wrong) and abs(wrong - right) > 1e-9 * right:
+                if abs(value - wrong) <= 1e-9 * max(1, abs(wrong)):
                     raise Wrong(text)
-            if abs(value + right) <= 1e-9 * right:
-                raise Wrong("|λ| is a size: it is not negative.")
-        same_values(value, np.float64(right), 1e-9, "your rate")
-    return "Equal to nodekit's estimate on 3 random steps of dopri5, and right on 3 of other tableaus."
+            if abs(value - right) <= 1e-3 * max(1, abs(right)):
+                raise Wrong("This is R at a large z, not its limit. Take the limit on paper first.")
+        same_values(value, np.float64(right), 1e-9, "your limit")
+    for name, (a, b) in named.items():
+        far = stability_function(name, -1e9).real
+        if abs(float(limit_at_infinity(a, b)) - far) > 1e-6:
+            raise Wrong(f"{name} has R(-1e9) = {far:.3f}.")
+    return "Backward Euler 0, Radau IIA 0, Gauss with two stages +1, with three -1; and four random methods."
 
 
-estimated_rate = Exercise(
-    estimated_rate,
-    check_estimated_rate,
+limit_at_infinity = Exercise(
+    limit_at_infinity,
+    check_limit_at_infinity,
     hints=(
-        "Two stages at the same time t + h, numbers 6 and 7: in Python rows 5 and 6. Where are they? What is f there?",
-        "x drops out of the difference of their states, but h does not: h (Σ a[6][j] k[j] - Σ a[5][j] k[j]).",
-        "last = sum(a_j * k_j for a_j, k_j in zip(a[6], k)), before the same with a[5]; then "
-        "np.linalg.norm(k[6] - k[5]) / (h * np.linalg.norm(last - before)).",
+        "Lesson 03: R(z) = 1 + z bᵀ (I - z a)⁻¹ 1, for any a. What is left of z (I - z a)⁻¹ for large z?",
+        "z (I - z a)⁻¹ = (I/z - a)⁻¹, and that tends to -a⁻¹.",
+        "1 - b @ np.linalg.solve(a, np.ones(len(b)))",
+    ),
+)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
+def frozen_newton(G, M, u, tol):
+    """Solve G(u) = 0 by Newton's iteration with one matrix M for all iterations.
+
+    G: function (d,) -> (d,). M: (d, d), about the Jacobian of G. u: (d,), the first guess. tol: float.
+    Stops when the largest entry of a change is at most tol. Returns u after that change (d,), and the number of
+    changes made (int).
+    """
+    changes = 0
+    while True:
+        change = np.linalg.solve(M, -G(u))
+        u = u + change
+        changes += 1
+        if np.abs(change).max() <= tol:
+            return u, changes
+
+
+def frozen_path(G, M, u, tol, most=500):
+    """All iterates of the simplified iteration, the first guess included."""
+    path = [u]
+    while len(path) < 2 or (np.abs(path[-1] - path[-2]).max() > tol and len(path) < most):
+        path.append(path[-1] - np.linalg.solve(M, G(path[-1])))
+    return path
+
+
+def check_frozen_newton(frozen_newton):
+    rng, used = np.random.default_rng(140), []
+    for tol, d in ((1e-3, 3), (1e-6, 2), (1e-10, 5), (1e-8, 1)):
+        A = 2 * np.eye(d) + 0.3 * rng.normal(size=(d, d))
+        b, u = rng.normal(size=(2, d))
+        calls = []
+
+        def plain(u, A=A, b=b):
+            return A @ u + 0.5 * np.sin(u) - b
+
+        def G(u, plain=plain, calls=calls):
+            calls.append(0)
+            if len(calls) > 500:
+                raise Wrong(
+                    "500 evaluations of G, and the changes are still larger than tol. Solve M change = -G(u), mind the "
+                    "sign, and add the change to u."
+                )
+            return plain(u)
+
+        M = A + 0.5 * np.diag(np.cos(u))
+        path, longer = frozen_path(plain, M, u, tol), frozen_path(plain, M, u, 1e-15, 60)
+        result = frozen_newton(G, M, u, tol)
+        asked = len(calls)
+        got, changes = several(result, ("u", "changes"))
+        got = as_array(got, "u")
+        if got.shape == () and np.shape(changes) == (d,):
+            raise Wrong("Two things are returned, in the other order: return u, changes.")
+        if got.shape == (d,) and not np.abs(got - path[-1]).max() <= 1e-12:
+            near = [i for i, u_i in enumerate(longer) if np.abs(got - u_i).max() <= 1e-13]
+            if not near:
+                raise Wrong(
+                    "This u is none that the iteration passes. Solve M change = -G(u) for the change, with the whole "
+                    "matrix M, and add the change to u."
+                )
+            if near[0] == 0:
+                raise Wrong("This is the first guess, unchanged.")
+            raise Wrong(
+                f"This is u after {near[0]} change{'s' * (near[0] > 1)}. Number {len(path) - 1} is the first whose "
+                f"largest entry is at most tol = {tol:g}. Measure the change itself, np.abs(change).max(), and apply "
+                "the last one too."
+            )
+        same_values(got, path[-1], 1e-12, "u")
+        if isinstance(changes, bool) or not isinstance(changes, int | np.integer):
+            raise Wrong(f"The number of changes is an int; yours is a {type(changes).__name__}.")
+        if changes != len(path) - 1:
+            raise Wrong(
+                f"The right u after {len(path) - 1} changes, and you say {changes}. "
+                "The last one, which was small, counts."
+            )
+        if asked > len(path):
+            raise Wrong(f"The right u, but you evaluated G {asked} times for {changes} changes. One for each will do.")
+        used.append(changes)
+    return f"The right roots, after {', '.join(map(str, used))} changes for tol = 1e-3, 1e-6, 1e-10, 1e-8."
+
+
+frozen_newton = Exercise(
+    frozen_newton,
+    check_frozen_newton,
+    hints=(
+        "A loop: compute the change, apply it, count it, and stop if it was small. The matrix stays.",
+        "The change solves M change = -G(u): np.linalg.solve(M, -G(u)). Its size is np.abs(change).max().",
+        "while True: change = np.linalg.solve(M, -G(u)); u = u + change; changes += 1; if np.abs(change).max() <= tol, "
+        "return u, changes. (u += change would alter the caller's array.)",
     ),
 )
 
@@ -491,35 +393,35 @@ quiz = Quiz(
         },
     ),
     Question(
-        "The matrix I - hJ is kept for all Newton iterations of a step. What changes?",
+        "On a linear field x' = A x, a step of backward Euler is solved by Newton's iteration. What happens?",
         {
-            "a": "The steps become explicit, so the limit of stability is back",
-            "b": "The iteration converges linearly, to the same solution, and each iteration is cheaper",
-            "c": "The result of the step is less accurate, by the error of the Jacobian",
-            "d": "Nothing: the Jacobian is constant within a step",
+            "a": "It converges in one iteration only if h times the fastest rate is below 1",
+            "b": "Its first iteration gives the solution, for any h for which I - hA can be inverted",
+            "c": "It needs the more iterations, the stiffer the field is",
+            "d": "It diverges if the field is stiff, because the tangents are too steep",
         },
         answer="b",
         explain={
-            "a": "The equation that is solved is the same. Only the way to its solution differs.",
-            "b": "More iterations, each an f and a solve with known factors, without a new Jacobian or factorisation.",
-            "c": "Where the iteration ends, G(u) = 0 holds whatever the matrix was.",
-            "d": "It changes with x, unless f is linear. That is why the convergence is only linear.",
+            "a": "The iteration without tangents, u = x + h A u, has such a limit. Newton's has not.",
+            "b": "The graph of a linear equation is its own tangent, so going down the tangent ends at the solution.",
+            "c": "The number depends on how the graph bends, and this one is straight.",
+            "d": "Steep tangents do no harm. What matters is how the graph bends, and this one is straight.",
         },
     ),
     Question(
-        "A Neural ODE with 256 components, not stiff, is solved by dopri5 with 26 evaluations. Radau needs about as "
-        "many in its iterations. Why does it cost ten times as much?",
+        "A field with 256 components, not stiff, takes dopri5 26 evaluations. An implicit solver of the same order "
+        "takes about as many in its Newton iterations. Why does it cost ten times as much?",
         {
-            "a": "It is of the same order, but its steps are shorter",
-            "b": "Its Newton iteration diverges on networks",
-            "c": "It rejects most of its steps when nothing is stiff",
-            "d": "A single Jacobian by differences takes 256 evaluations more",
+            "a": "Its steps are shorter, although the order is the same",
+            "b": "Its Newton iteration diverges on so many components",
+            "c": "It rejects most of its steps where nothing is stiff",
+            "d": "A single Jacobian by differences takes 257 evaluations more",
         },
         answer="d",
         explain={
             "a": "Its steps are about as long. They are not what costs.",
-            "b": "It converges in a few iterations: the field is smooth.",
-            "c": "It rejects hardly any here.",
+            "b": "It converges in a few iterations where the field is smooth.",
+            "c": "It rejects hardly any there.",
             "d": "And a factorisation of a 256 × 256 matrix besides. For two components all that is nothing.",
         },
     ),

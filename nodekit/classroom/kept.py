@@ -29,7 +29,10 @@ def file_in(folder):
 
 def read(folder):
     """{lesson: {kind: {key: value}}} of what is kept for the lessons in `folder`. Never raises."""
-    found = _load(file_in(folder))
+    try:
+        found = _load(file_in(folder))
+    except OSError:  # it cannot be read; the first change says so
+        found = {}
     for lesson, kinds in _unsaved.items():
         for kind, values in kinds.items():
             found.setdefault(lesson, {}).setdefault(kind, {}).update(values)
@@ -65,31 +68,28 @@ def _tell():
 
 
 def _load(path):
-    """The file's content, {} without one. A damaged file is set aside under another name, with a message."""
+    """The file's content, {} without one. A damaged file is set aside under another name, with a message.
+
+    Raises OSError for a file that cannot be read or set aside: it must not be written over.
+    """
     try:
-        text = path.read_text(encoding="utf-8") if path else ""
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            _set_aside(path)
+        data = path.read_bytes() if path else b""
+    except FileNotFoundError:
         return {}
-    if not text:
+    if not data:
         return {}
     try:
-        found = json.loads(text)
+        found = json.loads(data)
         entries = [e for kinds in found.values() for values in kinds.values() for e in values.values()]
         if all(isinstance(entry, dict) for entry in entries):
             return found
     except (ValueError, AttributeError):  # no JSON, or of another form
         pass
-    _set_aside(path)
-    return {}
-
-
-def _set_aside(path):
     aside = path.with_name(f"{path.stem}.damaged-{time.time_ns()}.json")
-    with contextlib.suppress(OSError):  # another kernel may have done it
+    with contextlib.suppress(FileNotFoundError):  # another kernel has done it
         os.replace(path, aside)
         print(f"The file of your progress could not be read. It is kept as {aside.name}; a new one begins.")
+    return {}
 
 
 def _change(folder, edit):

@@ -183,6 +183,21 @@ def test_a_folder_that_cannot_be_written_to_costs_one_line(course, capsys, monke
     assert ex05.first_guess.chosen == "b"
 
 
+@pytest.mark.parametrize(("content", "refused"), [("{}", "read_bytes"), ("damaged", "replace")])
+def test_a_file_that_cannot_be_read_or_set_aside_is_not_written_over(course, capsys, monkeypatch, content, refused):
+    ex05 = course()
+    course.file.write_text(content)
+
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(kept.Path if refused == "read_bytes" else kept.os, refused, refuse)
+    ex05.first_guess.answer("a")
+    assert "cannot be written" in capsys.readouterr().out
+    assert ex05.first_guess.chosen == "a"
+    assert course.file.read_text() == content
+
+
 def test_a_lock_of_a_kernel_that_died_is_broken(course, monkeypatch):
     ex05 = course()
     lock = course.file.with_name(f"{kept.FILE}.lock")

@@ -20,16 +20,8 @@ def by_inverse(f, jac, t, x, h):
     return u
 
 
-def by_einsum(a, k, h):
-    rows = np.zeros((2, 7))
-    rows[0, :5], rows[1, :6] = a[5], a[6]
-    apart = h * (rows[1] - rows[0]) @ k
-    return np.sqrt(((k[6] - k[5]) ** 2).sum() / (apart**2).sum())
-
-
 RIGHT = {
     "frozen_newton": {"the inverse, a list": newton_as_list},
     "limit_at_infinity": {"the inverse": lambda a, b: 1 - np.sum(b @ np.linalg.inv(a))},
     "trapezoid_step": {"the inverse": by_inverse},
-    "estimated_rate": {"one product": by_einsum},
 }

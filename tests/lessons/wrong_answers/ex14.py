@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from nodekit.analysis.stiffness import rate_of_step
-
 
 def frozen(sign=-1.0, last=True, offset=0, measure="change", in_place=False, most=10**9):
     """An answer to frozen_newton with one thing changed."""
@@ -116,36 +114,6 @@ def trapezoid_in_place(f, jac, t, x, h):
     return x
 
 
-def states(a, k):
-    return (np.array(row) @ k[: len(row)] for row in (a[6], a[5]))
-
-
-def rate(formula):
-    """An answer to estimated_rate from the two sums of slopes."""
-
-    def estimated_rate(a, k, h):
-        last, before = states(a, k)
-        return formula(np.linalg.norm, last, before, k, h)
-
-    return estimated_rate
-
-
-def rate_rows_early(a, k, h):
-    apart = np.array(a[5]) @ k[:5] - np.array(a[4]) @ k[:4]
-    return float(np.linalg.norm(k[6] - k[5]) / (h * np.linalg.norm(apart)))
-
-
-def rate_all_early(a, k, h):
-    apart = np.array(a[5]) @ k[:5] - np.array(a[4]) @ k[:4]
-    return float(np.linalg.norm(k[5] - k[4]) / (h * np.linalg.norm(apart)))
-
-
-def rate_in_place(a, k, h):
-    last, before = states(a, k)
-    k[6] -= k[5]
-    return float(np.linalg.norm(k[6]) / (h * np.linalg.norm(last - before)))
-
-
 def jacobian_at_t(f, jac, t, x, h):
     with np.errstate(all="ignore"):
         return theta()(f, lambda _, u: jac(t, u), t, x, h)
@@ -154,10 +122,6 @@ def jacobian_at_t(f, jac, t, x, h):
 def jacobian_before(f, jac, t, x, h):
     with np.errstate(all="ignore"):
         return theta()(f, lambda later, u: jac(2 * t - later, u), t, x, h)
-
-
-def rate_of_dopri5(a, k, h):
-    return rate_of_step(k, h)
 
 
 def in_the_plane(f, jac, t, x, h):
@@ -244,43 +208,5 @@ WRONG = {
         "both slopes at the new x": (both_new, "It belongs to the old x"),
         "sign of the matrix": (theta(sign=-1.0), "Is each sign right"),
         "backwards": (lambda f, jac, t, x, h: theta()(f, jac, t, x, -h), "h has the wrong sign"),
-    },
-    "estimated_rate": {
-        "no h": (rate(lambda n, p, q, k, h: n(k[6] - k[5]) / n(p - q)), "h is missing"),
-        "upside down": (rate(lambda n, p, q, k, h: h * n(p - q) / n(k[6] - k[5])), "the other way round"),
-        "first and last": (rate(lambda n, p, q, k, h: n(k[6] - k[0]) / (h * n(p))), "first and the last stage"),
-        "one slope too early": (rate(lambda n, p, q, k, h: n(k[5] - k[4]) / (h * n(p - q))), "stages 6 and 7"),
-        "from x": (rate(lambda n, p, q, k, h: n(k[6] - k[5]) / (h * n(p))), "compared with x"),
-        "norms subtracted": (
-            rate(lambda n, p, q, k, h: n(k[6] - k[5]) / (h * abs(n(p) - n(q)))),
-            "Subtract the states",
-        ),
-        "slopes' norms": (rate(lambda n, p, q, k, h: abs(n(k[6]) - n(k[5])) / (h * n(p - q))), "Subtract the slopes"),
-        "components": (rate(lambda n, p, q, k, h: np.abs((k[6] - k[5]) / (h * (p - q)))), "One number is wanted"),
-        "largest component": (
-            rate(lambda n, p, q, k, h: np.abs((k[6] - k[5]) / (h * (p - q))).max()),
-            "single components",
-        ),
-        "squares": (rate(lambda n, p, q, k, h: (n(k[6] - k[5]) / (h * n(p - q))) ** 2), "These are squares"),
-        "h in the numerator": (rate(lambda n, p, q, k, h: h * n(k[6] - k[5]) / n(p - q)), "h stands in the numerator"),
-        "h|λ|": (rate(lambda n, p, q, k, h: h * (n(k[6] - k[5]) / (h * n(p - q)))), "h is missing"),
-        "rows one too early": (rate_rows_early, "rows 5 and 6 of a, not 4 and 5"),
-        "all one too early": (rate_all_early, "These are stages 5 and 6"),
-        "largest entries": (
-            rate(lambda n, p, q, k, h: np.abs(k[6] - k[5]).max() / (h * np.abs(p - q).max())),
-            "This takes the largest entries",
-        ),
-        "sums of entries": (
-            rate(lambda n, p, q, k, h: np.abs(k[6] - k[5]).sum() / (h * np.abs(p - q).sum())),
-            "This takes sums of entries",
-        ),
-        "mean of quotients": (
-            rate(lambda n, p, q, k, h: np.mean(np.abs(k[6] - k[5]) / (h * np.abs(p - q)))),
-            "mean of the quotients",
-        ),
-        "a ignored": (rate_of_dopri5, "its rows are in a"),
-        "half": (lambda a, k, h: rate_of_dopri5(a, k, h) / 2, "your rate is off"),
-        "zero": (lambda a, k, h: 0.0, "your rate is off"),
-        "in place": (rate_in_place, "changed k itself"),
     },
 }
