@@ -1,7 +1,7 @@
 """The course's glossary: a term is defined where it first stands, as <dfn>term</dfn> in a lesson's Markdown.
 
-`python -m tests.lessons.make NN` writes the table into lesson 00 (front.py). A rule of reading.py finds a term that is used
-before it is defined.
+`python -m tests.lessons.make NN` writes the table into lesson 00 (front.py). A rule of reading.py finds a term that is
+used before it is defined.
 """
 
 import json
