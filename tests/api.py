@@ -25,7 +25,6 @@ MODULES = [
     "nodekit.classroom.datasets",
     "nodekit.classroom.densities",
     "nodekit.classroom.diagnose",
-    "nodekit.classroom.environment",
     "nodekit.classroom.mechanics",
     "nodekit.classroom.plotting",
     "nodekit.classroom.progress",

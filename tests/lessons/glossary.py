@@ -1,7 +1,7 @@
 """The course's glossary: a term is defined where it first stands, as <dfn>term</dfn> in a lesson's Markdown.
 
-`python -m tests.lessons.make NN` writes the table into lesson 00, in its cell tagged `glossary`, between two markers. A
-rule of reading.py finds a term that is used before it is defined.
+`python -m tests.lessons.make NN` writes the table into lesson 00 (front.py). A rule of reading.py finds a term that is
+used before it is defined.
 """
 
 import json
@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.lessons import counting
 
 FOLDER = Path(__file__).parents[2] / "lessons"
-BEGIN, END = "<!-- glossary: made by python -m tests.lessons.make -->", "<!-- end of glossary -->"
 DFN = re.compile(r"<dfn>(.*?)</dfn>", re.S)
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]+\$|`[^`]+`|\]\([^)]*\)", re.S)
 
@@ -74,14 +73,6 @@ def escaped(sentence):
     return sentence.replace("\\|", "\\Vert ").replace("|", "\\vert ")
 
 
-def with_table(source, folder=FOLDER):
-    """A cell's source with the table made anew between the markers. Raises ValueError without them."""
-    if BEGIN not in source or END not in source:
-        raise ValueError(f"the cell tagged 'glossary' in lesson 00 needs the lines {BEGIN} and {END}")
-    before, after = source.split(BEGIN)[0], source.split(END)[1]
-    return "\n".join([before + BEGIN, "", *table(folder), "", END]) + after
-
-
 def pattern(term):
     """Whole words, simple plurals, in any case."""
     parts = r"[\s-]+".join(map(re.escape, re.split(r"[\s-]+", term)))
@@ -89,9 +80,9 @@ def pattern(term):
 
 
 def prose(cells):
-    """[(cell, text)] of the core path: no card, glossary, heading, formula, code or address."""
+    """[(cell, text)] of the core path: no card, made table, heading, formula, code or address."""
     for piece in counting.pieces(cells):
-        made = "glossary" in cells[piece.cell]["metadata"].get("tags", [])
+        made = {"glossary", "way"} & set(cells[piece.cell]["metadata"].get("tags", []))
         if piece.cell and piece.text and not piece.deeper and not made:
             yield piece.cell, re.sub(r"^#+ .*$", "", FORMULA.sub(" ", piece.text), flags=re.M)
 

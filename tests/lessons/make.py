@@ -1,7 +1,7 @@
 """Make lessons ready to be committed: python -m tests.lessons.make 05 06 (numbers, or paths).
 
 Formats the code, executes it from top to bottom in a new kernel, takes out what only a kernel can show, writes the
-card's times, the glossary of lesson 00 and INSTRUCTORS.md's tables, and says in words what the rules find wrong. A
+card's times, lesson 00's tables and those of INSTRUCTORS.md, and says in words what the rules find wrong. A
 lesson with a failing cell is left as it was, and the traceback is shown. Ends with 1 if anything was wrong.
 """
 
@@ -17,7 +17,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from tests.lessons import counting, gate, glossary, pack, rules
+from tests.lessons import counting, front, gate, pack, rules
 
 SECONDS = 120  # that a cell may take: the same as in tests/lessons/test_run.py
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -96,15 +96,13 @@ def write_run_time(notebook):
     first.source = with_row(first.source, "Run time", run_row(rules.seconds_of(code)))
 
 
-def write_glossary(folder):
-    """The table of lesson 00, if it has the cell for it; its code is not run for that."""
+def write_front(folder):
+    """What lesson 00 holds of the others, and its time; its code is not run for that."""
     for path in folder.glob("00_*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
-        for cell in notebook.cells:
-            if "glossary" in cell.metadata.get("tags", []):
-                cell.source = glossary.with_table(cell.source, folder)
-                write_time(notebook)
-                nbformat.write(notebook, path)
+        front.write(notebook, folder)
+        write_time(notebook)
+        nbformat.write(notebook, path)
 
 
 def make(path):
@@ -115,7 +113,7 @@ def make(path):
     write_time(notebook)
     write_run_time(notebook)
     nbformat.write(notebook, path)
-    write_glossary(path.parent)
+    write_front(path.parent)
 
 
 def lint(path):

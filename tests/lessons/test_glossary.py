@@ -37,22 +37,16 @@ def test_a_term_has_its_sentence():
     assert found.sentence == "a knot is tied"
 
 
-def test_the_table_is_by_the_alphabet_and_replaces_the_old_one(course):
-    """A bar in a formula does not end a column; what stands around the markers stays."""
+def test_the_table_is_by_the_alphabet(course):
+    """A bar in a formula does not end a column."""
     folder = course({"01": ["A <dfn>step</dfn> is one."], "02": [SOURCE]})
-    old = f"## Glossary\n\n{glossary.BEGIN}\nold\n{glossary.END}\nAfter."
-    new = glossary.with_table(old, folder)
-    assert new == "\n".join(
-        [
-            "## Glossary", "", glossary.BEGIN, "", "| term | what it is | lesson |", "|---|---|---|",
-            "| **Lipschitz continuous** | A field is Lipschitz continuous, with a bound $L\\vert x\\vert $, i.e. steep "
-            "nowhere. | [02](02_x.ipynb) |",
-            "| **step** | A step is one. | [01](01_x.ipynb) |", "", glossary.END, "After.",
-        ]
-    )  # fmt: skip
-    assert glossary.with_table(new, folder) == new
-    with pytest.raises(ValueError, match="glossary"):
-        glossary.with_table("## Glossary", folder)
+    assert glossary.table(folder) == [
+        "| term | what it is | lesson |",
+        "|---|---|---|",
+        "| **Lipschitz continuous** | A field is Lipschitz continuous, with a bound $L\\vert x\\vert $, i.e. steep "
+        "nowhere. | [02](02_x.ipynb) |",
+        "| **step** | A step is one. | [01](01_x.ipynb) |",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
-from tests.lessons import gate, glossary, make, reading, rules
+from tests.lessons import front, gate, make, reading, rules
 
 v4 = nbformat.v4
 CARD = """# 77 Small
@@ -59,7 +59,7 @@ def made(folder):
     """The small lesson, made; lesson 00 beside it has the place for a glossary."""
     start = write(folder / "00_start.ipynb", [], CARD.replace("77", "00"))
     notebook = nbformat.read(start, 4)
-    source = f"{glossary.BEGIN}\n{glossary.END}"
+    source = "\n".join(front.markers("glossary"))
     notebook.cells.append(v4.new_markdown_cell(source, metadata={"tags": ["glossary"]}))
     nbformat.write(notebook, start)
     path = write(folder / "77_small.ipynb", CODE)

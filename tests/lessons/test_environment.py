@@ -9,9 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from exercises import environment
 from IPython.core.interactiveshell import InteractiveShell
-
-from nodekit.classroom import environment
 
 ROOT = Path(__file__).parents[2]
 GOOD = {
@@ -21,6 +20,8 @@ GOOD = {
     "ipywidgets": "8.1.5",
     "jupyterlab": "4.4.0",
     "jupyterlab_widgets": "3.0.13",
+    "scikit-learn": "1.7.2",
+    "tqdm": "4.67.1",
     "torch": "2.10.0+cpu",
 }
 
@@ -56,7 +57,7 @@ def rows(text):
 def test_all_is_well(table):
     """Every row ends with ok, and there is nothing to type."""
     text = table()
-    assert [row[-1] for row in rows(text).values()] == ["ok"] * 7
+    assert [row[-1] for row in rows(text).values()] == ["ok"] * 9
     assert "install" not in text.partition("\n\n")[2]
     assert "Sliders: yes" in text
 
@@ -71,7 +72,10 @@ def test_the_ranges_are_those_of_pyproject(table):
         expected[name] = versions
     shown = {name: row[1] for name, row in rows(table()).items()}
     assert shown == {name: expected[name] for name in shown}
-    assert set(shown) == {"Python", "numpy", "autograd", "matplotlib", "ipywidgets", "jupyterlab", "torch"}
+    assert set(shown) == {"Python", *environment.NEEDED, "torch"}
+    assert {"numpy", "autograd", "matplotlib", "ipywidgets", "jupyterlab", "scikit-learn", "tqdm"} == set(
+        environment.NEEDED
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_a_version_out_of_its_range_is_named_and_mended(table, version, verdict)
 def test_each_needed_package_may_be_missing(table, name):
     """One that is missing leaves the others' rows as they are."""
     text = table(**{name: None})
-    assert [row[-1] for row in rows(text).values()].count("ok") == 6
+    assert [row[-1] for row in rows(text).values()].count("ok") == 8
     assert f'%pip install "{name}>' in text
 
 
@@ -179,3 +183,12 @@ def test_no_path_and_no_time_is_printed(capsys):
     assert capsys.readouterr().out == first
     assert "/" not in first
     assert "\\" not in first
+
+
+def test_it_runs_where_nothing_but_python_is_installed():
+    """From the lessons' folder, as the first cell of lesson 00 does: it says what to type."""
+    line = "from exercises import environment; environment.check()"
+    ran = subprocess.run(  # -S: without the packages that are installed
+        [sys.executable, "-S", "-c", line], cwd=ROOT / "lessons", env={}, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == environment.NOT_INSTALLED

@@ -1,7 +1,8 @@
 """Is everything here that the lessons need? `check()` prints a table, and what to type where it is not.
 
 The wanted versions are nodekit's own, as its installer noted them, so that they are written only once: in
-pyproject.toml. Nothing but Python itself is imported, as any of the others may be what is missing.
+pyproject.toml. Nothing but Python itself is imported, as any of the others may be what is missing, nodekit too: that
+is why it stands here, beside the lessons. Used in lesson 00.
 """
 
 import importlib
@@ -11,7 +12,7 @@ import sys
 
 __all__ = ["check"]
 
-NEEDED = ["numpy", "autograd", "matplotlib", "ipywidgets", "jupyterlab"]
+NEEDED = ["numpy", "autograd", "matplotlib", "ipywidgets", "jupyterlab", "scikit-learn", "tqdm"]
 NOT_INSTALLED = "nodekit itself is not installed. In the folder of the course type: python -m pip install -e ."
 
 
