@@ -29,6 +29,7 @@ MODULES = [
     "nodekit.classroom.mechanics",
     "nodekit.classroom.plotting",
     "nodekit.classroom.progress",
+    "nodekit.classroom.training",
     "nodekit.classroom.quiz",
     "nodekit.classroom.sliders",
 ]

@@ -172,6 +172,14 @@ def test_wheel_works_without_the_course(wheel, example, tmp_path):
 
 
 @pytest.mark.slow(seconds=30)
+def test_an_editable_install_finds_the_exercises(tmp_path):
+    """`from exercises import ex06` works from the repository's root too: its install puts lessons/ on the path."""
+    pytest.importorskip("pip", reason="installs with pip, which uv's environments do not have")
+    run(sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", str(tmp_path), "-e", str(ROOT))
+    (paths,) = (path.read_text(encoding="utf-8").split() for path in tmp_path.glob("*.pth"))
+    assert [Path(path) for path in paths] == [ROOT, ROOT / "lessons"]
+
+
 def test_wheel_holds_the_package_alone(wheel):
     """The built wheel contains nodekit and nothing of the lessons or the tests."""
     names = zipfile.ZipFile(wheel).namelist()

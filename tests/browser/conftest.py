@@ -46,10 +46,15 @@ fig, ax = plotting.figure()
 ax.plot(t, np.sin(t))
 plotting.show(fig, alt="a sine")
 ---
-from nodekit.classroom.quiz import Question, Quiz
+from nodekit.classroom.quiz import Prediction, Question, Quiz
 first = Question("1 + 1?", {"a": "one", "b": "two"}, "b", {"a": "That is 1.", "b": "It is."})
 second = Question("2 - 1?", {"a": "one", "b": "two"}, "a", {"a": "Yes.", "b": "That is 2."})
 Quiz(first, second).show()
+---
+guess = Prediction("1 + 2?", {"a": "one", "b": "three"}, "b", {"a": "That is 1.", "b": "It is three."})
+guess.ask()
+---
+guess.reveal()
 """
 
 

@@ -27,7 +27,7 @@ def number(handle):
 
 
 def answer(notebook, number, letter):
-    """Click an option of the quiz's question `number`, from 1; returns the new verdict below it."""
+    """Click an option of the question `number`, from 1, a prediction's or the quiz's; returns what is new below it."""
     question = notebook.page.locator(".widget-vbox:has(> .widget-radio)").nth(number - 1)
     verdict = question.locator(".widget-html").last
     before = verdict.text_content()
@@ -61,7 +61,8 @@ def test_a_lesson_from_end_to_end(lab):
         figure.changed_from(source)
         figure.settle()
         assert [each.error for each in figures] == [""] * len(figures)
-        assert re.match("Right|Not quite", answer(notebook, 1, "b"))
+        assert answer(notebook, 1, "b").startswith("Noted: b. Read on: section 4 ")  # the two predictions come first
+        assert re.match("Right|Not quite", answer(notebook, 3, "b"))
 
 
 def test_the_first_picture_is_there_before_anything_is_touched(small):
@@ -121,6 +122,17 @@ def test_a_quiz_answers_at_a_click(small):
     assert answer(small, 1, "a") == "Not quite. That is 1."
     assert answer(small, 2, "a") == "Right. Yes."
     assert answer(small, 1, "b") == "Right. It is."
+
+
+def test_a_prediction_is_noted_at_a_click(small):
+    """Asked after all cells have run: noted without a verdict; what is revealed below follows, and can change."""
+    revealed = small.page.locator(".jp-OutputArea-output .widget-html", has_text="The answer")
+    assert "You have not chosen yet" in revealed.text_content()
+    assert not revealed.get_by_text("It is three").is_visible()
+    assert answer(small, 3, "a").startswith("Noted: a. Read on")
+    small.page.get_by_text("You chose a.").wait_for()
+    assert answer(small, 3, "b").startswith("Noted: b.")
+    small.page.get_by_text("You chose b.").wait_for()
 
 
 def test_an_error_is_shown_below_the_figure_and_goes_again(small):

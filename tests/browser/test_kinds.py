@@ -11,33 +11,32 @@ from tests.browser import test_controls as tests
 from tests.browser.conftest import SMALL
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "lessons").rglob("*.ipynb"))
-DRIVEN = {  # by its name in the state of widgets that a notebook is saved with
-    "FloatSlider": tests.test_a_lesson_from_end_to_end,
-    "BoundedFloatText": tests.test_a_typed_number_is_the_number_used,
-    "BoundedIntText": tests.test_a_typed_number_is_the_number_used,
-    "Dropdown": tests.test_a_choice_is_made_by_its_label,
-    "RadioButtons": tests.test_a_quiz_answers_at_a_click,
+DRIVEN = {  # by the call that shows it
+    "log_slider": tests.test_a_lesson_from_end_to_end,
+    "linear_slider": tests.test_a_typed_number_is_the_number_used,
+    "choice": tests.test_a_choice_is_made_by_its_label,
+    "quiz.show": tests.test_a_quiz_answers_at_a_click,
+    "ask": tests.test_a_prediction_is_noted_at_a_click,
 }
-SHOWN = {"HBox", "VBox", "HTML", "Image"}  # and nothing to move
+CALLS = re.compile(r"sliders\.(?!explore\b)(\w+)\(|\.(quiz\.show|ask)\(|\b(ipywidgets|interact)\b")
 
 
 def kinds(notebook):
-    """The kinds of widgets in the saved state of a notebook, without their styles and layouts."""
-    saved = notebook["metadata"].get("widgets", {}).values()
-    names = {widget["model_name"].removesuffix("Model") for each in saved for widget in each["state"].values()}
-    return {name for name in names if not name.endswith(("Style", "Layout"))}
+    """The kinds of controls in a notebook, by the calls in its code; for a widget of its own, its library."""
+    code = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+    return {name for found in CALLS.findall(code) for name in found if name}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_shows_no_control_that_no_browser_test_drives(path):
     """A new kind needs a test that moves it by hand, named in DRIVEN."""
-    assert kinds(json.loads(path.read_text(encoding="utf-8"))) - SHOWN <= DRIVEN.keys()
+    assert kinds(json.loads(path.read_text(encoding="utf-8"))) <= DRIVEN.keys()
 
 
 def test_every_kind_that_is_driven_is_shown_somewhere():
     """The names above are those that notebooks have, so that the test above is not about others."""
     shown = set().union(*(kinds(json.loads(path.read_text(encoding="utf-8"))) for path in NOTEBOOKS))
-    assert shown == SHOWN | DRIVEN.keys()
+    assert shown == DRIVEN.keys()
 
 
 def test_the_small_notebook_has_every_control_that_sliders_makes():
@@ -45,7 +44,6 @@ def test_the_small_notebook_has_every_control_that_sliders_makes():
     assert set(sliders.__all__) == {"explore", *re.findall(r"=sliders\.(\w+)\(", SMALL)}
 
 
-def test_a_new_kind_is_seen():
-    state = {"1": {"model_name": "PlayModel"}, "2": {"model_name": "ButtonStyleModel"}}
-    saved = {"application/vnd.jupyter.widget-state+json": {"state": state}}
-    assert kinds({"metadata": {"widgets": saved}}) == {"Play"}
+@pytest.mark.parametrize(("line", "kind"), [("sliders.play(1)", "play"), ("import ipywidgets", "ipywidgets")])
+def test_a_new_kind_is_seen(line, kind):
+    assert kinds({"cells": [{"cell_type": "code", "source": [line]}]}) == {kind}

@@ -9,7 +9,6 @@ import pytest
 
 from nodekit.classroom import checks, watch
 from nodekit.classroom.checks import Exercise, Wrong, same_values
-from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 
 def double(x):
@@ -382,58 +381,6 @@ def test_conserves():
     for bad in (circle * np.linspace(1.0, 1.1, 50)[:, None], circle * np.nan):
         with pytest.raises(Wrong, match="drifts"):
             checks.conserves(np.linalg.norm, bad, 1e-3)
-
-
-question = Question("1 + 1?", {"a": "one", "b": "two"}, "b", {"a": "That is 1.", "b": "Yes."})
-guess = Prediction("1 + 1?", {"a": "one", "b": "two"}, "b", {"a": "That is 1.", "b": "Yes."})
-quiz = Quiz(question, question)
-
-
-def test_prediction_uncommitted_then_committed(capsys):
-    """Uncommitted, Run All goes on and says so; committed, the reveal judges the choice."""
-    guess.commit(...)
-    guess.reveal()
-    out = capsys.readouterr().out
-    assert "You have not committed yet" in out
-    assert 'test_checks.guess.commit("a")' in out
-    assert "The answer is b) two" in out
-    guess.commit("a")
-    guess.reveal()
-    out = capsys.readouterr().out
-    assert "You committed to a. Not quite. That is 1." in out
-    assert "The answer is b) two" in out
-    guess.commit("b")
-    guess.reveal()
-    assert "You committed to b. Right. Yes." in capsys.readouterr().out
-    with pytest.raises(ValueError, match="'z' is not an option"):
-        guess.commit("z")
-
-
-def test_quiz_answers_and_text(capsys):
-    """answer() judges with the option's own explanation; the text form holds every option."""
-    quiz.answer(1, "a")
-    quiz.answer(2, "b")
-    assert capsys.readouterr().out == "1a) Not quite. That is 1.\n2b) Right. Yes.\n"
-    assert "b) two" in quiz.plain()
-    with pytest.raises(ValueError, match="questions 1 to 2"):
-        quiz.answer(3, "a")
-
-
-def test_quiz_buttons():
-    """Choosing a radio button shows that option's explanation below it."""
-    widgets = pytest.importorskip("ipywidgets")
-    _, buttons, verdict = Quiz._box(widgets, 1, question).children
-    assert buttons.value is None
-    buttons.value = "a"
-    assert verdict.value == "Not quite. That is 1."
-    buttons.value = "b"
-    assert verdict.value == "Right. Yes."
-
-
-def test_question_must_agree_with_itself():
-    """An option without an explanation is refused when the question is made."""
-    with pytest.raises(ValueError, match="do not agree"):
-        Question("?", {"a": "x", "b": "y"}, "a", {"a": "because"})
 
 
 def test_a_small_difference_is_shown_in_digits_that_differ():

@@ -1,4 +1,4 @@
-"""The tables and the map of lessons/INSTRUCTORS.md, read from the lessons: `python -m tests.lessons.pack` writes them.
+"""The tables and the map of lessons/INSTRUCTORS.md, read from the lessons. `python -m tests.lessons.make` writes them.
 
 The map has what the lessons' cards and the homework's table name as needed.
 """
@@ -9,14 +9,12 @@ from pathlib import Path
 
 import nbformat
 
+from tests.lessons import counting
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "lessons" / "INSTRUCTORS.md"
 LESSONS = {path.name[:2]: path for path in sorted((ROOT / "lessons").glob("[0-9][0-9]_*.ipynb"))}
 HOMEWORK = ROOT / "lessons" / "homework"
-
-# Seconds, in proportion: a word, a displayed formula, a line of code, a figure; and what one does, found by its call.
-WORD, FORMULA, LINE, FIGURE = 1 / 3, 30, 3, 40
-DOING = {".commit(": 60, "sliders.": 120, ".quiz.show(": 180}
 
 
 @lru_cache
@@ -45,56 +43,40 @@ def assignments():
     return {name: (title.strip(), re.findall(r"\d\d", after)) for name, title, after in rows}
 
 
-def sections(number):
-    """[(heading, seconds of reading in proportion)] of the numbered sections; exercises are counted apart."""
-    out = []
-    for cell in cells(number):
-        if cell.cell_type == "markdown":
-            heading = re.search(r"^## (\d+)\. (.*)", cell.source, re.M)
-            if heading:
-                out.append([heading.groups(), 0.0])
-            text = re.sub(r"\$\$.*?\$\$", "", cell.source, flags=re.S)
-            seconds = WORD * len(text.split()) + FORMULA * (cell.source.count("$$") // 2)
-        else:
-            seconds = LINE * len([line for line in cell.source.splitlines() if line.strip()])
-            seconds += FIGURE * any("image/png" in output.get("data", {}) for output in cell.outputs)
-            seconds += sum(value for call, value in DOING.items() if call in cell.source)
-        if out and not exercise_minutes(cell):
-            out[-1][1] += seconds
-    return out
-
-
-def exercise_minutes(cell):
-    """The minutes that an exercise asks for, 0 for a cell that is none."""
-    return sum(map(int, re.findall(r"\*(\d+) minutes?, ●", cell.source))) if cell.cell_type == "markdown" else 0
-
-
 def minutes(number):
-    """[((section's number, heading), minutes)]: the card's reading time shared out, in whole minutes of at least 1."""
-    found, total = sections(number), int(re.match(r"\d+", card(number, "Reading time")).group())
-    scale = total / sum(seconds for _, seconds in found)
-    exact = [scale * seconds for _, seconds in found]
-    whole = [max(1, int(value)) for value in exact]
-    by_rest = sorted(range(len(exact)), key=lambda i: whole[i] - exact[i])
-    for k in range(total - sum(whole)):
-        whole[by_rest[k % len(whole)]] += 1
-    return [(heading, value) for (heading, _), value in zip(found, whole, strict=True)]
+    """[((section's number, heading), minutes)]: the count of each section in whole minutes that add up to the whole's.
+
+    What stands above the first section counts to it.
+    """
+    exact = {}
+    for piece in counting.pieces(cells(number)):
+        exact[piece.section] = exact.get(piece.section, 0.0) + piece.count.minutes
+    above = exact.pop("", 0.0)
+    exact[next(iter(exact))] += above
+    whole = {section: int(value) for section, value in exact.items()}
+    most_cut = sorted(exact, key=lambda section: whole[section] - exact[section])
+    for section in most_cut[: round(sum(exact.values())) - sum(whole.values())]:
+        whole[section] += 1
+    return [(re.match(r"(\d+)\. (.*)", section).groups(), value) for section, value in whole.items()]
 
 
 def lessons_table():
-    """A row for each lesson: what it needs, what it takes, and how its minutes fall to its sections."""
-    rows = ["| lesson | needs | reading | exercises | cells run | backends |", "|---|---|---|---|---|---|"]
+    """A row for each lesson: what it needs, and what it takes."""
+    rows = ["| lesson | needs | core path | everything | exercises in it | cells run | backends |"]
+    rows.append("|---|---|---|---|---|---|---|")
     for number in LESSONS:
-        practice = sum(map(exercise_minutes, cells(number)))
+        found = counting.pieces(cells(number))
+        core, everything = counting.core(found), counting.total(found)
         row = [f"[{number} {title(number)}]({LESSONS[number].name})", ", ".join(needed(number)) or "–"]
-        row += [card(number, "Reading time").replace("minutes", "min"), f"{practice} min"]
+        row += [f"{counting.fives(core.minutes)} min", f"{counting.fives(everything.minutes)} min"]
+        row += [f"{sum(everything.exercises)} min"]
         row += [card(number, "Run time").replace(" on 2 cores", ""), card(number, "Backends")]
         rows.append(f"| {' | '.join(row)} |")
     return rows
 
 
 def sections_table():
-    rows = ["| lesson | minutes of reading, section by section |", "|---|---|"]
+    rows = ["| lesson | minutes, section by section |", "|---|---|"]
     for number in LESSONS:
         spent = " · ".join(f"{k} {heading.strip()} **{value}**" for (k, heading), value in minutes(number))
         rows.append(f"| {number} | {spent} |")
@@ -133,5 +115,11 @@ def with_tables(page):
     return page
 
 
-if __name__ == "__main__":
+def write():
+    """Make the page's tables and map anew from the lessons as they are on the disk."""
+    cells.cache_clear()
     PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-CARD = ["You will", "Before this", "Reading time", "Run time", "Backends"]
+CARD = ["You will", "Before this", "Run time", "Backends"]
 # An address on the web other than one of the literature: an installer's output, say, or a registry's.
 ADDRESS = re.compile(r"\bhttps?://(?!(?:arxiv\.org|doi\.org)/)[\w.-]+")
 FOLDERS = "home|Users|root|tmp|usr|opt|var|work|mnt|etc|srv|private|content|workspace|github"
@@ -162,10 +162,10 @@ def imports_nodekit(lesson):
         yield "nodekit is never imported"
 
 
-def measured_seconds(lesson):
-    """The run that is committed, cell by cell: its kernel's start is not in it. None if it was not noted."""
+def seconds_of(code):
+    """The seconds that code cells took, by their times; None if one has none. Their kernel's start is not in it."""
     total = 0.0
-    for cell in lesson.code:
+    for cell in code:
         times = cell["metadata"].get("execution", {})
         try:
             ends = [datetime.fromisoformat(times[f"iopub.status.{state}"]) for state in ("busy", "idle")]
@@ -175,6 +175,11 @@ def measured_seconds(lesson):
     return total
 
 
+def measured_seconds(lesson):
+    """What the committed run took."""
+    return seconds_of(lesson.code)
+
+
 def run_time(lesson):
     """The card's run time is the measured one within a factor of 2 (below a second: a second), and below 60 s."""
     stated = re.match(r"(\d+(?:\.\d+)?) s on 2 cores", card_rows(lesson).get("Run time", ""))
@@ -182,7 +187,7 @@ def run_time(lesson):
     if stated is None:
         yield "the card's run time is not of the form '12 s on 2 cores'"
     if measured is None:
-        yield "the cells hold no times: execute with `jupyter nbconvert --to notebook --execute --inplace`"
+        yield "the cells hold no times: execute with `python -m tests.lessons.make NN`"
     if stated is None or measured is None:
         return
     measured, seconds = max(measured, 1.0), float(stated.group(1))

@@ -177,10 +177,10 @@ def test_question_explains_every_option(module, name, i):
 
 @pytest.mark.parametrize(("module", "name"), assigned(Prediction))
 def test_prediction_is_asked_and_revealed(module, name):
-    """Every prediction is asked, uncommitted, in the lesson before it is revealed."""
+    """Every prediction is asked in the lesson before it is revealed."""
     prediction = getattr(MODULES[module], name)
     code = "\n".join(lesson_source(module))
-    asked, revealed = code.find(f"{module}.{name}.commit(...)"), code.find(f"{module}.{name}.reveal()")
+    asked, revealed = code.find(f"{module}.{name}.ask()"), code.find(f"{module}.{name}.reveal()")
     assert 0 <= asked < revealed
     explain = prediction.question.explain
     assert len(set(explain.values())) == len(explain) >= 3

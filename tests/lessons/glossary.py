@@ -1,0 +1,118 @@
+"""The course's glossary: a term is defined where it first stands, as <dfn>term</dfn> in a lesson's Markdown.
+
+`python -m tests.lessons.make NN` writes the table into lesson 00, in its cell tagged `glossary`, between two markers. A
+rule of reading.py finds a term that is used before it is defined.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.lessons import counting
+
+FOLDER = Path(__file__).parents[2] / "lessons"
+BEGIN, END = "<!-- glossary: made by python -m tests.lessons.make -->", "<!-- end of glossary -->"
+DFN = re.compile(r"<dfn>(.*?)</dfn>", re.S)
+FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]+\$|`[^`]+`|\]\([^)]*\)", re.S)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term, the sentence that defines it, and its lesson's file name."""
+
+    term: str
+    sentence: str
+    file: str
+
+
+def collected(cells, file):
+    """[Term] of a lesson's cells, in order."""
+    return [
+        Term(" ".join(term.split()), sentence_around(paragraph, match), file)
+        for cell in cells
+        if cell["cell_type"] == "markdown"
+        for paragraph in re.split(r"\n\s*\n", counting.text(cell["source"]))
+        for match in DFN.finditer(paragraph)
+        for term in [match[1]]
+    ]
+
+
+def sentence_around(paragraph, match):
+    """The sentence of a paragraph that holds a match, on one line, without tags, emphasis and a list's mark."""
+    ends = [m.end() for m in re.finditer(r"[.?!][*_)\"”]*\s+(?=[^a-z\s])", paragraph)]
+    start = max([end for end in ends if end <= match.start()], default=0)
+    stop = min([end for end in ends if end >= match.end()], default=len(paragraph))
+    sentence = re.sub(r"</?dfn>", "", paragraph[start:stop])
+    return re.sub(r"^([-*>]|\d+\.)\s+", "", " ".join(sentence.split())).replace("**", "")
+
+
+@cache
+def cells_of(path, changed):
+    return json.loads(path.read_text(encoding="utf-8"))["cells"]
+
+
+def lessons(folder):
+    """[(path, cells)] of the lessons in a folder, in order."""
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    return [(path, cells_of(path, path.stat().st_mtime_ns)) for path in paths]
+
+
+def table(folder=FOLDER):
+    """The glossary as Markdown lines, by the alphabet."""
+    terms = [term for path, cells in lessons(folder) for term in collected(cells, path.name)]
+    rows = [
+        f"| **{term.term}** | {escaped(term.sentence)} | [{term.file[:2]}]({term.file}) |"
+        for term in sorted(terms, key=lambda term: term.term.lower())
+    ]
+    return ["| term | what it is | lesson |", "|---|---|---|", *rows]
+
+
+def escaped(sentence):
+    """A bar within a formula would end the table's column."""
+    return sentence.replace("\\|", "\\Vert ").replace("|", "\\vert ")
+
+
+def with_table(source, folder=FOLDER):
+    """A cell's source with the table made anew between the markers. Raises ValueError without them."""
+    if BEGIN not in source or END not in source:
+        raise ValueError(f"the cell tagged 'glossary' in lesson 00 needs the lines {BEGIN} and {END}")
+    before, after = source.split(BEGIN)[0], source.split(END)[1]
+    return "\n".join([before + BEGIN, "", *table(folder), "", END]) + after
+
+
+def pattern(term):
+    """Whole words, simple plurals, in any case."""
+    parts = r"[\s-]+".join(map(re.escape, re.split(r"[\s-]+", term)))
+    return re.compile(rf"(?<![\w-]){parts}(?:s|es)?(?![\w-])", re.I)
+
+
+def prose(cells):
+    """[(cell, text)] of the core path: no card, glossary, heading, formula, code or address."""
+    for piece in counting.pieces(cells):
+        made = "glossary" in cells[piece.cell]["metadata"].get("tags", [])
+        if piece.cell and piece.text and not piece.deeper and not made:
+            yield piece.cell, re.sub(r"^#+ .*$", "", FORMULA.sub(" ", piece.text), flags=re.M)
+
+
+def used_too_early(lesson):
+    """Words for each term that the core path uses before its definition; one in a part that can be skipped is none."""
+    found = [(path.name, collected(cells, path.name)) for path, cells in lessons(lesson.path.parent)]
+    own = lesson.path.name
+    known = {term.term for file, terms in found for term in terms if file < own}
+    later = {term.term: f"in lesson {file[:2]}" for file, terms in reversed(found) for term in terms if file > own}
+    later |= {term.term: "further down, or in a part that can be skipped" for term in collected(lesson.cells, own)}
+    not_yet = {term: where for term, where in later.items() if term not in known}
+    everything = known | set(later)
+    for number, part in prose(lesson.cells):
+        flat = " ".join(part.split())
+        for term, where in list(not_yet.items()):
+            before, definition, _ = flat.partition(f"<dfn>{term}</dfn>")
+            for other in everything:  # the "adjoint equation" is no use of "adjoint"
+                before = pattern(other).sub(" ", before) if other != term and pattern(term).search(other) else before
+            if pattern(term).search(before):
+                yield f"cell {number} uses the term {term!r}, which is defined {where}"
+                del not_yet[term]
+            elif definition:
+                del not_yet[term]
