@@ -449,7 +449,7 @@ def check_gradient_of_times(gradient_of_times):
             got = tuple(np.asarray(got))
         got = arrays(got, ["dL/dt0", "dL/dT"])
         mistakes = {
-            "dL/dt0 has the wrong sign: a solution that starts later is behind the old one. At the start there is a minus.": (
+            "dL/dt0 has the wrong sign: a solution that starts later is behind. At the start there is a minus.": (
                 early, late
             ),
             "Both signs are turned.": (early, -late),
