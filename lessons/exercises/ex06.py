@@ -11,26 +11,27 @@ from nodekit.classroom.checks import Exercise, Wrong, as_array, gradient_matches
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
-    "x' = -x: all solutions decay. The loss is the state at the end, L = x(T). So a(T) = 1. Now walk backward from T "
-    "to 0. There the state grows, like exp(T - t). And the adjoint a(t) = dL/dx(t)?",
+    "All solutions of x' = -x decay. The loss is the state at the end, L = x(T), so at T itself a nudge is worth "
+    "a(T) = 1. Now go back in time from T to 0. The state was larger there, by the factor exp(T - t). What is a nudge "
+    "at the time t worth, a(t)?",
     {
-        "a": "It grows too, like exp(T - t): backward in time everything does.",
-        "b": "It shrinks, like exp(-(T - t)).",
-        "c": "It stays 1: x(t) acts on x(T) directly.",
-        "d": "It turns its sign: the adjoint's equation has a minus.",
+        "a": "The earlier, the more: a(t) = exp(T - t), as backward in time everything grows.",
+        "b": "The earlier, the less: a(t) = exp(-(T - t)).",
+        "c": "It is worth 1 at all times, because a nudge of x(t) is a nudge of x(T).",
+        "d": "It changes its sign on the way back, because the slope -x has a minus.",
     },
     answer="b",
     explain={
         "a": "A nudge at time t decays until T, by exp(-(T - t)). The earlier the nudge, the less is left of it.",
-        "b": "A nudge at time t is multiplied by exp(-(T - t)) until T. That factor is the adjoint.",
-        "c": "It acts on x(T) through the flow, and this flow forgets.",
-        "d": "Nudge x(t) up, and x(T) goes up: a is positive. The minus says in which direction a shrinks.",
+        "b": "A nudge at time t is multiplied by exp(-(T - t)) until T, and that factor is what it is worth.",
+        "c": "A nudge of x(t) reaches T through the flow, and it decays on the way as the state does.",
+        "d": "If you nudge x(t) up, x(T) goes up: a is positive at all times. The minus makes the nudge decay.",
     },
 )
 
 second_guess = Prediction(
-    "The loss looks at the state twice: L = l1(x(t1)) + l2(x(t2)) with 0 < t1 < t2. You know the adjoint of l2 alone, "
-    "and call it b(t). What is the adjoint of L for t between t1 and t2, and what for t before t1?",
+    "The loss looks at the state twice: L = l1(x(t1)) + l2(x(t2)) with 0 < t1 < t2. Let b(t) be the adjoint of l2 "
+    "alone. What is the adjoint of L between t1 and t2, and what is it before t1?",
     {
         "a": "b(t) in between; before t1 something else, and a jumps at t1.",
         "b": "b(t) plus the gradient of l1, everywhere.",
@@ -40,9 +41,9 @@ second_guess = Prediction(
     answer="a",
     explain={
         "a": "A nudge after t1 cannot change x(t1). A nudge before it does, so the gradient of l1 comes in at t1.",
-        "b": "A nudge after t1 comes too late for l1. And before t1 its gradient must first be carried back.",
-        "c": "l1 depends on x(t1), and that depends on every earlier state.",
-        "d": "The other way round: a nudge acts on what comes later, so l1 is felt before t1.",
+        "b": "A nudge after t1 comes too late for l1. And before t1 the gradient of l1 must be carried back first.",
+        "c": "l1 depends on x(t1), and x(t1) depends on every earlier state.",
+        "d": "It is the other way round: a nudge acts on what comes later, so l1 is felt before t1.",
     },
 )
 
@@ -174,178 +175,6 @@ step_back = Exercise(
 
 
 # ---- 2 -------------------------------------------------------------------------------------------------
-
-
-def augmented_field(vjp, dc_dx, d, t, z):
-    """The right-hand side z' of the augmented system, for a loss with the running cost ∫ c(x(t)) dt.
-
-    vjp: function (t, x, a) -> three arrays: f (d,), (∂f/∂x)ᵀ a (d,), (∂f/∂θ)ᵀ a (p,). dc_dx: function x -> (d,), the
-    gradient of c. d: int. t: float. z: (2 d + p,), holds x, a, g, in this order. Returns dz/dt: (2 d + p,).
-    """
-    x, a = z[:d], z[d : 2 * d]
-    f, a_x, a_theta = vjp(t, x, a)
-    return np.concatenate([f, -a_x - dc_dx(x), -a_theta])
-
-
-def augmented_wrongly(vjp, dc_dx, d, t, z, x=1, a=-1, g=-1, c=-1, order=(0, 1, 2), swapped=False, early=False):
-    """`augmented_field` with one mistake."""
-    state, adjoint = (z[d : 2 * d], z[:d]) if swapped else (z[:d], z[d : 2 * d])
-    f, a_x, a_theta = vjp(t, state, adjoint)
-    cost = c * dc_dx(state)
-    parts = [x * f, a * a_x + (0 if early else cost), g * a_theta]
-    if early:
-        parts[0] = parts[0] + cost
-    return np.concatenate([parts[i] for i in order])
-
-
-AUGMENTED_MISTAKES = {
-    "a' has the wrong sign: a' = -(∂f/∂x)ᵀ a - ∂c/∂x.": {"a": 1},
-    "g' has the wrong sign. g is 0 at T and grows on the way back, so g' = -(∂f/∂θ)ᵀ a.": {"g": 1},
-    "The running cost is missing in a'.": {"c": 0},
-    "The running cost has the wrong sign. Walking backward, a collects +∂c/∂x, so a' holds -∂c/∂x.": {"c": 1},
-    "a' has the wrong sign in both parts: a' = -(∂f/∂x)ᵀ a - ∂c/∂x.": {"a": 1, "c": 1},
-    "a' and g' both have the wrong sign.": {"a": 1, "g": 1},
-    "g' has the wrong sign, and so has the running cost in a'.": {"g": 1, "c": 1},
-    "The signs of (∂f/∂x)ᵀ a and of g' are right, but x' is -f and the cost has the wrong sign.": {"x": -1, "c": 1},
-    "a' and g' have the wrong sign, all of it.": {"a": 1, "g": 1, "c": 1},
-    "x' is f, not -f. z' is the derivative by t; that the solver walks backward is the solver's affair.": {"x": -1},
-    "All signs are turned. z' is the derivative by t; that the solver walks backward is the solver's affair.": {
-        "x": -1, "a": 1, "g": 1, "c": 1
-    },
-    "z holds x, a, g: yours returns a' first.": {"order": (1, 0, 2)},
-    "z holds x, a, g: yours returns them in another order.": {"order": (0, 2, 1)},
-    "z holds x first, then a. You took the first d numbers for a.": {"swapped": True},
-    "You took the first d numbers for a, and return a' first.": {"swapped": True, "order": (1, 0, 2)},
-    "The running cost belongs to a', not to x'.": {"early": True},
-}  # fmt: skip
-
-
-def check_augmented_field(augmented_field):
-    worst = 0.0
-    for seed, (d, m) in enumerate(((3, 4), (2, 3), (4, 2), (1, 3))):
-        f, vjp, x0, theta = tanh_field(620 + seed, d, m)
-        rng = np.random.default_rng(630 + seed)
-        p, T = len(theta), 1.2
-        weights, t = rng.uniform(0.5, 1.5, size=d), rng.uniform(0.2, 1.0)
-
-        def dc_dx(x, weights=weights):
-            return weights * x
-
-        def at_theta(t, x, a, vjp=vjp, theta=theta):
-            return vjp(t, x, theta, a)
-
-        z = rng.normal(size=2 * d + p)
-        expected = augmented_wrongly(at_theta, dc_dx, d, t, z)
-        got = as_array(augmented_field(at_theta, dc_dx, d, t, z), "dz/dt")
-        wrong = {
-            words: [augmented_wrongly(at_theta, dc_dx, d, t, z, **how)] for words, how in AUGMENTED_MISTAKES.items()
-        }
-        named_mistake([got], [expected], wrong)
-        same_values(got, expected, 1e-12, "dz/dt")
-
-        def loss(both, f=f, d=d, weights=weights, T=T):
-            def with_cost(s, y):
-                return np.append(f(s, y[:-1], both[d:]), 0.5 * weights @ y[:-1] ** 2)
-
-            end = integrate(with_cost, np.append(both[:d], 0.0), 0.0, T)
-            return end[0] + end[-1]
-
-        xT = integrate(lambda t, x, f=f, theta=theta: f(t, x, theta), x0, 0.0, T)
-        zT = np.concatenate([xT, np.eye(d)[0], np.zeros(p)])
-        z0 = integrate(lambda t, z, v=at_theta, c=dc_dx, d=d: augmented_field(v, c, d, t, z), zT, T, 0.0)
-        worst = max(worst, gradient_matches(loss, z0[d:], np.concatenate([x0, theta]), 1e-5, "the gradient at 0"))
-    return f"Solved backward, it gives the gradient of an end plus a running cost on 4 random fields, to {worst:.0e}."
-
-
-augmented_field = Exercise(
-    augmented_field,
-    check_augmented_field,
-    hints=(
-        "Take z apart into x and a; g does not appear on the right. Three derivatives by t: x', a', g'.",
-        "x' = f. a' = -(∂f/∂x)ᵀ a - ∂c/∂x. g' = -(∂f/∂θ)ᵀ a, so that g grows from 0 on the way back.",
-        "f, a_x, a_theta = vjp(t, z[:d], z[d:2*d]), then np.concatenate([f, -a_x - dc_dx(z[:d]), -a_theta]).",
-    ),
-)
-
-
-# ---- 3 -------------------------------------------------------------------------------------------------
-
-
-def gradient_of_times(f, t0, T, x0, xT, a0, aT):
-    """How the loss L(x(T)) changes with the two times, when the solution starts at t0 from a given x0.
-
-    f: function (t, x) -> (d,). t0, T: float. x0, xT: (d,), the states at t0 and T. a0, aT: (d,), the adjoints there.
-    Returns two floats: dL/dt0, dL/dT.
-    """
-    return -a0 @ f(t0, x0), aT @ f(T, xT)
-
-
-def check_gradient_of_times(gradient_of_times):
-    worst = 0.0
-    for seed, d in enumerate((3, 2, 4, 3, 5, 1)):
-        f, vjp, x0, theta = tanh_field(660 + seed, d)
-        rng = np.random.default_rng(670 + seed)
-        t0, T = rng.uniform(0.1, 0.4), rng.uniform(1.0, 1.5)
-        weights = rng.normal(size=d)
-
-        def field(t, x, f=f, theta=theta):
-            return f(t, x, theta)
-
-        def adjoint(t, z, vjp=vjp, theta=theta, d=d):
-            slopes = vjp(t, z[:d], theta, z[d:])
-            return np.concatenate([slopes[0], -slopes[1]])
-
-        def loss(times, field=field, x0=x0, weights=weights):
-            return weights @ np.sin(integrate(field, x0, times[0], times[1]))
-
-        xT = integrate(field, x0, t0, T)
-        aT = weights * np.cos(xT)
-        a0 = integrate(adjoint, np.concatenate([xT, aT]), T, t0)[d:]
-        early, late = a0 @ f(t0, x0, theta), aT @ f(T, xT, theta)
-        got = gradient_of_times(field, t0, T, x0, xT, a0, aT)
-        if np.shape(got) == (2,):  # two numbers: an array of them will do
-            got = tuple(np.asarray(got))
-        got = arrays(got, ["dL/dt0", "dL/dT"])
-        mistakes = {
-            "dL/dt0 has the wrong sign: whoever starts later has, at that time, not yet moved. At the start, minus.": (
-                early, late
-            ),
-            "Both signs are turned.": (early, -late),
-            "dL/dT has the wrong sign: at a later T the state has moved on along +f.": (-early, -late),
-            "The two are swapped: return dL/dt0 first.": (late, -early),
-            "dL/dt0 takes the adjoint at t0, not that at T: a nudge at the start must first travel to T.": (
-                -aT @ f(t0, x0, theta), late
-            ),
-            "dL/dT takes the adjoint at T, not that at t0.": (-early, a0 @ f(T, xT, theta)),
-            "The two adjoints are exchanged: a0 belongs to dL/dt0, aT to dL/dT.": (
-                -aT @ f(t0, x0, theta), a0 @ f(T, xT, theta)
-            ),
-            "dL/dT is not the opposite of dL/dt0 here, as f depends on t.": (-early, early),
-            "dL/dt0 takes f at the start, f(t0, x0).": (-a0 @ f(T, xT, theta), late),
-            "dL/dT takes f at the end, f(T, xT).": (-early, aT @ f(t0, x0, theta)),
-            "f depends on t: in dL/dT it is taken at T.": (-early, aT @ f(t0, xT, theta)),
-            "dL/dt0 is not the opposite of dL/dT here, as f depends on t.": (-late, late),
-        }  # fmt: skip
-        named_mistake(got, (-early, late), mistakes)
-        same_values(got[0], -early, 1e-10, "dL/dt0")
-        same_values(got[1], late, 1e-10, "dL/dT")
-        both = np.array([float(value) for value in got])
-        worst = max(worst, gradient_matches(loss, both, np.array([t0, T]), 1e-5, "the gradient by (t0, T)"))
-    return f"Both agree with central differences on 6 random fields, to {worst:.0e}."
-
-
-gradient_of_times = Exercise(
-    gradient_of_times,
-    check_gradient_of_times,
-    hints=(
-        "A little more time at the end: by how much does x(T) move? And what does L make of that?",
-        "Whoever starts at t0 + δ from x0 is behind the old solution, by δ f(t0, x0). A nudge at t0 is worth a0.",
-        "dL/dT = aT @ f(T, xT). At the start the same with a minus, and everything taken at t0.",
-    ),
-)
-
-
-# ---- 4 -------------------------------------------------------------------------------------------------
 
 
 def observed(back, times, states, dL_dx, p):
@@ -482,6 +311,178 @@ observed = Exercise(
         "After the last observation a is 0. Walk back from one observation to the next, and from the first one to 0.",
         "At times[i]: first the jump, a = a + dL_dx[i], then the leg to times[i - 1]; from times[0] the leg to 0.",
         "for i in reversed(range(len(times))): the jump, then x, a, g = back(times[i], end, states[i], a, g).",
+    ),
+)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
+def augmented_field(vjp, dc_dx, d, t, z):
+    """The right-hand side z' of the augmented system, for a loss with the running cost ∫ c(x(t)) dt.
+
+    vjp: function (t, x, a) -> three arrays: f (d,), (∂f/∂x)ᵀ a (d,), (∂f/∂θ)ᵀ a (p,). dc_dx: function x -> (d,), the
+    gradient of c. d: int. t: float. z: (2 d + p,), holds x, a, g, in this order. Returns dz/dt: (2 d + p,).
+    """
+    x, a = z[:d], z[d : 2 * d]
+    f, a_x, a_theta = vjp(t, x, a)
+    return np.concatenate([f, -a_x - dc_dx(x), -a_theta])
+
+
+def augmented_wrongly(vjp, dc_dx, d, t, z, x=1, a=-1, g=-1, c=-1, order=(0, 1, 2), swapped=False, early=False):
+    """`augmented_field` with one mistake."""
+    state, adjoint = (z[d : 2 * d], z[:d]) if swapped else (z[:d], z[d : 2 * d])
+    f, a_x, a_theta = vjp(t, state, adjoint)
+    cost = c * dc_dx(state)
+    parts = [x * f, a * a_x + (0 if early else cost), g * a_theta]
+    if early:
+        parts[0] = parts[0] + cost
+    return np.concatenate([parts[i] for i in order])
+
+
+AUGMENTED_MISTAKES = {
+    "a' has the wrong sign: a' = -(∂f/∂x)ᵀ a - ∂c/∂x.": {"a": 1},
+    "g' has the wrong sign. g is 0 at T and grows on the way back, so g' = -(∂f/∂θ)ᵀ a.": {"g": 1},
+    "The running cost is missing in a'.": {"c": 0},
+    "The running cost has the wrong sign. Walking backward, a collects +∂c/∂x, so a' holds -∂c/∂x.": {"c": 1},
+    "a' has the wrong sign in both parts: a' = -(∂f/∂x)ᵀ a - ∂c/∂x.": {"a": 1, "c": 1},
+    "a' and g' both have the wrong sign.": {"a": 1, "g": 1},
+    "g' has the wrong sign, and so has the running cost in a'.": {"g": 1, "c": 1},
+    "The signs of (∂f/∂x)ᵀ a and of g' are right, but x' is -f and the cost has the wrong sign.": {"x": -1, "c": 1},
+    "a' and g' have the wrong sign, all of it.": {"a": 1, "g": 1, "c": 1},
+    "x' is f, not -f. z' is the derivative by t, and a solver that steps backward changes no sign in it.": {"x": -1},
+    "All signs are turned. z' is the derivative by t, and a solver that steps backward changes no sign in it.": {
+        "x": -1, "a": 1, "g": 1, "c": 1
+    },
+    "z holds x, a, g: yours returns a' first.": {"order": (1, 0, 2)},
+    "z holds x, a, g: yours returns them in another order.": {"order": (0, 2, 1)},
+    "z holds x first, then a. You took the first d numbers for a.": {"swapped": True},
+    "You took the first d numbers for a, and return a' first.": {"swapped": True, "order": (1, 0, 2)},
+    "The running cost belongs to a', not to x'.": {"early": True},
+}  # fmt: skip
+
+
+def check_augmented_field(augmented_field):
+    worst = 0.0
+    for seed, (d, m) in enumerate(((3, 4), (2, 3), (4, 2), (1, 3))):
+        f, vjp, x0, theta = tanh_field(620 + seed, d, m)
+        rng = np.random.default_rng(630 + seed)
+        p, T = len(theta), 1.2
+        weights, t = rng.uniform(0.5, 1.5, size=d), rng.uniform(0.2, 1.0)
+
+        def dc_dx(x, weights=weights):
+            return weights * x
+
+        def at_theta(t, x, a, vjp=vjp, theta=theta):
+            return vjp(t, x, theta, a)
+
+        z = rng.normal(size=2 * d + p)
+        expected = augmented_wrongly(at_theta, dc_dx, d, t, z)
+        got = as_array(augmented_field(at_theta, dc_dx, d, t, z), "dz/dt")
+        wrong = {
+            words: [augmented_wrongly(at_theta, dc_dx, d, t, z, **how)] for words, how in AUGMENTED_MISTAKES.items()
+        }
+        named_mistake([got], [expected], wrong)
+        same_values(got, expected, 1e-12, "dz/dt")
+
+        def loss(both, f=f, d=d, weights=weights, T=T):
+            def with_cost(s, y):
+                return np.append(f(s, y[:-1], both[d:]), 0.5 * weights @ y[:-1] ** 2)
+
+            end = integrate(with_cost, np.append(both[:d], 0.0), 0.0, T)
+            return end[0] + end[-1]
+
+        xT = integrate(lambda t, x, f=f, theta=theta: f(t, x, theta), x0, 0.0, T)
+        zT = np.concatenate([xT, np.eye(d)[0], np.zeros(p)])
+        z0 = integrate(lambda t, z, v=at_theta, c=dc_dx, d=d: augmented_field(v, c, d, t, z), zT, T, 0.0)
+        worst = max(worst, gradient_matches(loss, z0[d:], np.concatenate([x0, theta]), 1e-5, "the gradient at 0"))
+    return f"Solved backward, it gives the gradient of an end plus a running cost on 4 random fields, to {worst:.0e}."
+
+
+augmented_field = Exercise(
+    augmented_field,
+    check_augmented_field,
+    hints=(
+        "Take z apart into x and a; g does not appear on the right. Three derivatives by t: x', a', g'.",
+        "x' = f. a' = -(∂f/∂x)ᵀ a - ∂c/∂x. g' = -(∂f/∂θ)ᵀ a, so that g grows from 0 on the way back.",
+        "f, a_x, a_theta = vjp(t, z[:d], z[d:2*d]), then np.concatenate([f, -a_x - dc_dx(z[:d]), -a_theta]).",
+    ),
+)
+
+
+# ---- 4 -------------------------------------------------------------------------------------------------
+
+
+def gradient_of_times(f, t0, T, x0, xT, a0, aT):
+    """How the loss L(x(T)) changes with the two times, when the solution starts at t0 from a given x0.
+
+    f: function (t, x) -> (d,). t0, T: float. x0, xT: (d,), the states at t0 and T. a0, aT: (d,), the adjoints there.
+    Returns two floats: dL/dt0, dL/dT.
+    """
+    return -a0 @ f(t0, x0), aT @ f(T, xT)
+
+
+def check_gradient_of_times(gradient_of_times):
+    worst = 0.0
+    for seed, d in enumerate((3, 2, 4, 3, 5, 1)):
+        f, vjp, x0, theta = tanh_field(660 + seed, d)
+        rng = np.random.default_rng(670 + seed)
+        t0, T = rng.uniform(0.1, 0.4), rng.uniform(1.0, 1.5)
+        weights = rng.normal(size=d)
+
+        def field(t, x, f=f, theta=theta):
+            return f(t, x, theta)
+
+        def adjoint(t, z, vjp=vjp, theta=theta, d=d):
+            slopes = vjp(t, z[:d], theta, z[d:])
+            return np.concatenate([slopes[0], -slopes[1]])
+
+        def loss(times, field=field, x0=x0, weights=weights):
+            return weights @ np.sin(integrate(field, x0, times[0], times[1]))
+
+        xT = integrate(field, x0, t0, T)
+        aT = weights * np.cos(xT)
+        a0 = integrate(adjoint, np.concatenate([xT, aT]), T, t0)[d:]
+        early, late = a0 @ f(t0, x0, theta), aT @ f(T, xT, theta)
+        got = gradient_of_times(field, t0, T, x0, xT, a0, aT)
+        if np.shape(got) == (2,):  # two numbers: an array of them will do
+            got = tuple(np.asarray(got))
+        got = arrays(got, ["dL/dt0", "dL/dT"])
+        mistakes = {
+            "dL/dt0 has the wrong sign: a solution that starts later is behind. At the start there is a minus.": (
+                early, late
+            ),
+            "Both signs are turned.": (early, -late),
+            "dL/dT has the wrong sign: at a later T the state has moved on along +f.": (-early, -late),
+            "The two are swapped: return dL/dt0 first.": (late, -early),
+            "dL/dt0 takes the adjoint at t0, not that at T: a nudge at the start must first travel to T.": (
+                -aT @ f(t0, x0, theta), late
+            ),
+            "dL/dT takes the adjoint at T, not that at t0.": (-early, a0 @ f(T, xT, theta)),
+            "The two adjoints are exchanged: a0 belongs to dL/dt0, aT to dL/dT.": (
+                -aT @ f(t0, x0, theta), a0 @ f(T, xT, theta)
+            ),
+            "dL/dT is not the opposite of dL/dt0 here, as f depends on t.": (-early, early),
+            "dL/dt0 takes f at the start, f(t0, x0).": (-a0 @ f(T, xT, theta), late),
+            "dL/dT takes f at the end, f(T, xT).": (-early, aT @ f(t0, x0, theta)),
+            "f depends on t: in dL/dT it is taken at T.": (-early, aT @ f(t0, xT, theta)),
+            "dL/dt0 is not the opposite of dL/dT here, as f depends on t.": (-late, late),
+        }  # fmt: skip
+        named_mistake(got, (-early, late), mistakes)
+        same_values(got[0], -early, 1e-10, "dL/dt0")
+        same_values(got[1], late, 1e-10, "dL/dT")
+        both = np.array([float(value) for value in got])
+        worst = max(worst, gradient_matches(loss, both, np.array([t0, T]), 1e-5, "the gradient by (t0, T)"))
+    return f"Both agree with central differences on 6 random fields, to {worst:.0e}."
+
+
+gradient_of_times = Exercise(
+    gradient_of_times,
+    check_gradient_of_times,
+    hints=(
+        "If the end comes a little later, by how much does x(T) move? And what does the loss make of that?",
+        "A solution that starts at t0 + δ from x0 is behind the old one, by δ f(t0, x0). A nudge at t0 is worth a0.",
+        "dL/dT = aT @ f(T, xT). At the start the same with a minus, and everything taken at t0.",
     ),
 )
 
