@@ -90,17 +90,18 @@ def test_the_glossary_is_written(made, folder):
     assert f"| **line** | A line is straight. | [77]({made.name}) |" in (folder / "00_start.ipynb").read_text()
 
 
-@pytest.fixture(scope="module", params=["lab", "classic"])
+@pytest.fixture(scope="module", params=["lab", "course"])
 def page(made, request):
-    """nbconvert's page, (its template, parsed)."""
-    exporter = HTMLExporter(template_name=request.param)
+    """nbconvert's page, (its template, parsed): its own, and the course's, which has the alt texts."""
+    templates = [str(gate.FOLDER.parent / "docs" / "templates")]
+    exporter = HTMLExporter(template_name=request.param, extra_template_basedirs=templates)
     html, _ = exporter.from_filename(str(made))
     return request.param, BeautifulSoup(html, "html.parser")
 
 
 @slow
 def test_a_page_without_a_kernel_shows_the_slider_s_picture(page):
-    """With its alt text in the classic template. The default one, "lab", reads none: the sentence below says it."""
+    """With its alt text in the course's template. nbconvert's own, "lab", reads none: the sentence below says it."""
     template, soup = page
     (image,) = soup.select("img")
     assert image["src"].startswith("data:image/png;base64,")
