@@ -1,4 +1,4 @@
-"""Lesson 04, Adaptive computation: two predictions, five exercises and the quiz."""
+"""Lesson 04, Adaptive computation: two predictions, six exercises and the quiz."""
 
 import numpy as np
 
@@ -28,18 +28,18 @@ first_guess = Prediction(
 )
 
 second_guess = Prediction(
-    "64 van der Pol oscillators start at random places. Each alone takes about 280 attempted steps, and the most "
-    "demanding one 300. Now they are solved as one batch, one state of 128 numbers, with one step size for all. How "
+    "64 van der Pol oscillators start at random places. Each alone takes about 295 attempted steps, and the most "
+    "demanding one 317. Now they are solved as one batch, one state of 128 numbers, with one step size for all. How "
     "many steps are attempted?",
     {
-        "a": "About 280: the error is averaged over the batch.",
-        "b": "About 300: the most demanding one sets the pace.",
-        "c": "About 1250, four times as many as the most demanding one needs.",
-        "d": "About 18,000: the steps of all 64 are added up.",
+        "a": "About 295: the error is averaged over the batch.",
+        "b": "About 320: the most demanding one sets the pace.",
+        "c": "About 1300, four times as many as the most demanding one needs.",
+        "d": "About 19,000: the steps of all 64 are added up.",
     },
     answer="c",
     explain={
-        "a": "The error is averaged, but squares are: one sample in trouble is enough to shorten everybody's step.",
+        "a": "What is averaged are the squares: one sample with a large error is enough to shorten the step of all.",
         "b": "It is not always the same one. At nearly every moment some sample is in its fast phase.",
         "c": "Each needs short steps for a short time, at a time of its own. The batch needs them nearly always.",
         "d": "A step serves all 64. But it must suit whichever of them is in its fast phase.",
@@ -137,6 +137,141 @@ heun_pair = Exercise(
 # ---- 2 -------------------------------------------------------------------------------------------------
 
 
+def heun_attempt(f, t, x, h, rtol, atol):
+    """One attempted step of Heun's pair: measure, accept or reject, and choose the next step size.
+
+    f: function (t, x) -> (d,). t: float. x: (d,). h: float, negative to go back. rtol, atol: float.
+    The step is accepted if its error ratio is at most 1. The next step size is h times 0.9 ratio^(-1/2), with the
+    factor kept within 0.2 and 10, whether accepted or not. If the ratio is NaN: rejected, and 0.2 h is next.
+    Returns three things, after the attempt: t (float), x (d,), h (float).
+    """
+    k1 = f(t, x)
+    k2 = f(t + h, x + h * k1)
+    x1, error = x + h * (k1 + k2) / 2, h * (k2 - k1) / 2
+    ratio = np.sqrt(np.mean((error / (atol + rtol * np.maximum(np.abs(x), np.abs(x1)))) ** 2))
+    next_h = h * max(0.2, min(0.9 * ratio**-0.5, 10.0))
+    return (t + h, x1, next_h) if ratio <= 1 else (t, x, next_h)
+
+
+def check_heun_attempt(heun_attempt):
+    rng, rows, parts = np.random.default_rng(46), [], []
+    for seed, target in enumerate((0.03, 3.0, 0.62, 1.2, 0.97, 40.0, 1e-5, 0.6)):
+        f, x = random_field(seed)
+        t, h, calls = float(rng.uniform(-1, 1)), float(rng.uniform(0.1, 0.5)) * (1, 1, -1)[seed % 3], []
+        tol = np.sqrt(np.mean(ratios_of(f, t, x, h, 1.0, 0.1) ** 2)) / target  # the ratio is the target
+
+        def counted(t, x, f=f, calls=calls):
+            calls.append(t)
+            return f(t, x)
+
+        got = several(heun_attempt(counted, t, x, h, tol, 0.1 * tol), ["t", "x", "h"])
+        if len(calls) > 2:
+            raise Wrong(f"f was evaluated {len(calls)} times in one attempt; two are enough: both methods share k1.")
+        new_t, new_x, new_h = number(got[0], "t"), as_array(got[1], "x"), number(got[2], "h")
+        if new_x.shape != x.shape:
+            raise Wrong(f"x has shape {new_x.shape}; {x.shape} was expected.")
+        rows.append((new_t, new_x, new_h))
+        k1 = f(t, x)
+        x1 = x + h * (k1 + f(t + h, x + h * k1)) / 2
+        scaled = ratios_of(f, t, x, h, tol, 0.1 * tol)
+        of_x, of_x1 = (np.sqrt(np.mean(v**2)) for v in scaled_by(scaled, x, x1, tol, 0.1 * tol))
+        root, total, worst = np.sqrt(np.mean(scaled**2)), np.sqrt(np.sum(scaled**2)), np.abs(scaled).max()
+        parts.append((t, h, x, x + h * k1, x1, root, total, worst, of_x, of_x1))
+    t, h, ratio, total, worst, of_x, of_x1 = (np.array([part[i] for part in parts]) for i in (0, 1, 5, 6, 7, 8, 9))
+    ok, next_h = ratio <= 1, h * np.clip(0.9 * ratio**-0.5, 0.2, 10.0)
+    times = {
+        "Every step was accepted. After one whose ratio is above 1, t stays where it is.": t + h,
+        "No step was accepted. After one whose ratio is at most 1, t moves on.": t,
+        "The rejected steps move on and the accepted ones stay.": np.where(ok, t, t + h),
+        "Your ratio adds the squares. It is the root of their mean.": np.where(total <= 1, t + h, t),
+        "Your ratio is the largest entry. It is the root of the mean square.": np.where(worst <= 1, t + h, t),
+        "The scale takes the larger of |x| and |x1|: yours takes |x|.": np.where(of_x <= 1, t + h, t),
+        "The scale takes the larger of |x| and |x1|: yours takes |x1|.": np.where(of_x1 <= 1, t + h, t),
+        "t moved on by the new h. It moves by the h that was tried.": np.where(ok, t + next_h, t),
+    }
+    same_values(np.array([row[0] for row in rows]), np.where(ok, t + h, t), 1e-13, "t", times)
+
+    def joined(choose):
+        return np.concatenate([choose(accepted, *part) for accepted, part in zip(ok, parts, strict=True)])
+
+    states = {
+        "After a rejected step t stays where it is, but x moves.": joined(lambda ok, t, h, x, euler, x1, *_: x1),
+        "After an accepted step t moves on, but x does not.": joined(lambda ok, t, h, x, *_: x),
+        "x follows Euler's step. Go on with Heun's.": joined(lambda ok, t, h, x, euler, *_: euler if ok else x),
+    }
+    right = joined(lambda ok, t, h, x, euler, x1, *_: x1 if ok else x)
+    same_values(np.concatenate([row[1] for row in rows]), right, 1e-13, "x", states)
+
+    def sized(ratio, power=-0.5):
+        return h * np.clip(0.9 * ratio**power, 0.2, 10.0)
+
+    sizes = {
+        "The scale takes the larger of |x| and |x1|: yours takes |x|.": sized(of_x),
+        "The scale takes the larger of |x| and |x1|: yours takes |x1|.": sized(of_x1),
+        "h is as it was. The next step size is h times the factor.": h,
+        "Only after a rejection is there a new h. An accepted step may be followed by a longer one.": np.where(
+            ok, h, next_h
+        ),
+        "Only after an accepted step is there a new h. A rejected one must be followed by a shorter one.": np.where(
+            ok, next_h, h
+        ),
+        "After a rejection the step is halved. The ratio says by how much to shorten it.": np.where(ok, next_h, h / 2),
+        "The factor has to stay within 0.2 and 10.": h * 0.9 * ratio**-0.5,
+        "The safety factor 0.9 is missing.": h * np.clip(ratio**-0.5, 0.2, 10.0),
+        "The sign of the exponent is turned: a large ratio must shorten the step.": sized(ratio, 0.5),
+        "The exponent is -1/2, because the estimate of this pair goes with h².": sized(ratio, -1.0),
+        "The exponent is -1/2: this pair's estimate goes with h². Is yours dopri5's?": sized(ratio, -0.2),
+        "This is the factor alone. The next step size is h times the factor.": next_h / h,
+        "Your ratio adds the squares. It is the root of their mean.": sized(total),
+        "Your ratio is the largest entry, not the root mean square.": sized(worst),
+    }
+    same_values(np.array([row[2] for row in rows]), next_h, 1e-12, "h", sizes)
+    on_the_line(heun_attempt)
+    into_nan(heun_attempt)
+    return (
+        f"{ok.sum()} steps accepted and {(~ok).sum()} rejected on random fields, as they should be, and a NaN survived."
+    )
+
+
+def on_the_line(heun_attempt):
+    """Check that a ratio of exactly 1 is accepted: slopes of 0 and ±2, a step of 1/2 and the tolerance 1/2."""
+    got = several(
+        heun_attempt(lambda t, x: np.array([4 * t, -4 * t]), 0.0, np.zeros(2), 0.5, 0.0, 0.5), ["t", "x", "h"]
+    )
+    if not number(got[0], "t") == 0.5:
+        raise Wrong("A step whose ratio is exactly 1 was rejected. It is accepted if its ratio is at most 1.")
+
+
+def into_nan(heun_attempt):
+    """Check a step whose second slope is NaN."""
+    x = np.array([1.0, 4.0])
+    f = lambda t, x: np.array([-1.0, 0.0]) if x[0] > 0.9 else np.array([np.nan, 1.0])  # noqa: E731
+    t, new_x, h = several(heun_attempt(f, 0.3, x, 0.5, 1e-3, 1e-3), ["t", "x", "h"])
+    if not (number(t, "t") == 0.3 and np.array_equal(as_array(new_x, "x"), [1.0, 4.0])):
+        raise Wrong(
+            "A step whose ratio is NaN was accepted. Every comparison with NaN is false: ask whether ratio <= 1, and "
+            "reject otherwise. To ask whether ratio > 1 would accept it."
+        )
+    if not abs(number(h, "h") / 0.1 - 1) < 1e-6:
+        raise Wrong(f"After a ratio of NaN with h = 0.5 your next h is {h}; 0.2 h = 0.1 was expected.")
+
+
+heun_attempt = Exercise(
+    heun_attempt,
+    check_heun_attempt,
+    hints=(
+        "Four things happen: the two slopes give the new state and the estimate, as in exercise 1. They give the "
+        "ratio. The ratio decides whether t and x move on. And it gives the next h.",
+        "error_ratio(error, x, x1, rtol, atol) and factor(ratio, 2) stand above: the estimate of this pair goes with "
+        "h squared. Ask whether ratio <= 1.",
+        "return (t + h, x1, h * factor(ratio, 2)) if ratio <= 1 else (t, x, h * factor(ratio, 2))",
+    ),
+)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
 def pi_factor(ratio, previous, q):
     """The PI controller after an accepted step: next step size / this one, kept within 0.2 and 10.
 
@@ -169,7 +304,7 @@ def check_pi_factor(pi_factor):
             "The exponents are divided by q + 1. Here q is the order of the estimate already.": bounded(
                 0.9 * r ** (-0.6 / (q + 1)) * p ** (0.2 / (q + 1))
             ),
-            "The factor is to stay within 0.2 and 10.": 0.9 * r ** (-0.6 / q) * p ** (0.2 / q),
+            "The factor has to stay within 0.2 and 10.": 0.9 * r ** (-0.6 / q) * p ** (0.2 / q),
             "The largest factor is 10, also for this one.": np.maximum(0.9 * r ** (-0.6 / q) * p ** (0.2 / q), 0.2),
             "The smallest factor is 0.2, also for this one.": np.minimum(0.9 * r ** (-0.6 / q) * p ** (0.2 / q), 10),
             "Limit the whole factor, with the safety in it: 0.9 comes before min and max.": 0.9
@@ -184,14 +319,14 @@ pi_factor = Exercise(
     pi_factor,
     check_pi_factor,
     hints=(
-        "Section 8 has the formula. Which of the two exponents is negative there once all signs are counted?",
+        "The formula of the PI controller stands above the exercise. Which of its two exponents is negative?",
         "0.9 * ratio ** (-0.6 / q) * previous ** (+0.2 / q), and then the limits.",
         "return max(0.2, min(0.9 * ratio ** (-0.6 / q) * previous ** (0.2 / q), 10.0))",
     ),
 )
 
 
-# ---- 3 -------------------------------------------------------------------------------------------------
+# ---- 4 -------------------------------------------------------------------------------------------------
 
 
 def hermite(theta, h, x0, k0, x1, k1):
@@ -268,11 +403,11 @@ hermite = Exercise(
 )
 
 
-# ---- 4 -------------------------------------------------------------------------------------------------
+# ---- 5 -------------------------------------------------------------------------------------------------
 
 
 def first_step(f, t, x, q, rtol, atol):
-    """The size of the first step to try, by the recipe of section 9. Two evaluations of f.
+    """The size of the first step to try, by the recipe of four points. Two evaluations of f.
 
     f: function (t, x) -> (d,). t: float. x: (d,). q: int, order of the estimate. rtol, atol: float. Returns float.
     """
@@ -384,7 +519,7 @@ first_step = Exercise(
 )
 
 
-# ---- 5 -------------------------------------------------------------------------------------------------
+# ---- 6 -------------------------------------------------------------------------------------------------
 
 
 def batch_attempt(f, t, x, h, rtol, atol):
@@ -459,7 +594,7 @@ def check_batch_attempt(batch_attempt):
         "Only the rejected samples get a new h: an accepted one may grow, too.": np.where(ok, h, next_h),
         "Only the accepted samples get a new h: a rejected one must shrink.": np.where(ok, next_h, h),
         "Rejected steps are halved. The ratio says by how much to shrink.": np.where(ok, next_h, h / 2),
-        "The factor is to stay within 0.2 and 10.": h * 0.9 * ratio**-0.5,
+        "The factor has to stay within 0.2 and 10.": h * 0.9 * ratio**-0.5,
         "The safety factor 0.9 is missing.": h * np.clip(ratio**-0.5, 0.2, 10.0),
         "The sign of the exponent: a large ratio must shorten the step.": h * np.clip(0.9 * ratio**0.5, 0.2, 10.0),
         "The exponent is -1/2: the estimate of this pair goes with h².": h * np.clip(0.9 / ratio, 0.2, 10.0),
@@ -598,7 +733,7 @@ quiz = Quiz(
     ),
     Question(
         "A batch is solved with one step size, and its error ratio is the root mean square over all samples and "
-        "components. One sample of 64 passes a fast transient. What may happen to it?",
+        "components. One sample of 64 is in a fast jump. What may happen to it?",
         {
             "a": "Nothing: its error is held below the tolerance like that of all others",
             "b": "Its own ratio may be up to 8 when the step is accepted",
@@ -610,7 +745,7 @@ quiz = Quiz(
             "a": "The mean over the batch is held. The others, far below the tolerance, make room for this one.",
             "b": "The mean of the 64 squares is at most 1, so one square is at most 64, and its root 8.",
             "c": "64 is the bound on its square. The ratio is a root mean square.",
-            "d": "While it is in the transient it sets the pace, with a looser measure than its own.",
+            "d": "While it jumps it sets the pace, but by a looser measure than its own.",
         },
     ),
 )

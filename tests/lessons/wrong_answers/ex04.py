@@ -25,6 +25,43 @@ def pair_in_place(f, t, x, h):
     return x, h * (k2 - k1) / 2
 
 
+def one(
+    norm=lambda e: np.sqrt(np.mean(e**2)),
+    test=lambda ratio: ratio <= 1,
+    factor=lambda r: max(0.2, min(0.9 * r**-0.5, 10.0)),
+    size=None,
+    x1=lambda x, h, k1, k2: x + h * (k1 + k2) / 2,
+    magnitude=lambda x, x1: np.maximum(np.abs(x), np.abs(x1)),
+    end=lambda ok, t, h, x, x1, next_h: (t + h, x1, next_h) if ok else (t, x, next_h),
+    second=slopes,
+):
+    """An answer to heun_attempt with one of its parts replaced."""
+
+    def heun_attempt(f, t, x, h, rtol, atol):
+        k1, k2 = second(f, t, x, h)
+        new, error = x1(x, h, k1, k2), h * (k2 - k1) / 2
+        ratio = norm(error / (atol + rtol * magnitude(x, x + h * (k1 + k2) / 2)))
+        ok = test(ratio)
+        return end(ok, t, h, x, new, h * factor(ratio) if size is None else size(h, ratio, ok))
+
+    return heun_attempt
+
+
+def grown(r):
+    return max(0.2, min(0.9 * r**-0.5, 10.0))
+
+
+def one_in_place(f, t, x, h, rtol, atol):
+    new_t, new_x, new_h = one()(f, t, x, h, rtol, atol)
+    x[:] = new_x
+    return new_t, x, new_h
+
+
+def one_wasteful(f, t, x, h, rtol, atol):
+    f(t, x)
+    return one()(f, t, x, h, rtol, atol)
+
+
 def pi(r=-0.6, p=0.2, safety=0.9, divide=lambda q: q, low=0.2, high=10.0):
     """An answer to pi_factor with its own exponents, safety and limits."""
 
@@ -165,6 +202,55 @@ WRONG = {
             "Right values, but f was evaluated 5 times; two are enough",
         ),
         "in place": (pair_in_place, "Right value, but your heun_pair changed x itself"),
+    },
+    "heun_attempt": {
+        "always accepted": (one(test=lambda r: True), "Every step was accepted"),
+        "never accepted": (one(test=lambda r: False), "No step was accepted"),
+        "turned": (one(test=lambda r: not r <= 1), "The rejected steps move on"),
+        "sum of squares": (one(norm=lambda e: np.sqrt(np.sum(e**2))), "Your ratio adds the squares"),
+        "largest": (one(norm=lambda e: np.abs(e).max()), "Your ratio is the largest entry"),
+        "new h": (
+            one(end=lambda ok, t, h, x, x1, n: (t + n, x1, n) if ok else (t, x, n)),
+            "It moves by the h that was tried",
+        ),
+        "x moves": (one(end=lambda ok, t, h, x, x1, n: (t + h if ok else t, x1, n)), "but x moves"),
+        "x stays": (one(end=lambda ok, t, h, x, x1, n: (t + h if ok else t, x, n)), "but x does not"),
+        "Euler": (one(x1=lambda x, h, k1, k2: x + h * k1), "Go on with Heun's"),
+        "h as it was": (one(size=lambda h, r, ok: h), "h is as it was"),
+        "accepted keep h": (one(size=lambda h, r, ok: h if ok else h * grown(r)), "Only after a rejection"),
+        "rejected keep h": (one(size=lambda h, r, ok: h * grown(r) if ok else h), "Only after an accepted step"),
+        "halved": (one(size=lambda h, r, ok: h * grown(r) if ok else h / 2), "the step is halved"),
+        "scale of x": (one(magnitude=lambda x, x1: np.abs(x)), "yours takes |x|."),
+        "scale of x1": (one(magnitude=lambda x, x1: np.abs(x1)), "yours takes |x1|."),
+        "no limits": (one(factor=lambda r: 0.9 * r**-0.5), "within 0.2 and 10"),
+        "no upper limit": (one(factor=lambda r: max(0.2, 0.9 * r**-0.5)), "h is off"),
+        "no safety": (one(factor=lambda r: max(0.2, min(r**-0.5, 10.0))), "safety factor 0.9"),
+        "sign": (one(factor=lambda r: max(0.2, min(0.9 * r**0.5, 10.0))), "The sign of the exponent"),
+        "1 / ratio": (one(factor=lambda r: max(0.2, min(0.9 / r, 10.0))), "The exponent is -1/2, because"),
+        "dopri5's": (one(factor=lambda r: max(0.2, min(0.9 * r**-0.2, 10.0))), "Is yours dopri5's?"),
+        "factor": (one(size=lambda h, r, ok: grown(r)), "This is the factor alone"),
+        "below 1 only": (one(test=lambda r: r < 1), "exactly 1 was rejected"),
+        "NaN accepted": (one(test=lambda r: not r > 1), "ask whether ratio <= 1"),
+        "NaN for the next step": (
+            one(factor=lambda r: float(np.clip(0.9 * r**-0.5, 0.2, 10.0))),
+            "After a ratio of NaN with h = 0.5 your next h is nan",
+        ),
+        "old x for the second slope": (
+            one(second=lambda f, t, x, h: (f(t, x), f(t + h, x))),
+            "is off",
+        ),
+        "three evaluations": (one_wasteful, "f was evaluated 3 times in one attempt"),
+        "two results": (lambda *a: one()(*a)[:2], "3 things are returned"),
+        "one component": (
+            one(end=lambda ok, t, h, x, x1, n: (t + h, x1[:1], n) if ok else (t, x[:1], n)),
+            "x has shape (1,)",
+        ),
+        "an array for t": (
+            one(end=lambda ok, t, h, x, x1, n: (np.array([t + h if ok else t]), x1 if ok else x, n)),
+            "one real number was expected",
+        ),
+        "zeros": (lambda f, t, x, h, rtol, atol: (0.0, 0 * x, 0.0), "t is off"),
+        "in place": (one_in_place, "changed x itself"),
     },
     "pi_factor": {
         "I": (pi(r=-1.0, p=0.0), "This is the I controller"),
