@@ -13,38 +13,41 @@ from nodekit.classroom.checks import Exercise, Wrong, as_array, gradient_matches
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
-    "The same parameters θ act in every step of Euler's method. You solve to T = 1 with 10 steps, then with 1000, "
-    "and differentiate a loss of the end by θ. How large is the gradient with 1000 steps, beside that with 10?",
+    "You may evaluate the field 160 times: in 160 steps of Euler's method, or in 40 steps of RK4, which has four "
+    "stages in each step. PyTorch records the solve. Compared with Euler's, how many bytes does it keep of RK4's?",
     {
-        "a": "About 100 times as large: θ acts 100 times as often, and gradients add up.",
-        "b": "About as large.",
-        "c": "About a hundredth: each step is a hundredth as long.",
-        "d": "Near 0: a product of 1000 Jacobians vanishes.",
-    },
-    answer="b",
-    explain={
-        "a": "They do add up, 1000 of them. But each has a factor h = 1/1000, for a step is that short.",
-        "b": "1000 contributions, each with a factor 1/1000. The sum settles as the steps get shorter.",
-        "c": "Each contribution is about a hundredth. There are 100 times as many, and they add up.",
-        "d": "Each of the 1000 Jacobians is I + h J, nearly the identity. Their product settles at a matrix.",
-    },
-)
-
-second_guess = Prediction(
-    "You may evaluate f 160 times: 160 steps of Euler, or 40 steps of RK4 with four stages each. Autograd records "
-    "the solve. How many bytes does RK4 keep for the way back, beside Euler?",
-    {
-        "a": "A quarter: it has a quarter of the steps, so of the states.",
+        "a": "A quarter: it has a quarter of the steps, and so of the states.",
         "b": "The same.",
         "c": "Four times as many: it has four stages.",
         "d": "Half: fewer states, but more to keep in each step.",
     },
     answer="b",
     explain={
-        "a": "That would be true if only the states between the steps were kept. Each stage needs its own activations.",
-        "b": "What is kept belongs to an evaluation of f: its input, and what happened inside. 160 of them, twice.",
-        "c": "Four times as many in each step. But there are a quarter of the steps.",
-        "d": "Count evaluations of f: each of them keeps its input and its activations, whichever step it serves.",
+        "a": "That would be true if only the states between the steps were kept. But each stage is an evaluation of f, "
+        "and leaves its own input and activations.",
+        "b": "What is kept belongs to an evaluation of f: its input, and what was computed inside. There are 160 "
+        "evaluations in both.",
+        "c": "In each step it is four times as many. But there are a quarter of the steps.",
+        "d": "Count evaluations of f: each of them keeps its input and its activations, whichever step it belongs to.",
+    },
+)
+
+second_guess = Prediction(
+    "The same parameters θ act in every step of Euler's method. You solve from t = 0 to T = 1 with 10 steps, then "
+    "with 1000, and differentiate a loss of the end by θ. How large is the gradient with 1000 steps, compared with "
+    "that with 10?",
+    {
+        "a": "About 100 times as large: θ acts 100 times as often, and the shares of the steps add up.",
+        "b": "About the same.",
+        "c": "About a hundredth: each step is a hundredth as long.",
+        "d": "Near 0: a product of 1000 Jacobians vanishes.",
+    },
+    answer="b",
+    explain={
+        "a": "The shares do add up, 1000 of them. But each has a factor h = 1/1000, because a step is that short.",
+        "b": "There are 1000 shares, each with a factor 1/1000. The sum settles as the steps get shorter.",
+        "c": "Each share is about a hundredth as large. But there are 100 times as many, and they add up.",
+        "d": "Each of the 1000 Jacobians is I + h J, which is nearly the identity. Their product settles at a matrix.",
     },
 )
 
@@ -464,7 +467,7 @@ quiz = Quiz(
         explain={
             "a": "Rounding does not fall in proportion to h, and is far below 1%.",
             "b": "Neighbouring states are O(h) apart, so the error falls with h, and a loose test lets it pass.",
-            "c": "Then one share of N is left: nearly everything is missing, the more so the more steps there are.",
+            "c": "Then the share of one step is left, and more is missing the more steps there are.",
             "d": "Both sides differentiate the same Euler steps. Right code agrees to rounding at any h.",
         },
     ),
@@ -480,8 +483,8 @@ quiz = Quiz(
         answer="b",
         explain={
             "a": "Those are the states. The way back through tanh needs its 64 outputs as well, in each step.",
-            "b": "100 times (2 + 64) numbers of 8 bytes: 52.8 kB. The hidden layer outweighs the state.",
-            "c": "From the end alone the steps cannot be differentiated. They would have to be found again first.",
+            "b": "It is 100 times (2 + 64) numbers of 8 bytes: 52.8 kB. The hidden layer outweighs the state.",
+            "c": "The steps cannot be differentiated from the end alone. They would have to be found again first.",
             "d": "No Jacobian is ever formed. A vjp needs what the net computed on its way, not the matrix.",
         },
     ),
@@ -497,9 +500,9 @@ quiz = Quiz(
         answer="a",
         explain={
             "a": "If all states are there, none is missing. Else each of the n - √n missing ones is computed once.",
-            "b": "A stretch is walked once, and its states are held while it lasts. Not once for each state.",
-            "c": "The other way round, nearly: the fewer are stored, the more must be found again.",
-            "d": "Where states are not stored, they must come from somewhere.",
+            "b": "A stretch is computed once, and its states are held until it is done: not once for each state.",
+            "c": "It is nearly the other way round: the fewer are stored, the more must be found again.",
+            "d": "States that are not stored have to be computed again.",
         },
     ),
     Question(
@@ -513,10 +516,10 @@ quiz = Quiz(
         },
         answer="d",
         explain={
-            "a": "dL/dθ is made of a and ∂f/∂θ; which share each step has is the point.",
+            "a": "dL/dθ is made of a and ∂f/∂θ. What matters is which share each step has.",
             "b": "It is right to many digits. 0.0001 is nothing unusual for float64.",
-            "c": "It leaves none for x_0 and the early steps. The last steps' shares have few factors.",
-            "d": "The last few steps supply it. What they cannot do is make the end depend on the start again.",
+            "c": "It leaves none for x_0 and the early steps. But the shares of the last steps have few factors.",
+            "d": "The last few steps supply it. But they cannot make the end depend on the start again.",
         },
     ),
     Question(
@@ -525,15 +528,15 @@ quiz = Quiz(
         {
             "a": "e^{-50}: the flow contracts",
             "b": "about 0.08, as 1 / (1 + 2.5)^2",
-            "c": "1.5^20, about 3300: what is differentiated are the steps",
+            "c": "1.5^20, about 3300: we differentiate the steps",
             "d": "0, because the solution is 0 long before the end",
         },
         answer="c",
         explain={
-            "a": "That is the flow's. The steps do not follow it: 1 + hλ = 1 - 2.5.",
+            "a": "That is the factor of the flow. The steps do not follow it, because 1 + hλ = 1 - 2.5.",
             "b": "The factor of a step is 1 + hλ, and there are 20 of them.",
-            "c": "(1 - 2.5)^20. The way back is stable exactly if the way forward is.",
-            "d": "The solution is. Euler's points with hλ = -2.5 grow without bound, and so does the product.",
+            "c": "It is (1 - 2.5)^20. The way back is stable exactly if the way forward is.",
+            "d": "The solution is. But Euler's points grow without bound for hλ = -2.5, and so does the product.",
         },
     ),
 )
