@@ -1,4 +1,4 @@
-"""method="auto": dopri5 until the problem is stiff, radau as long as it is, and back (used from lesson 14 on).
+"""method="auto": dopri5 until the problem is stiff, radau as long as it is, and back (taught in lesson 15).
 
 Stiff means that stability, not accuracy, limits the explicit step: |hλ| stands at the edge of dopri5's stability
 region, 3.3 on the negative axis. λ is estimated from each step as stepping/limited.py does it, with the same counts.

@@ -1,4 +1,4 @@
-"""The gradient of one implicit Runge–Kutta step: the implicit function theorem at its end (used from lesson 14 on)."""
+"""The gradient of one implicit Runge–Kutta step: the implicit function theorem at its end (taught in lesson 15)."""
 
 import torch
 
