@@ -1,4 +1,4 @@
-"""Where a problem is stiff, and how much, seen on the steps of an explicit method (used in homework 1, built in lesson 15).
+"""Where a problem is stiff, and how much, seen on the steps of an explicit method (homework 1; built in lesson 15).
 
 Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2.
 """
