@@ -1,4 +1,6 @@
-"""Rules about how a lesson reads: what can be skipped, how long the core path is, and terms before their use."""
+"""Rules about how a lesson reads: what can be skipped, how long the core path is, terms before use, predictions."""
+
+import re
 
 from tests.lessons import counting, glossary
 from tests.lessons.rules import card_rows, text
@@ -61,4 +63,32 @@ def no_widget_state(lesson):
                 yield f"cell {number} has the view of a widget among its outputs: {text(cell['source'])[:40]!r}"
 
 
-RULES = [no_widget_state, deeper, core_path, time_row, terms]
+APART = 3  # cells between a question and its answer: with their outputs, more than a screen
+
+
+def predictions(lesson):
+    """A lesson asks for a prediction, and compares it with what came out further down, out of sight of the question."""
+    asked = {}
+    for number, cell in enumerate(lesson.cells):
+        source = text(cell["source"]) if cell["cell_type"] == "code" else ""
+        for name, what in re.findall(r"\bex\d\d\.(\w+)\.(ask|reveal)\(", source):
+            if what == "ask":
+                asked[name] = number
+            elif name not in asked:
+                yield f"cell {number} reveals {name}, which was not asked before"
+            elif number - asked.pop(name) <= APART:
+                yield f"cell {number} reveals {name} in sight of the question"
+    yield from (f"cell {number} asks {name}, which is never revealed" for name, number in asked.items())
+    if not any(".ask(" in text(cell["source"]) for cell in lesson.code):
+        yield "no prediction is asked for"
+
+
+def progress(lesson):
+    """What is done and what is open is shown at the end: below the quiz, and in lesson 00, which has none."""
+    shown = [".quiz.show(" in text(cell["source"]) for cell in lesson.code]
+    below = lesson.code[shown.index(True) if True in shown else 0 :]
+    if not any(re.search(r"\bprogress\.show\(", text(cell["source"])) for cell in below):
+        yield f"no cell below the quiz shows the progress: progress.show(ex{number(lesson)})"
+
+
+RULES = [no_widget_state, deeper, core_path, time_row, terms, predictions, progress]

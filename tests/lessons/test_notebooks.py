@@ -88,13 +88,13 @@ STREAM = {"output_type": "stream", "name": "stdout", "text": ["order 3.98, 1/tmp
 GOOD = {
     "cells": [
         markdown(MARKDOWN[0]),
-        code(1, "import numpy as np\nimport nodekit\nfrom exercises import ex03", 4.5, [STREAM]),
+        code(1, "import numpy as np\nimport nodekit\nfrom exercises import ex03\nex03.guess.ask()", 4.5, [STREAM]),
         code(2, "ex03.heun_step.check(heun_step)\n1 / 3", 6.5, [PICTURE]),
         markdown(MARKDOWN[1]),
         markdown(MARKDOWN[2]),
-        code(3, "sliders.explore(draw)", 0.5),
+        code(3, "sliders.explore(draw)\nex03.guess.reveal()", 0.5),
         markdown(MARKDOWN[3]),
-        code(4, "ex03.quiz.show()", 0.5, [QUIZ]),
+        code(4, "ex03.quiz.show()\nprogress.show(ex03)", 0.5, [QUIZ]),
         markdown(EXERCISE),
         markdown(SKIPPED, "deeper"),
         markdown(DEEPER, "deeper"),
@@ -116,7 +116,7 @@ def lesson(tmp_path):
 
     def write(notebook, name="03_small.ipynb"):
         (tmp_path / name).write_text(json.dumps(notebook), encoding="utf-8")
-        names, bank = {"heun_step", "quiz", "rk4_step"}, {"heun_step": {"zeros": None}}
+        names, bank = {"heun_step", "quiz", "rk4_step", "guess"}, {"heun_step": {"zeros": None}}
         return rules.Lesson(tmp_path / name, {"ex03": names}, {"ex03": bank})
 
     return write
@@ -257,6 +257,21 @@ BREAKS = {
         ],
     ),
     "a term of a later lesson": (reading.terms, cell(3, source="A line that rises, as a late-term does.")),
+    "no prediction": (
+        reading.predictions,
+        lambda notebook: [cell(1, source="import nodekit")(notebook), cell(5, source="1")(notebook)],
+    ),
+    "a prediction without an answer": (reading.predictions, cell(5, source="1")),
+    "an answer without a question": (reading.predictions, cell(1, source="import nodekit")),
+    "an answer below its question": (reading.predictions, cell(2, source="ex03.guess.reveal()")),
+    "no progress": (reading.progress, cell(7, source="ex03.quiz.show()")),
+    "progress above the quiz": (
+        reading.progress,
+        lambda notebook: [
+            cell(7, source="ex03.quiz.show()")(notebook),
+            cell(2, source="progress.show(ex03)")(notebook),
+        ],
+    ),
     "too large": (rules.size, output(2, data={"image/png": "a" * 2_000_000})),
 }
 
