@@ -80,10 +80,11 @@ def pattern(term):
 
 
 def prose(cells):
-    """[(cell, text)] of the core path: no card, made table, heading, formula, code or address."""
+    """[(cell, text)] of the core path: no card, made table, references, heading, formula, code or address."""
     for piece in counting.pieces(cells):
         made = {"glossary", "way"} & set(cells[piece.cell]["metadata"].get("tags", []))
-        if piece.cell and piece.text and not piece.deeper and not made:
+        titles = "references" in piece.heading[1].lower()  # of papers and books
+        if piece.cell and piece.text and not piece.deeper and not made and not titles:
             yield piece.cell, re.sub(r"^#+ .*$", "", FORMULA.sub(" ", piece.text), flags=re.M)
 
 
