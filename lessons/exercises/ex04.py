@@ -6,7 +6,6 @@ from nodekit.classroom.checks import Exercise, Wrong, as_array, random_field, sa
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 from nodekit.methods.explicit import METHODS
 from nodekit.stepping import control
-from nodekit.stepping.control import CONTROLLERS
 from nodekit.stepping.step import runge_kutta_step
 
 first_guess = Prediction(
