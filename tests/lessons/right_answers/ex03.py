@@ -54,6 +54,14 @@ def doubling(R, A):
     return np.float32(low)
 
 
+def halving(lam):
+    low, high = 0.0, 2 / abs(lam)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if abs(1 + middle * lam) <= 1 else (low, middle)
+    return low
+
+
 RIGHT = {
     "heun_step": {
         "a correction of Euler's": heun,
@@ -65,6 +73,11 @@ RIGHT = {
         "difference of logarithms": lambda c, m, f: np.log2(np.linalg.norm(c - m)) - np.log2(np.linalg.norm(m - f)),
         "largest component": lambda c, m, f: np.log2(np.abs(c - m).max() / np.abs(m - f).max()),
         "float32": lambda c, m, f: np.float32(np.log2(np.linalg.norm(c - m) / np.linalg.norm(m - f))),
+    },
+    "euler_limit": {
+        "real part of 2 / λ": lambda lam: max(-(2 / lam).real, 0),
+        "cosine, float32": lambda lam: np.float32(np.clip(-2 * np.cos(np.angle(lam)) / np.abs(lam), 0, None)),
+        "halving": halving,
     },
     "largest_step": {"from 1 both ways, float32": doubling},
 }
