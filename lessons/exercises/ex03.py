@@ -1,4 +1,4 @@
-"""Lesson 03, Solvers: two predictions, six exercises and the quiz. A tableau is a tuple (c, a, b), as there."""
+"""Lesson 03, Solvers: two predictions, five exercises and the quiz. A tableau is a tuple (c, a, b), as there."""
 
 import numpy as np
 
@@ -315,62 +315,6 @@ euler_limit = Exercise(
 # ---- 4 -------------------------------------------------------------------------------------------------
 
 
-def two_stage(alpha):
-    """The explicit method of order 2 that has two stages, the second at t + alpha h.
-
-    alpha: float, not 0. Returns the tableau (c, a, b): lists of 2 floats, 2 rows, 2 floats.
-    """
-    return [0.0, alpha], [[], [alpha]], [1 - 1 / (2 * alpha), 1 / (2 * alpha)]
-
-
-def check_two_stage(two_stage):
-    rng = np.random.default_rng(30)
-    alphas = [*rng.uniform(0.3, 0.9, size=5).tolist(), float(rng.uniform(1.1, 2.0)), float(rng.uniform(-0.9, -0.3))]
-    weights = []
-    for alpha in alphas:
-        c, a, b = as_tableau(two_stage(alpha), 2)
-        same_values(c, np.array([0.0, alpha]), what="c")
-        if abs(a[1, 0] - alpha) > 1e-12:
-            raise Wrong(
-                f"a_21 is {a[1, 0]:.4g} and c_2 is {alpha:.4g}. After a time alpha h, how far has x moved along k1? "
-                "(The row sums of a are the nodes c.)"
-            )
-        weights.append(b)
-    w, weights = 1 / (2 * np.array(alphas)), np.array(weights)
-    down = 1 // (2 * np.array(alphas))
-    mistakes = {
-        "The two weights are swapped.": np.stack([w, 1 - w], axis=1),
-        "These are the midpoint method's weights, right for alpha = 1/2 alone.": np.tile([0.0, 1.0], (len(w), 1)),
-        "These are Heun's weights, right for alpha = 1 alone.": np.tile([0.5, 0.5], (len(w), 1)),
-        "`//` divides and rounds down: write / for a fraction.": np.stack([1 - down, down], axis=1),
-        "Right for a positive alpha alone: alpha may be negative, and b_2 then is.": np.stack(
-            [1 - np.abs(w), np.abs(w)], axis=1
-        ),
-    }
-    near = clue(weights, mistakes)
-    for alpha, b in zip(alphas, weights, strict=True):
-        if abs(b.sum() - 1) > 1e-12:
-            raise Wrong(f"Σ b is {b.sum():.4g}, and 1 was expected: the step is to follow an average of the slopes.")
-        if abs(b[1] * alpha - 0.5) > 1e-12:
-            raise Wrong(f"Σ b c is {b[1] * alpha:.4g} at alpha = {alpha:.3g}, and 1/2 was expected. {near}".rstrip())
-    orders = [order_slope(step_of(*as_tableau(two_stage(alpha), 2))) for alpha in (0.5, 2 / 3, 1.0)]
-    return f"Orders {', '.join(f'{order:.2f}' for order in orders)} at alpha = 1/2 (midpoint), 2/3 (Ralston), 1 (Heun)."
-
-
-two_stage = Exercise(
-    two_stage,
-    check_two_stage,
-    hints=(
-        "Which conditions must two stages meet for order 2? Section 10 has them, and there are two.",
-        "Σ b = 1 and Σ b c = 1/2 with c = (0, alpha): solve for b_2 first. The row sum of a gives a_21.",
-        "b_2 alpha = 1/2, so b_2 = 1 / (2 alpha) and b_1 = 1 - b_2. a = [[], [alpha]].",
-    ),
-)
-
-
-# ---- 5 -------------------------------------------------------------------------------------------------
-
-
 def third_order(c2, c3):
     """The explicit method of order 3 that has three stages, at the nodes 0, c2 and c3.
 
@@ -416,7 +360,7 @@ third_order = Exercise(
 )
 
 
-# ---- 6 -------------------------------------------------------------------------------------------------
+# ---- 5 -------------------------------------------------------------------------------------------------
 
 
 def largest_step(R, A):

@@ -9,11 +9,6 @@ def heun(f, t, x, h):
     return ahead + h / 2 * (f(t + h, ahead) - slope)
 
 
-def two(alpha):
-    w = 0.5 / alpha
-    return [0.0, alpha], [[], [alpha]], [1.0 - w, w]
-
-
 def three(c2, c3):
     b3 = (1 / 3 - c2 / 2) / (c3 * (c3 - c2))
     b2 = (1 / 2 - b3 * c3) / c2
@@ -67,7 +62,6 @@ RIGHT = {
         "a correction of Euler's": heun,
         "float32": lambda f, t, x, h: heun(f, t, x, h).astype(np.float32),
     },
-    "two_stage": {"a list": as_list(two), "tuples": as_tuples(two), "arrays": as_arrays(two)},
     "third_order": {"a list": as_list(three), "tuples": as_tuples(three), "arrays": as_arrays(three)},
     "observed_order": {
         "difference of logarithms": lambda c, m, f: np.log2(np.linalg.norm(c - m)) - np.log2(np.linalg.norm(m - f)),

@@ -140,39 +140,6 @@ WRONG = {
             "the new x is not finite: nan",
         ),
     },
-    "two_stage": {
-        "swapped": (lambda s: ([0, s], [[], [s]], [1 / (2 * s), 1 - 1 / (2 * s)]), "The two weights are swapped"),
-        "midpoint's weights": (lambda s: ([0, s], [[], [s]], [0, 1]), "the midpoint method's weights"),
-        "Heun's weights": (lambda s: ([0, s], [[], [s]], [0.5, 0.5]), "Heun's weights, right for alpha = 1 alone"),
-        "multiplied": (lambda s: ([0, s], [[], [s]], [1 - s / 2, s / 2]), "Σ b c is"),
-        "rounded down": (lambda s: ([0, s], [[], [s]], [1 - 1 // (2 * s), 1 // (2 * s)]), "`//` divides and rounds"),
-        "positive alpha only": (
-            lambda s: ([0, s], [[], [s]], [1 - 1 / abs(2 * s), 1 / abs(2 * s)]),
-            "Right for a positive alpha alone",
-        ),
-        "weights do not add up": (lambda s: ([0, s], [[], [s]], [1, 1 / (2 * s)]), "Σ b is"),
-        "a from midpoint": (lambda s: ([0, s], [[], [0.5]], [1 - 1 / (2 * s), 1 / (2 * s)]), "After a time alpha h"),
-        "nodes of Heun": (lambda s: ([0, 1], [[], [1]], [0.5, 0.5]), "c is off"),
-        "zeros": (lambda s: ([0, s], [[], [s]], [0, 0]), "Σ b is 0, and 1 was expected"),
-        "full square": (
-            lambda s: ([0, s], [[0, 0], [s, 0]], [1 - 1 / (2 * s), 1 / (2 * s)]),
-            "of 0, 1 numbers, as in the lesson: the first row is []",
-        ),
-        "order a, b, c": (
-            lambda s: ([[], [s]], [1 - 1 / (2 * s), 1 / (2 * s)], [0, s]),
-            "The order is: return c, a, b",
-        ),
-        "order c, b, a": (
-            lambda s: ([0, s], [1 - 1 / (2 * s), 1 / (2 * s)], [[], [s]]),
-            "The order is: return c, a, b",
-        ),
-        "no row for the first stage": (
-            lambda s: ([0, s], [[s]], [1 - 1 / (2 * s), 1 / (2 * s)]),
-            "the first row is []",
-        ),
-        "numbers for lists": (lambda s: (s, [[], [s]], 1 / (2 * s)), "yours have 1 and 1"),
-        "weights only": (lambda s: [1 - 1 / (2 * s), 1 / (2 * s)], "return c, a, b"),
-    },
     "observed_order": {
         "sign": (order_from(lambda first, second, whole: -np.log2(first / second)), "put the larger difference on top"),
         "ratio": (order_from(lambda first, second, whole: first / second), "Which function gives p?"),
