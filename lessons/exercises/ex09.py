@@ -37,7 +37,8 @@ second_guess = Prediction(
     answer="b",
     explain={
         "a": "3,000 points are not an annulus. Between them there is room.",
-        "b": "It tears the annulus open where hardly a sample lies, and lets the disk out through the gap.",
+        "b": "It stretches the annulus into a thread where hardly a sample lies, and lets the disk out through what looks like "
+        "a gap.",
         "c": "Coarse steps can do that (lesson 01). Here the solves are accurate: section 5 takes the tolerance 1e-6.",
     },
 )
@@ -402,23 +403,23 @@ quiz = Quiz(
         },
         "a",
         {
-            "a": "A step is sure to keep the order if h L < 1. Here it is h L = 2, and 1 + h f' = -1.",
+            "a": "A step is sure to keep the order if hΛ < 1. Here hΛ = 2, and 1 + h f' = -1.",
             "b": "A block is an Euler step of an ODE. It shares the flow's properties only if the step is short.",
             "c": "It is, with the constant 2.",
         },
     ),
     Question(
-        "What does the winding number of an image of a circle around the image of its centre say?",
+        "A flow of the plane carries a circle and its centre along. Where does the centre's image lie?",
         {
-            "a": "How often the flow has gone around the origin between time 0 and time T, counted anticlockwise.",
-            "b": "That the flow rotates.",
-            "c": "That the centre's image is still inside: a flow of the plane cannot change it.",
+            "a": "Inside the image of the circle.",
+            "b": "Anywhere, if the network is wide enough.",
+            "c": "On the image of the circle, if the flow is strong enough.",
         },
-        "c",
+        "a",
         {
-            "a": "It counts turns of a curve around a point at one time, not turns in the course of time.",
-            "b": "A rotation has it too, and so have all other flows: it is 1 for each.",
-            "c": "It is an integer and changes continuously with t, so it never changes at all.",
+            "a": "What a closed curve encloses, a flow of the plane cannot let out: the paths would have to meet.",
+            "b": "The width changes the field. But every flow is a homeomorphism, and keeps inside and outside apart.",
+            "c": "Then two paths would have met, and uniqueness forbids it.",
         },
     ),
     Question(
@@ -438,7 +439,7 @@ quiz = Quiz(
         },
     ),
     Question(
-        "The system x' = 0, y' = g(x) with y(0) = 0 gives y(1) = g(x) for any continuous g. What is the catch?",
+        "Append a zero y, and let x' = 0 and y' = g(x): then y(1) = g(x(0)), for any continuous g. What is the catch?",
         {
             "a": "It is not a flow.",
             "b": "The field must know the answer: all the work is in g.",

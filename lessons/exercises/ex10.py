@@ -359,7 +359,7 @@ quiz = Quiz(
         },
         "b",
         {
-            "a": "That gets better, if anything: the steps are what it exploits.",
+            "a": "That can even look better than possible: the solver's error alone does most of it (section 6).",
             "b": "It must be 1. Or solve again with a tolerance: log p must not change.",
             "c": "They may look fine. The reported log p is what is wrong.",
         },
