@@ -247,14 +247,14 @@ def test_controller_formula():
         0.9 * 0.5 ** (-0.6 / 5) * 0.8 ** (0.2 / 5), rel=1e-14
     )
     predictive = CONTROLLERS["predictive"]
-    plain = 0.9 * 0.5 ** (-1 / 5) * 0.4 ** (0.15 / 5)
+    plain = 0.84 * 0.5 ** (-1 / 5) * 0.4 ** (0.15 / 5)
     for growth in (0.8, 1.3):  # the sizes that would have been accepted shrink; grow
         trend = growth * (0.4 / 0.5) ** (1 / 5)
         found = predictive.accepted(0.5, (0.4, 1.0), 5, False, growth)
         assert found == pytest.approx(plain * (trend**0.6 if growth < 1 else 1 / trend), rel=1e-14)
     for ratio, before, growth in ((0.5, 0.4, 0.0), (1e-5, 0.4, 1.3), (0.5, 1e-5, 1.3)):  # no trend to be seen
         found = predictive.accepted(ratio, (before, 1.0), 5, False, growth)
-        assert found == pytest.approx(min(10.0, 0.9 * ratio ** (-1 / 5) * before ** (0.15 / 5)), rel=1e-14)
+        assert found == pytest.approx(min(6.0, 0.84 * ratio ** (-1 / 5) * before ** (0.15 / 5)), rel=1e-14)
     assert i.accepted(0.0, (1.0, 1.0), 5, False) == 10.0
     assert i.accepted(0.0, (1.0, 1.0), 5, True) == 1.0
     assert i.rejected(2.0**5, 5) == pytest.approx(0.45, rel=1e-14)

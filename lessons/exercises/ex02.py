@@ -33,7 +33,7 @@ second_guess = Prediction(
         "a": "Nowhere: a flow is invertible, so the errors cancel.",
         "b": "By about 1e-6, whatever T is.",
         "c": "By about 32 times 1e-6: errors add up.",
-        "d": "Farther off than the start itself is large.",
+        "d": "By more than the size of the start itself.",
     },
     answer="d",
     explain={

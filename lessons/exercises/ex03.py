@@ -10,8 +10,9 @@ from nodekit.stepping.step import runge_kutta_step
 
 first_guess = Prediction(
     "You may evaluate the field 48 times on the way from t = -1 to t = 2. Euler's method spends them on 48 short "
-    "steps, one evaluation each; midpoint and Heun, with two each, on 24; RK4, with four, on only 12 steps, four "
-    "times as long as Euler's. Which of them has the smallest largest error along the way?",
+    "steps with one evaluation each. The midpoint method and Heun's method evaluate it twice in a step, so they take "
+    "24 steps. RK4 evaluates it four times, so it takes only 12 steps, four times as long as Euler's. Which of them "
+    "comes closest to the solution, judged by its largest error on the way?",
     {
         "a": "Euler: its steps are the shortest.",
         "b": "midpoint or Heun: a compromise between short steps and good steps.",
@@ -20,16 +21,16 @@ first_guess = Prediction(
     },
     answer="c",
     explain={
-        "a": "Short steps help each method, but an error of h against one of h to the power 4 loses that race.",
+        "a": "Short steps help, but Euler's error falls like h, and RK4's like h to the power 4.",
         "b": "They beat Euler by factors of about 4 and 16 here. RK4 does much better still.",
-        "c": "An error of 0.00013 against Euler's 0.022. Where the slopes are taken is what counts.",
-        "d": "The number of slopes is the same. What each method makes of them is not.",
+        "c": "Its error is 0.00013, and Euler's is 0.022. What counts is where the slopes are taken.",
+        "d": "They all see 48 slopes, but what they make of them differs by a factor of more than 100.",
     },
 )
 
 second_guess = Prediction(
     "The solution of x' = -1000 x, x(0) = 1, is practically 0 after a time of 0.01. Euler's method blows up "
-    "unless h < 0.002. Up to which step size do the points of RK4 go to 0?",
+    "if h is larger than 0.002. Up to which step size do the points of RK4 go to 0?",
     {
         "a": "0.002: the limit is set by the equation, whatever the method.",
         "b": "A little farther, about 0.0028.",
@@ -39,7 +40,7 @@ second_guess = Prediction(
     answer="b",
     explain={
         "a": "Each method multiplies x by its own polynomial in h times -1000, so each has a limit of its own.",
-        "b": "2.785 / 1000. The four slopes that RK4 pays for carry 1.4 times as far as Euler's one.",
+        "b": "It is 2.785 / 1000. The four slopes that RK4 pays for carry 1.4 times as far as Euler's one.",
         "c": "Four slopes buy order 4. How far the step may reach is another question, with another answer.",
         "d": "The error behaves like the fifth power of h only for small h, and 1000 h is not small here.",
     },
@@ -82,6 +83,19 @@ def step_of(c, a, b):
         return x + h * sum(w * k_j for w, k_j in zip(b, k, strict=True))
 
     return step
+
+
+def real_number(value):
+    """A real number, or Wrong."""
+    value = as_array(value, "your step size")
+    if value.shape != () or value.dtype.kind not in "fiu" or not np.isfinite(value):
+        raise Wrong(f"A step size is one real number; yours is {value!r}.")
+    return value
+
+
+def clue_near(got, mistakes):
+    """The message of the mistake that `got` is within 0.2% of, or an empty string."""
+    return next((text for text, value in mistakes.items() if abs(got / value - 1) < 2e-3), "")
 
 
 # ---- 1 -------------------------------------------------------------------------------------------------
@@ -168,62 +182,6 @@ heun_step = Exercise(
 # ---- 2 -------------------------------------------------------------------------------------------------
 
 
-def two_stage(alpha):
-    """The explicit method of order 2 that has two stages, the second at t + alpha h.
-
-    alpha: float, not 0. Returns the tableau (c, a, b): lists of 2 floats, 2 rows, 2 floats.
-    """
-    return [0.0, alpha], [[], [alpha]], [1 - 1 / (2 * alpha), 1 / (2 * alpha)]
-
-
-def check_two_stage(two_stage):
-    rng = np.random.default_rng(30)
-    alphas = [*rng.uniform(0.3, 0.9, size=5).tolist(), float(rng.uniform(1.1, 2.0)), float(rng.uniform(-0.9, -0.3))]
-    weights = []
-    for alpha in alphas:
-        c, a, b = as_tableau(two_stage(alpha), 2)
-        same_values(c, np.array([0.0, alpha]), what="c")
-        if abs(a[1, 0] - alpha) > 1e-12:
-            raise Wrong(
-                f"a_21 is {a[1, 0]:.4g} and c_2 is {alpha:.4g}. After a time alpha h, how far has x moved along k1? "
-                "(The row sums of a are the nodes c.)"
-            )
-        weights.append(b)
-    w, weights = 1 / (2 * np.array(alphas)), np.array(weights)
-    down = 1 // (2 * np.array(alphas))
-    mistakes = {
-        "The two weights are swapped.": np.stack([w, 1 - w], axis=1),
-        "These are the midpoint method's weights, right for alpha = 1/2 alone.": np.tile([0.0, 1.0], (len(w), 1)),
-        "These are Heun's weights, right for alpha = 1 alone.": np.tile([0.5, 0.5], (len(w), 1)),
-        "`//` divides and rounds down: write / for a fraction.": np.stack([1 - down, down], axis=1),
-        "Right for a positive alpha alone: alpha may be negative, and b_2 then is.": np.stack(
-            [1 - np.abs(w), np.abs(w)], axis=1
-        ),
-    }
-    near = clue(weights, mistakes)
-    for alpha, b in zip(alphas, weights, strict=True):
-        if abs(b.sum() - 1) > 1e-12:
-            raise Wrong(f"Σ b is {b.sum():.4g}, and 1 was expected: the step is to follow an average of the slopes.")
-        if abs(b[1] * alpha - 0.5) > 1e-12:
-            raise Wrong(f"Σ b c is {b[1] * alpha:.4g} at alpha = {alpha:.3g}, and 1/2 was expected. {near}".rstrip())
-    orders = [order_slope(step_of(*as_tableau(two_stage(alpha), 2))) for alpha in (0.5, 2 / 3, 1.0)]
-    return f"Orders {', '.join(f'{order:.2f}' for order in orders)} at alpha = 1/2 (midpoint), 2/3 (Ralston), 1 (Heun)."
-
-
-two_stage = Exercise(
-    two_stage,
-    check_two_stage,
-    hints=(
-        "Which conditions must two stages meet for order 2? Section 5 has them, and there are two.",
-        "Σ b = 1 and Σ b c = 1/2 with c = (0, alpha): solve for b_2 first. The row sum of a gives a_21.",
-        "b_2 alpha = 1/2, so b_2 = 1 / (2 alpha) and b_1 = 1 - b_2. a = [[], [alpha]].",
-    ),
-)
-
-
-# ---- 3 -------------------------------------------------------------------------------------------------
-
-
 def observed_order(coarse, middle, fine):
     """The order of a method, from three results at the same time T and no exact solution.
 
@@ -300,7 +258,109 @@ observed_order = Exercise(
 )
 
 
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
+def euler_limit(lam):
+    """The largest step size with which the points of Euler's method do not grow on x' = lam x.
+
+    lam: complex, not 0. Returns float; 0.0 if the points grow at every step size.
+    """
+    return max(0.0, -2 * lam.real / abs(lam) ** 2)
+
+
+def check_euler_limit(euler_limit):
+    rng = np.random.default_rng(34)
+    scales = [[1, 1], [1, -3], [40, 90], [0.01, 0.02]]
+    decaying = [complex(-a, b) for a, b in rng.uniform(0.3, 3.0, size=(4, 2)) * scales]
+    for lam in [*decaying, complex(-rng.uniform(1.0, 9.0), 0.0)]:
+        size, right = abs(lam), -2 * lam.real / abs(lam) ** 2
+        mistakes = {
+            "2 / |λ| is right on the negative axis only. Where does the ray through hλ leave the disk?": 2 / size,
+            "You used the real part only. The imaginary part moves hλ as well.": -2 / lam.real,
+            "The real part of λ is negative, and h is positive: turn the sign.": -right,
+            "At your h the number |1 + hλ| is smallest. It is 1 again twice as far out.": right / 2,
+            "This is h|λ|, not h: divide by |λ| once more.": right * size,
+            "This is RK4's limit on the negative axis.": 2.785 / size,
+        }
+        got = float(real_number(euler_limit(lam)))
+        if abs(got / right - 1) > 1e-5:
+            raise Wrong(
+                clue_near(got, mistakes)
+                or f"h = {got:.4g} for λ = {lam:.3g}; {right:.4g} was expected. At your h, |1 + hλ| is "
+                f"{abs(1 + got * lam):.4g}; at the limit it is 1."
+            )
+    for lam in (complex(0.0, rng.uniform(1.0, 4.0)), complex(rng.uniform(0.5, 2.0), 1.0)):
+        got = float(real_number(euler_limit(lam)))
+        if abs(got) > 1e-6:
+            raise Wrong(
+                f"h = {got:.4g} for λ = {lam:.3g}; 0 was expected. On the imaginary axis, and to the right of it, no "
+                "point hλ is in Euler's disk."
+            )
+    return "The limit for 5 decaying solutions, fast and slow, turning either way or not at all; 0 where there is none."
+
+
+euler_limit = Exercise(
+    euler_limit,
+    check_euler_limit,
+    hints=(
+        "A step multiplies by 1 + hλ. Write λ = a + ib, and square the size of 1 + hλ.",
+        "|1 + hλ|² = (1 + ha)² + (hb)² = 1 + 2ha + h²(a² + b²). For which h is this at most 1?",
+        "It is at most 1 if 2a + h(a² + b²) is at most 0, and a² + b² is abs(lam) ** 2. If a is not negative, only "
+        "h = 0 is left.",
+    ),
+)
+
+
 # ---- 4 -------------------------------------------------------------------------------------------------
+
+
+def third_order(c2, c3):
+    """The explicit method of order 3 that has three stages, at the nodes 0, c2 and c3.
+
+    c2, c3: float, different, not 0, c2 not 2/3. Returns the tableau (c, a, b): 3 floats, 3 rows, 3 floats.
+    """
+    b = np.linalg.solve([[1, 1, 1], [0, c2, c3], [0, c2**2, c3**2]], [1, 1 / 2, 1 / 3])
+    a32 = 1 / (6 * b[2] * c2)
+    return [0.0, c2, c3], [[], [c2], [c3 - a32, a32]], b.tolist()
+
+
+def check_third_order(third_order):
+    rng = np.random.default_rng(33)
+    nodes = list(zip(rng.uniform(0.2, 0.6, 5).tolist(), rng.uniform(0.7, 1.0, 5).tolist(), strict=True))
+    nodes += [nodes[0][::-1], (nodes[1][0], -nodes[1][1])]  # a node may lie before the one above it, or before t
+    for c2, c3 in nodes:
+        c, a, b = as_tableau(third_order(c2, c3), 3)
+        same_values(c, np.array([0.0, c2, c3]), what="c")
+        last = b[2] * a[2, 1] * c2
+        conditions = (
+            ("Σ b", b.sum(), 1, ""),
+            ("Σ b c", b @ c, 1 / 2, ""),
+            ("Σ b c²", b @ c**2, 1 / 3, ""),
+            ("the sum of row 2 of a", a[1].sum(), c2, "A row's sum is its node."),
+            ("the sum of row 3 of a", a[2].sum(), c3, "a_31 and a_32 share the way to the node c3."),
+            ("Σ b_i a_ij c_j", last, 1 / 6, "Only i = 3, j = 2 is left of it: b_3 a_32 c_2."),
+        )
+        for name, value, expected, advice in conditions:
+            if not abs(value - expected) < 1e-9:
+                raise Wrong(f"{name} is {value:.4g}, and {expected:.4g} was expected. {advice}".rstrip())
+    order = order_slope(step_of(*as_tableau(third_order(1 / 3, 2 / 3), 3)))
+    return f"All four order conditions at 7 pairs of nodes; order {order:.2f} at (1/3, 2/3), which is Heun's heun3."
+
+
+third_order = Exercise(
+    third_order,
+    check_third_order,
+    hints=(
+        "Four conditions, and four unknowns: b_1, b_2, b_3 and a_32. Three of them contain only b.",
+        "The three are linear in b: np.linalg.solve with the rows (1, 1, 1), (0, c2, c3), (0, c2², c3²). "
+        "Of the fourth condition only one term is left, as c_1 = 0 and a is triangular.",
+        "a_32 = 1 / (6 b_3 c2), and a_31 = c3 - a_32, because the row sums of a are the nodes.",
+    ),
+)
+
+
+# ---- 5 -------------------------------------------------------------------------------------------------
 
 
 def largest_step(R, A):
@@ -385,19 +445,6 @@ def check_largest_step(largest_step):
     return "The limits of Euler, Heun and RK4 on 4 random matrices, fast and slow, with complex eigenvalues, to 0.1%."
 
 
-def real_number(value):
-    """A real number, or Wrong."""
-    value = as_array(value, "your step size")
-    if value.shape != () or value.dtype.kind not in "fiu" or not np.isfinite(value):
-        raise Wrong(f"A step size is one real number; yours is {value!r}.")
-    return value
-
-
-def clue_near(got, mistakes):
-    """The message of the mistake that `got` is within 0.2% of, or an empty string."""
-    return next((text for text, value in mistakes.items() if abs(got / value - 1) < 2e-3), "")
-
-
 largest_step = Exercise(
     largest_step,
     check_largest_step,
@@ -406,54 +453,6 @@ largest_step = Exercise(
         "stable(h) is true if np.abs(R(h * eigenvalues)) is at most 1 for all of np.linalg.eigvals(A).",
         "Start from an h that is stable and double it until it is not. Then halve the interval between the last "
         "stable and the first unstable h until it is short.",
-    ),
-)
-
-
-# ---- 5 -------------------------------------------------------------------------------------------------
-
-
-def third_order(c2, c3):
-    """The explicit method of order 3 that has three stages, at the nodes 0, c2 and c3.
-
-    c2, c3: float, different, not 0, c2 not 2/3. Returns the tableau (c, a, b): 3 floats, 3 rows, 3 floats.
-    """
-    b = np.linalg.solve([[1, 1, 1], [0, c2, c3], [0, c2**2, c3**2]], [1, 1 / 2, 1 / 3])
-    a32 = 1 / (6 * b[2] * c2)
-    return [0.0, c2, c3], [[], [c2], [c3 - a32, a32]], b.tolist()
-
-
-def check_third_order(third_order):
-    rng = np.random.default_rng(33)
-    nodes = list(zip(rng.uniform(0.2, 0.6, 5).tolist(), rng.uniform(0.7, 1.0, 5).tolist(), strict=True))
-    nodes += [nodes[0][::-1], (nodes[1][0], -nodes[1][1])]  # a node may lie before the one above it, or before t
-    for c2, c3 in nodes:
-        c, a, b = as_tableau(third_order(c2, c3), 3)
-        same_values(c, np.array([0.0, c2, c3]), what="c")
-        last = b[2] * a[2, 1] * c2
-        conditions = (
-            ("Σ b", b.sum(), 1, ""),
-            ("Σ b c", b @ c, 1 / 2, ""),
-            ("Σ b c²", b @ c**2, 1 / 3, ""),
-            ("the sum of row 2 of a", a[1].sum(), c2, "A row's sum is its node."),
-            ("the sum of row 3 of a", a[2].sum(), c3, "a_31 and a_32 share the way to the node c3."),
-            ("Σ b_i a_ij c_j", last, 1 / 6, "Only i = 3, j = 2 is left of it: b_3 a_32 c_2."),
-        )
-        for name, value, expected, advice in conditions:
-            if not abs(value - expected) < 1e-9:
-                raise Wrong(f"{name} is {value:.4g}, and {expected:.4g} was expected. {advice}".rstrip())
-    order = order_slope(step_of(*as_tableau(third_order(1 / 3, 2 / 3), 3)))
-    return f"All four order conditions at 7 pairs of nodes; order {order:.2f} at (1/3, 2/3), which is Heun's heun3."
-
-
-third_order = Exercise(
-    third_order,
-    check_third_order,
-    hints=(
-        "Four conditions, and four unknowns: b_1, b_2, b_3 and a_32. Three of them contain only b.",
-        "The three are linear in b: np.linalg.solve with the rows (1, 1, 1), (0, c2, c3), (0, c2², c3²). "
-        "Of the fourth condition only one term is left, as c_1 = 0 and a is triangular.",
-        "a_32 = 1 / (6 b_3 c2), and a_31 = c3 - a_32, because the row sums of a are the nodes.",
     ),
 )
 

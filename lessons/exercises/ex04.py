@@ -1,4 +1,4 @@
-"""Lesson 04, Adaptive computation: two predictions, six exercises and the quiz."""
+"""Lesson 04, Adaptive computation: two predictions, five exercises and the quiz."""
 
 import numpy as np
 
@@ -6,7 +6,6 @@ from nodekit.classroom.checks import Exercise, Wrong, as_array, random_field, sa
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 from nodekit.methods.explicit import METHODS
 from nodekit.stepping import control
-from nodekit.stepping.control import CONTROLLERS
 from nodekit.stepping.step import runge_kutta_step
 
 first_guess = Prediction(
@@ -272,63 +271,6 @@ heun_attempt = Exercise(
 # ---- 3 -------------------------------------------------------------------------------------------------
 
 
-def pi_factor(ratio, previous, q):
-    """The PI controller after an accepted step: next step size / this one, kept within 0.2 and 10.
-
-    ratio, previous: float > 0, the error ratios of this step and of the accepted step before it. q: int, the order of
-    the estimate. The safety factor is 0.9. Returns float.
-    """
-    factor = 0.9 * ratio ** (-0.6 / q) * previous ** (0.2 / q)
-    return max(0.2, min(factor, 10.0))
-
-
-def check_pi_factor(pi_factor):
-    PI, rng = CONTROLLERS["PI"], np.random.default_rng(41)
-    ratios = 10.0 ** rng.uniform(-4, 0, size=(12, 2))
-    cases = [(r, p, q) for (r, p), q in zip(ratios.tolist(), [2, 3, 5, 8] * 3, strict=True)]
-    cases += [(1e-9, 1.0, 3), (1.0, 1e-9, 2), (1e-9, 1.0, 5), (0.9, 1e-10, 2)]
-    for r, p, q in cases:
-        bounded = lambda value: np.clip(value, 0.2, 10.0)  # noqa: E731
-        mistakes = {
-            "This is the I controller: the ratio of the step before has no part in it.": bounded(0.9 * r ** (-1 / q)),
-            "The step before has no part in your factor.": bounded(0.9 * r ** (-0.6 / q)),
-            "The second exponent has the wrong sign: a small ratio before makes the factor smaller.": bounded(
-                0.9 * r ** (-0.6 / q) * p ** (-0.2 / q)
-            ),
-            "The first exponent has the wrong sign: a large error must shorten the step.": bounded(
-                0.9 * r ** (0.6 / q) * p ** (0.2 / q)
-            ),
-            "The two ratios are swapped.": bounded(0.9 * p ** (-0.6 / q) * r ** (0.2 / q)),
-            "The safety factor 0.9 is missing.": bounded(r ** (-0.6 / q) * p ** (0.2 / q)),
-            "The exponents must be divided by q.": bounded(0.9 * r**-0.6 * p**0.2),
-            "The exponents are divided by q + 1. Here q is the order of the estimate already.": bounded(
-                0.9 * r ** (-0.6 / (q + 1)) * p ** (0.2 / (q + 1))
-            ),
-            "The factor has to stay within 0.2 and 10.": 0.9 * r ** (-0.6 / q) * p ** (0.2 / q),
-            "The largest factor is 10, also for this one.": np.maximum(0.9 * r ** (-0.6 / q) * p ** (0.2 / q), 0.2),
-            "The smallest factor is 0.2, also for this one.": np.minimum(0.9 * r ** (-0.6 / q) * p ** (0.2 / q), 10),
-            "Limit the whole factor, with the safety in it: 0.9 comes before min and max.": 0.9
-            * bounded(r ** (-0.6 / q) * p ** (0.2 / q)),
-        }
-        got = number(pi_factor(r, p, q), "the factor")
-        same_values(got, np.float64(PI.accepted(r, (p, 1.0), q, False)), 1e-12, "the factor", mistakes)
-    return f"Equal to nodekit's PI controller on {len(cases)} pairs of ratios."
-
-
-pi_factor = Exercise(
-    pi_factor,
-    check_pi_factor,
-    hints=(
-        "The formula of the PI controller stands above the exercise. Which of its two exponents is negative?",
-        "0.9 * ratio ** (-0.6 / q) * previous ** (+0.2 / q), and then the limits.",
-        "return max(0.2, min(0.9 * ratio ** (-0.6 / q) * previous ** (0.2 / q), 10.0))",
-    ),
-)
-
-
-# ---- 4 -------------------------------------------------------------------------------------------------
-
-
 def hermite(theta, h, x0, k0, x1, k1):
     """The cubic that has the values x0, x1 and the slopes k0, k1 at both ends of a step, at t + theta h.
 
@@ -403,7 +345,7 @@ hermite = Exercise(
 )
 
 
-# ---- 5 -------------------------------------------------------------------------------------------------
+# ---- 4 -------------------------------------------------------------------------------------------------
 
 
 def first_step(f, t, x, q, rtol, atol):
@@ -519,7 +461,7 @@ first_step = Exercise(
 )
 
 
-# ---- 6 -------------------------------------------------------------------------------------------------
+# ---- 5 -------------------------------------------------------------------------------------------------
 
 
 def batch_attempt(f, t, x, h, rtol, atol):

@@ -9,8 +9,8 @@ from nodekit.classroom.checks import Exercise, Wrong, as_array, same_values, sev
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
-    "An ODE-Net is trained on digits with DOPRI5 at the tolerance 0.01. Then, without any further training, it is "
-    "run with looser and with tighter tolerances, from 1 down to 0.00001. What happens to its accuracy?",
+    "Our ODE-Net was trained with DOPRI5 at the tolerance 0.01. Now we run it, without any further training, with "
+    "looser and with tighter tolerances, from 10 down to 0.00001. What happens to its accuracy?",
     {
         "a": "It rises steadily with each digit: a more accurate solve is a more accurate classifier.",
         "b": "It hardly changes at all, over the whole range.",
@@ -21,23 +21,23 @@ first_guess = Prediction(
     explain={
         "a": "More accurate as a solution. But a class is the largest of ten numbers, and most margins are wide.",
         "b": "A class needs few digits of the solution, and even the loosest solve has enough of them.",
-        "c": "A fair guess: at some point a solve is too coarse. But DOPRI5's two steps, its fewest here, are not.",
-        "d": "That would be a net that has learned its solver's errors (lesson 01 makes one, with long Euler steps).",
+        "c": "A fair guess: at some point a solve is too coarse. But the two steps that DOPRI5 takes at least are not.",
+        "d": "That would be a network that has learned its solver's errors. Section 6 trains one.",
     },
 )
 
 second_guess = Prediction(
-    "Each test image is solved with its own steps, at a tolerance much tighter than that of training. Do the images "
-    "that are hard for the net, decided by a narrow margin or wrongly, cost more evaluations?",
+    "We solve each test image with steps of its own, at a tolerance much tighter than that of training. Some images "
+    "are hard for the network: it gets them wrong, or nearly so. Do they cost more evaluations?",
     {
         "a": "Yes, clearly: hard images need more computation, and a solver that chooses its steps gives it to them.",
-        "b": "Hardly, by a few per cent at most: cost measures how the trajectory bends, not how hard the decision is.",
-        "c": "No, the other way round: hard images are clearly cheaper, as the net gives up early on them.",
+        "b": "Hardly, by a few per cent at most: cost measures how the path bends, not how hard the decision is.",
+        "c": "No, the other way round: hard images are clearly cheaper, as the network gives up early on them.",
     },
     answer="b",
     explain={
-        "a": "A tempting story. The solver has not seen the classifier; it sees how smooth the trajectory is.",
-        "b": "The error estimate knows nothing of classes. Measure before you tell the story, and say how large it is.",
+        "a": "A tempting story. But the solver has not seen the scores. It sees how smooth the path of the state is.",
+        "b": "The error estimate knows nothing of classes. Where there is an effect, say how large it is.",
         "c": "Nothing gives up. The solver stops at T, whatever the class.",
     },
 )
@@ -97,6 +97,131 @@ with_time = Exercise(
 
 
 # ---- 2 -------------------------------------------------------------------------------------------------
+
+
+def body_parameters(channels, blocks):
+    """The numbers of parameters of two bodies: a ResNet's blocks, and the one field of an ODE-Net.
+
+    A block of the ResNet: norm, 3×3 convolution, norm, 3×3 convolution, from `channels` to `channels` channels.
+    The field: norm, convolution, norm, convolution, norm, where each convolution has one more channel in: the time.
+    A convolution has a bias for each channel out; a norm a gain and a bias for each channel.
+
+    channels: int. blocks: int. Returns two int: the ResNet's `blocks` blocks, the ODE-Net's field.
+    """
+    block = 2 * (9 * channels + 1) * channels + 2 * 2 * channels
+    field = 2 * (9 * (channels + 1) + 1) * channels + 3 * 2 * channels
+    return blocks * block, field
+
+
+def check_body_parameters(body_parameters):
+    for c, n in ((3, 2), (8, 4), (32, 4), (64, 6)):
+        right = counted(c, n)
+        got = body_parameters(c, n)
+        if np.shape(got) == (2,):  # two numbers: an array of them will do
+            got = list(np.asarray(got))
+        got = [as_array(value, "your number") for value in several(got, ("resnet", "field"))]
+        for words, options in COUNT_MISTAKES.items():
+            wrong = counted(c, n, **options)
+            hits = [g.shape == () and g == w != r for g, w, r in zip(got, wrong, right, strict=True)]
+            if any(hits) and all(h or g == r for h, g, r in zip(hits, got, right, strict=True)):
+                raise Wrong(words)
+        if got[0] == right[1] and got[1] == right[0]:
+            raise Wrong("The two numbers are exchanged: the ResNet's first.")
+        for value, expected, name in zip(got, right, ("the ResNet's", "the field's"), strict=True):
+            if value.shape != () or value != expected:
+                raise Wrong(f"With {c} channels and {n} blocks, {name} is off: {value}, and {expected} was expected.")
+    return "Both counts are right, for 4 choices of channels and blocks."
+
+
+def counted(
+    c, n, bias=1, gains=2, time=1, kernel=9, all_blocks=True, convs=2, out_time=0, norms=(2, 3), per_block=0, once=0
+):
+    """body_parameters with one thing or another changed."""
+    block = convs * (kernel * c + bias) * c + norms[0] * gains * c
+    field = convs * (kernel * (c + time) + bias) * (c + out_time) + norms[1] * gains * c - once * kernel * c
+    return (n if all_blocks else 1) * block, field * (n if per_block else 1)
+
+
+COUNT_MISTAKES = {
+    "The field has three norms, a block two.": {"norms": (2, 2)},
+    "A block has two norms, the field three.": {"norms": (3, 3)},
+    "A convolution has a bias too, one for each channel out.": {"bias": 0},
+    "A norm has parameters too: a gain and a bias for each channel.": {"gains": 0},
+    "A norm has a gain and a bias for each channel: two numbers, not one.": {"gains": 1},
+    "The field's convolutions have one more channel in: the time.": {"time": 0},
+    "Both convolutions of the field have the time as one more channel, not only one.": {"once": 1},
+    "A 3×3 kernel has 9 numbers, not 3.": {"kernel": 3},
+    "This is one block. The ResNet has its own parameters in each of them.": {"all_blocks": False},
+    "There are two convolutions, in a block and in the field.": {"convs": 1},
+    "The time goes into a convolution; none comes out.": {"out_time": 1},
+    "The field has one set of parameters, however many times it is evaluated.": {"per_block": 1},
+}
+
+body_parameters = Exercise(
+    body_parameters,
+    check_body_parameters,
+    hints=(
+        "One channel out of a 3×3 convolution sees 9 numbers in each channel in. How many weights is that, and a bias?",
+        "A convolution: (9 · in + 1) · out. A norm: 2 · channels. How many of each are there?",
+        "block = 2 * (9 * c + 1) * c + 4 * c; in the field the convolutions have c + 1 channels in, and norms are 3.",
+    ),
+)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
+def costs_more(nfev, wrong):
+    """The probability that a random misclassified image costs more than a random one that is classified rightly.
+
+    All pairs of one of each are compared. A pair with equal costs counts as half. 0.5: no difference.
+
+    nfev: (n,), the evaluations of each image. wrong: (n,) of bool, both values occur. Returns float.
+    """
+    a, b = nfev[wrong][:, None], nfev[~wrong][None, :]
+    return float(np.mean((a > b) + 0.5 * (a == b)))
+
+
+def check_costs_more(costs_more):
+    for seed in range(6):
+        rng = np.random.default_rng(830 + seed)
+        n = 40 + 7 * seed
+        nfev = 2 + 6 * rng.integers(2, 6, size=n)
+        wrong = rng.permutation(np.arange(n) < 3 + seed)
+        a, b = nfev[wrong][:, None], nfev[~wrong][None, :]
+        more, equal = np.mean(a > b), np.mean(a == b)
+        right = more + 0.5 * equal
+        mistakes = {
+            "Pairs with equal costs are left out: each counts as half.": more,
+            "Pairs with equal costs count in full; half was asked for.": more + equal,
+            "This is the other way round: the probability that the wrong one costs less.": 1 - right,
+            "Every image was compared with every image. Only pairs of a wrong with a right one count.": np.mean(
+                (a > nfev) + 0.5 * (a == nfev)
+            ),
+            "These are the means of the costs, one over the other. Compare pairs.": a.mean() / b.mean(),
+            "These are the means of the costs, one less the other. Compare pairs.": a.mean() - b.mean(),
+            "This is the correlation. Compare pairs.": np.corrcoef(nfev, wrong)[0, 1],
+            "Pairs with equal costs are dropped from the count. Each counts as half a pair.": more / (1 - equal),
+            "Each wrong one is compared with the mean of the right ones. Compare pairs.": np.mean(a > b.mean()),
+            "This counts pairs; a probability divides by their number.": right * a.size * b.size,
+        }
+        mistakes = {k: v for k, v in mistakes.items() if abs(v - right) > 1e-9}
+        same_values(costs_more(nfev, wrong), np.float64(right), 1e-12, "the probability", mistakes)
+    return "Right for 6 random sets of costs, many of them equal."
+
+
+costs_more = Exercise(
+    costs_more,
+    check_costs_more,
+    hints=(
+        "nfev[wrong] and nfev[~wrong] are the two groups. How do you compare each of one with each of the other?",
+        "nfev[wrong][:, None] > nfev[~wrong][None, :] is a table of all pairs. And where both are equal?",
+        "np.mean((a > b) + 0.5 * (a == b)) with a = nfev[wrong][:, None], b = nfev[~wrong][None, :].",
+    ),
+)
+
+
+# ---- 4 -------------------------------------------------------------------------------------------------
 
 
 def group_norm(x, groups, eps=1e-5):
@@ -175,131 +300,6 @@ group_norm = Exercise(
 )
 
 
-# ---- 3 -------------------------------------------------------------------------------------------------
-
-
-def body_parameters(channels, blocks):
-    """The numbers of parameters of two bodies: a ResNet's blocks, and the one field of an ODE-Net.
-
-    A block of the ResNet: norm, 3×3 convolution, norm, 3×3 convolution, from `channels` to `channels` channels.
-    The field: norm, convolution, norm, convolution, norm, where each convolution has one more channel in: the time.
-    A convolution has a bias for each channel out; a norm a gain and a bias for each channel.
-
-    channels: int. blocks: int. Returns two int: the ResNet's `blocks` blocks, the ODE-Net's field.
-    """
-    block = 2 * (9 * channels + 1) * channels + 2 * 2 * channels
-    field = 2 * (9 * (channels + 1) + 1) * channels + 3 * 2 * channels
-    return blocks * block, field
-
-
-def check_body_parameters(body_parameters):
-    for c, n in ((3, 2), (8, 4), (32, 4), (64, 6)):
-        right = counted(c, n)
-        got = body_parameters(c, n)
-        if np.shape(got) == (2,):  # two numbers: an array of them will do
-            got = list(np.asarray(got))
-        got = [as_array(value, "your number") for value in several(got, ("resnet", "field"))]
-        for words, options in COUNT_MISTAKES.items():
-            wrong = counted(c, n, **options)
-            hits = [g.shape == () and g == w != r for g, w, r in zip(got, wrong, right, strict=True)]
-            if any(hits) and all(h or g == r for h, g, r in zip(hits, got, right, strict=True)):
-                raise Wrong(words)
-        if got[0] == right[1] and got[1] == right[0]:
-            raise Wrong("The two numbers are exchanged: the ResNet's first.")
-        for value, expected, name in zip(got, right, ("the ResNet's", "the field's"), strict=True):
-            if value.shape != () or value != expected:
-                raise Wrong(f"With {c} channels and {n} blocks, {name} is off: {value}, and {expected} was expected.")
-    return "Both counts are right, for 4 choices of channels and blocks."
-
-
-def counted(
-    c, n, bias=1, gains=2, time=1, kernel=9, all_blocks=True, convs=2, out_time=0, norms=(2, 3), per_block=0, once=0
-):
-    """body_parameters with one thing or another changed."""
-    block = convs * (kernel * c + bias) * c + norms[0] * gains * c
-    field = convs * (kernel * (c + time) + bias) * (c + out_time) + norms[1] * gains * c - once * kernel * c
-    return (n if all_blocks else 1) * block, field * (n if per_block else 1)
-
-
-COUNT_MISTAKES = {
-    "The field has three norms, a block two.": {"norms": (2, 2)},
-    "A block has two norms, the field three.": {"norms": (3, 3)},
-    "A convolution has a bias too, one for each channel out.": {"bias": 0},
-    "A norm has parameters too: a gain and a bias for each channel.": {"gains": 0},
-    "A norm has a gain and a bias for each channel: two numbers, not one.": {"gains": 1},
-    "The field's convolutions have one more channel in: the time.": {"time": 0},
-    "Both convolutions of the field have the time as one more channel, not only one.": {"once": 1},
-    "A 3×3 kernel has 9 numbers, not 3.": {"kernel": 3},
-    "This is one block. The ResNet has its own parameters in each of them.": {"all_blocks": False},
-    "There are two convolutions, in a block and in the field.": {"convs": 1},
-    "The time goes into a convolution; none comes out.": {"out_time": 1},
-    "The field has one set of parameters, however many times it is evaluated.": {"per_block": 1},
-}
-
-body_parameters = Exercise(
-    body_parameters,
-    check_body_parameters,
-    hints=(
-        "One channel out of a 3×3 convolution sees 9 numbers in each channel in. How many weights is that, and a bias?",
-        "A convolution: (9 · in + 1) · out. A norm: 2 · channels. How many of each are there?",
-        "block = 2 * (9 * c + 1) * c + 4 * c; in the field the convolutions have c + 1 channels in, and norms are 3.",
-    ),
-)
-
-
-# ---- 4 -------------------------------------------------------------------------------------------------
-
-
-def costs_more(nfev, wrong):
-    """The probability that a random misclassified image costs more than a random one that is classified rightly.
-
-    All pairs of one of each are compared. A pair with equal costs counts as half. 0.5: no difference.
-
-    nfev: (n,), the evaluations of each image. wrong: (n,) of bool, both values occur. Returns float.
-    """
-    a, b = nfev[wrong][:, None], nfev[~wrong][None, :]
-    return float(np.mean((a > b) + 0.5 * (a == b)))
-
-
-def check_costs_more(costs_more):
-    for seed in range(6):
-        rng = np.random.default_rng(830 + seed)
-        n = 40 + 7 * seed
-        nfev = 2 + 6 * rng.integers(2, 6, size=n)
-        wrong = rng.permutation(np.arange(n) < 3 + seed)
-        a, b = nfev[wrong][:, None], nfev[~wrong][None, :]
-        more, equal = np.mean(a > b), np.mean(a == b)
-        right = more + 0.5 * equal
-        mistakes = {
-            "Pairs with equal costs are left out: each counts as half.": more,
-            "Pairs with equal costs count in full; half was asked for.": more + equal,
-            "This is the other way round: the probability that the wrong one costs less.": 1 - right,
-            "Every image was compared with every image. Only pairs of a wrong with a right one count.": np.mean(
-                (a > nfev) + 0.5 * (a == nfev)
-            ),
-            "These are the means of the costs, one over the other. Compare pairs.": a.mean() / b.mean(),
-            "These are the means of the costs, one less the other. Compare pairs.": a.mean() - b.mean(),
-            "This is the correlation. Compare pairs.": np.corrcoef(nfev, wrong)[0, 1],
-            "Pairs with equal costs are dropped from the count. Each counts as half a pair.": more / (1 - equal),
-            "Each wrong one is compared with the mean of the right ones. Compare pairs.": np.mean(a > b.mean()),
-            "This counts pairs; a probability divides by their number.": right * a.size * b.size,
-        }
-        mistakes = {k: v for k, v in mistakes.items() if abs(v - right) > 1e-9}
-        same_values(costs_more(nfev, wrong), np.float64(right), 1e-12, "the probability", mistakes)
-    return "Right for 6 random sets of costs, many of them equal."
-
-
-costs_more = Exercise(
-    costs_more,
-    check_costs_more,
-    hints=(
-        "nfev[wrong] and nfev[~wrong] are the two groups. How do you compare each of one with each of the other?",
-        "nfev[wrong][:, None] > nfev[~wrong][None, :] is a table of all pairs. And where both are equal?",
-        "np.mean((a > b) + 0.5 * (a == b)) with a = nfev[wrong][:, None], b = nfev[~wrong][None, :].",
-    ),
-)
-
-
 # ---- the quiz ------------------------------------------------------------------------------------------
 
 quiz = Quiz(
@@ -315,7 +315,7 @@ quiz = Quiz(
         explain={
             "a": "Parameters are stored once, but used at each evaluation.",
             "b": "Sharing saves memory for parameters. Every evaluation of the field is a layer's work.",
-            "c": "They may reach the same accuracy. The ResNet of the lesson does it with four blocks.",
+            "c": "They may reach the same accuracy, but by different work: the ResNet of the lesson has four blocks.",
             "d": "One field, evaluated 32 times.",
         },
     ),
@@ -381,7 +381,7 @@ quiz = Quiz(
         explain={
             "a": "One pair of nets, and one of them perhaps larger than need be. Its authors withdrew the claim.",
             "b": "It has three times as many. Whether it needs them was not tested.",
-            "c": "Sharing weights between blocks saves the same parameters without any solver. The lesson tries both.",
+            "c": "One block, or blocks that share their weights, save the same parameters without any solver.",
             "d": "The adjoint computes a gradient. Nothing here isolates its effect.",
         },
     ),

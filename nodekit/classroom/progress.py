@@ -7,6 +7,7 @@ lessons/.nodekit_progress.json, and stays on this machine.
 import ast
 import re
 from html import escape
+from importlib import import_module
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -49,9 +50,7 @@ def reset(lesson=None):
 
 def _folder():
     """The folder of the lessons, from where `exercises` was imported."""
-    import exercises
-
-    return Path(exercises.__path__[0]).resolve().parent
+    return Path(import_module("exercises").__path__[0]).resolve().parent
 
 
 def _modules():

@@ -3,7 +3,7 @@
 import re
 
 from tests.lessons import counting, glossary
-from tests.lessons.rules import card_rows, text
+from tests.lessons.rules import card_rows, headings, text
 
 WORDS, MINUTES, EXERCISES, SLIDERS = 2200, 60, (2, 3), 1
 # Lesson 00 shows one of each thing that a lesson holds, in a few minutes: one exercise is enough for that.
@@ -91,4 +91,15 @@ def progress(lesson):
         yield f"no cell below the quiz shows the progress: progress.show(ex{number(lesson)})"
 
 
-RULES = [no_widget_state, deeper, core_path, time_row, terms, predictions, progress]
+def plain_headings(lesson):
+    """A heading is read out, and stands in tables of contents: it holds no formula, and the card's is not empty."""
+    for number, cell in enumerate(lesson.cells):
+        if cell["cell_type"] == "markdown":
+            for _, title in headings(cell):
+                if "$" in title:
+                    yield f"cell {number} has a formula in the heading {title!r}"
+    if not re.search(r"^\| \| \w.*\|$", text(lesson.cells[0]["source"]), re.M):
+        yield "the card's table has no heading: its first row is '| | This lesson |'"
+
+
+RULES = [no_widget_state, deeper, core_path, time_row, terms, predictions, progress, plain_headings]

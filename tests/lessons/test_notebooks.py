@@ -44,7 +44,7 @@ def test_a_lesson_that_keeps_the_newer_rules_is_bound_by_them():
 CARD = """# 03 Small
 **Question.** Does the gate open?
 
-| | |
+| | This lesson |
 |---|---|
 | **You will** | measure nothing |
 | **Before this** | nothing |
@@ -264,6 +264,8 @@ BREAKS = {
     "a prediction without an answer": (reading.predictions, cell(5, source="1")),
     "an answer without a question": (reading.predictions, cell(1, source="import nodekit")),
     "an answer below its question": (reading.predictions, cell(2, source="ex03.guess.reveal()")),
+    "a formula in a heading": (reading.plain_headings, cell(6, source="## 2. Quiz on $x$")),
+    "a card without a heading": (reading.plain_headings, cell(0, source=CARD.replace("| | This lesson |", "| | |"))),
     "no progress": (reading.progress, cell(7, source="ex03.quiz.show()")),
     "progress above the quiz": (
         reading.progress,

@@ -9,11 +9,6 @@ def heun(f, t, x, h):
     return ahead + h / 2 * (f(t + h, ahead) - slope)
 
 
-def two(alpha):
-    w = 0.5 / alpha
-    return [0.0, alpha], [[], [alpha]], [1.0 - w, w]
-
-
 def three(c2, c3):
     b3 = (1 / 3 - c2 / 2) / (c3 * (c3 - c2))
     b2 = (1 / 2 - b3 * c3) / c2
@@ -54,17 +49,29 @@ def doubling(R, A):
     return np.float32(low)
 
 
+def halving(lam):
+    low, high = 0.0, 2 / abs(lam)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if abs(1 + middle * lam) <= 1 else (low, middle)
+    return low
+
+
 RIGHT = {
     "heun_step": {
         "a correction of Euler's": heun,
         "float32": lambda f, t, x, h: heun(f, t, x, h).astype(np.float32),
     },
-    "two_stage": {"a list": as_list(two), "tuples": as_tuples(two), "arrays": as_arrays(two)},
     "third_order": {"a list": as_list(three), "tuples": as_tuples(three), "arrays": as_arrays(three)},
     "observed_order": {
         "difference of logarithms": lambda c, m, f: np.log2(np.linalg.norm(c - m)) - np.log2(np.linalg.norm(m - f)),
         "largest component": lambda c, m, f: np.log2(np.abs(c - m).max() / np.abs(m - f).max()),
         "float32": lambda c, m, f: np.float32(np.log2(np.linalg.norm(c - m) / np.linalg.norm(m - f))),
+    },
+    "euler_limit": {
+        "real part of 2 / λ": lambda lam: max(-(2 / lam).real, 0),
+        "cosine, float32": lambda lam: np.float32(np.clip(-2 * np.cos(np.angle(lam)) / np.abs(lam), 0, None)),
+        "halving": halving,
     },
     "largest_step": {"from 1 both ways, float32": doubling},
 }

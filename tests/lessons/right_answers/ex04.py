@@ -19,10 +19,6 @@ def one(f, t, x, h, rtol, atol):
     return [t, x, h * min(10.0, max(0.2, factor))]
 
 
-def pi(ratio, previous, q):
-    return float(np.clip(np.exp(np.log(0.9) - 0.6 / q * np.log(ratio) + 0.2 / q * np.log(previous)), 0.2, 10.0))
-
-
 def by_basis(theta, h, x0, k0, x1, k1):
     s = theta
     return (
@@ -68,7 +64,6 @@ RIGHT = {
         "a tuple": lambda *given: tuple(one(*given)),
         "NumPy numbers": lambda *given: tuple(map(np.asarray, one(*given))),
     },
-    "pi_factor": {"by logarithms": pi, "a NumPy number": lambda *given: np.float64(pi(*given))},
     "hermite": {
         "by the four basis cubics": by_basis,
         "float32": lambda *given: by_basis(*given).astype(np.float32),

@@ -62,16 +62,6 @@ def one_wasteful(f, t, x, h, rtol, atol):
     return one()(f, t, x, h, rtol, atol)
 
 
-def pi(r=-0.6, p=0.2, safety=0.9, divide=lambda q: q, low=0.2, high=10.0):
-    """An answer to pi_factor with its own exponents, safety and limits."""
-
-    def pi_factor(ratio, previous, q):
-        q = divide(q)
-        return max(low, min(safety * ratio ** (r / q) * previous ** (p / q), high))
-
-    return pi_factor
-
-
 def cubic(theta, h, x0, k0, x1, k1):
     bend = (1 - 2 * theta) * (x1 - x0) + (theta - 1) * h * k0 + theta * h * k1
     return x0 + theta * (x1 - x0) + theta * (theta - 1) * bend
@@ -251,27 +241,6 @@ WRONG = {
         ),
         "zeros": (lambda f, t, x, h, rtol, atol: (0.0, 0 * x, 0.0), "t is off"),
         "in place": (one_in_place, "changed x itself"),
-    },
-    "pi_factor": {
-        "I": (pi(r=-1.0, p=0.0), "This is the I controller"),
-        "P alone": (pi(p=0.0), "The step before has no part"),
-        "second sign": (pi(p=-0.2), "The second exponent has the wrong sign"),
-        "first sign": (pi(r=0.6), "The first exponent has the wrong sign"),
-        "swapped": (lambda r, p, q: pi()(p, r, q), "The two ratios are swapped"),
-        "no safety": (pi(safety=1.0), "The safety factor 0.9 is missing"),
-        "without q": (pi(divide=lambda q: 1), "must be divided by q"),
-        "q + 1": (pi(divide=lambda q: q + 1), "divided by q + 1"),
-        "no limits": (pi(low=0.0, high=np.inf), "within 0.2 and 10"),
-        "no upper limit": (pi(high=np.inf), "within 0.2 and 10"),
-        "no lower limit": (pi(low=0.0), "within 0.2 and 10"),
-        "limit before safety": (
-            lambda r, p, q: 0.9 * max(0.2, min(r ** (-0.6 / q) * p ** (0.2 / q), 10)),
-            "Limit the whole factor",
-        ),
-        "never grows": (pi(high=1.0), "the factor is off"),
-        "zero": (lambda r, p, q: 0.0, "the factor is off"),
-        "halves": (lambda r, p, q: 0.5 if r > 1 else 2.0, "the factor is off"),
-        "an array": (lambda r, p, q: np.array([pi()(r, p, q)]), "one real number was expected"),
     },
     "hermite": {
         "line": (lambda s, h, x0, k0, x1, k1: x0 + s * (x1 - x0), "the straight line between the ends"),
