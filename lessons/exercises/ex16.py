@@ -7,39 +7,37 @@ from nodekit.classroom.checks import Exercise, Wrong, as_array, rk4, same_values
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
-    "Two networks learn a spring from the same noisy recordings, until their errors on new recordings are equal. One "
-    "gives the slopes (q', p') directly. The other gives one number H, and its slopes are (∂H/∂p, −∂H/∂q). Both are "
-    "then followed for 20 time units, about six turns. What will the two energies do?",
+    "You have seen one of five pairs. The other four plain networks learned from other recordings of the same spring, "
+    "and their losses are as good. What will they do from the same start?",
     {
-        "a": "The same in both: the errors of the slopes are equal, so the errors of the paths are.",
-        "b": "The first wanders off, up or down; the second stays nearly constant.",
-        "c": "Both lose energy: noise acts like friction.",
-        "d": "The first wanders off; the second is constant to rounding.",
+        "a": "All of them spiral outward: an error of the slope always leads to a wider orbit, as with Euler's method.",
+        "b": "Some spiral outward and some inward, each by another amount.",
+        "c": "All of them spiral inward: noise acts like friction.",
+        "d": "Their orbits stay closed, or nearly so. The one that you have seen is an exception.",
     },
     answer="b",
     explain={
-        "a": "Errors of the same size can point in different directions. Across the path they add up turn by turn; "
-        "along it they only make it faster or slower.",
-        "b": "From (1, 0) our five energies changed by 9 to 75% (ten more by 2 to 94%), against a few percent. Over 25 "
-        "starts the ratio of the mean squares is about 100 in the median.",
-        "c": "Of the five plain networks some lose energy and some gain it. Nothing decides the sign but chance.",
-        "d": "What is constant along its flow is the energy that it learned. That is not the spring's.",
+        "a": "Euler's error points outward on every circle. What a network gets wrong points outward here and inward "
+        "there, and chance decides what remains after a turn.",
+        "b": "Two gained energy and three lost some, between 9% and 75%. Nothing decides the sign but chance.",
+        "c": "Of the five plain networks three lose energy and two gain some. Nothing decides the sign but chance.",
+        "d": "Two of the five are nearly closed from this start, and the other three are not. Section 7 asks why.",
     },
 )
 
 second_guess = Prediction(
-    "The pendulum gets friction: p' = −3 sin q − 0.3 p. A plain network and a Hamiltonian one, both wide enough, are "
+    "A pendulum gets friction: p' = −3 sin q − 0.3 p. A plain network and a Hamiltonian one, both wide enough, are "
     "trained on exact slopes, without any noise. Where do their losses end?",
     {
-        "a": "Both near 0: a network that is wide enough fits anything.",
-        "b": "The plain one near 0, the Hamiltonian one at a floor that can be computed beforehand.",
-        "c": "Both at a floor: friction makes the problem harder.",
+        "a": "Both end near 0: a network that is wide enough fits anything.",
+        "b": "The plain one ends near 0, the Hamiltonian one at a floor that can be computed beforehand.",
+        "c": "Both end at a floor: friction makes the problem harder.",
     },
     answer="b",
     explain={
-        "a": "Any energy H is within reach. But friction is not the field of any energy.",
+        "a": "Any energy H is within reach. But friction shrinks areas, so it is not the field of any energy.",
         "b": "The floor is γ² E[r²]/8 for every Hamiltonian network, and training ends within a few percent of it.",
-        "c": "A plain field has no more trouble with friction than without.",
+        "c": "A plain network has no more trouble with friction than without.",
     },
 )
 
@@ -377,8 +375,8 @@ quiz = Quiz(
         },
         "c",
         {
-            "a": "It has 12,000 samples. With more of them the two stay at the same floor.",
-            "b": "Training and test losses are both 0.035 to 0.039: nothing was learned by heart.",
+            "a": "It has 12,000 samples. With more of them the two stay near the same floor.",
+            "b": "Training and test losses are both near 0.037: nothing was learned by heart.",
             "c": "The floor is 0.0369, and both are near 0.0375. The true field has even more: 0.040.",
         },
     ),
@@ -391,25 +389,24 @@ quiz = Quiz(
         },
         "a",
         {
-            "a": "The drift of the energy is the field's flux through the orbit; chance makes it small at one radius.",
+            "a": "The energy drifts by the field's flux through the orbit, and chance makes that small at one radius.",
             "b": "All had equal data and equal steps. From another starting radius it may drift like the others.",
             "c": "All seeds had the same learning rate.",
         },
     ),
     Question(
-        "RK4 with long steps on a learned Hamiltonian: what happens to the energy?",
+        "You follow a Hamiltonian network with a solver for many turns, and the learned H falls by a third. What is "
+        "the reason?",
         {
-            "a": "It is conserved: the field is Hamiltonian.",
-            "b": "It oscillates within a bound.",
-            "c": "It grows without bound, as for Euler's method.",
-            "d": "It is lost, a little in every step.",
+            "a": "The network was trained on noisy data, so its H is not conserved.",
+            "b": "The solver: its steps are not the exact flow, and its errors add up.",
+            "c": "The learned H is not the true energy.",
         },
-        "d",
+        "b",
         {
-            "a": "The flow of the field conserves it. RK4 is not the flow.",
-            "b": "That is leapfrog. RK4's map is not symplectic, and its error accumulates.",
-            "c": "Euler's method gains energy. RK4 with such steps damps the oscillation.",
-            "d": "Nearly all of it in the 500 steps of section 9; leapfrog at the same cost stays within 5%.",
+            "a": "The exact flow conserves the learned H for any weights, however badly they were trained.",
+            "b": "A tighter tolerance makes the loss smaller, as in section 8. Or take a solver such as leapfrog.",
+            "c": "That is true, but it makes the true energy oscillate. It cannot change the learned H.",
         },
     ),
     Question(
@@ -422,8 +419,8 @@ quiz = Quiz(
         "c",
         {
             "a": "Gravity has an energy; the two-body problem is the classical example.",
-            "b": "It stays on its own level of the energy, whatever its height.",
-            "c": "Friction shrinks volumes, and no J∇H does. The loss has a floor above 0: section 10.",
+            "b": "It stays on its own level line, whatever its height.",
+            "c": "Friction shrinks volumes, and no J∇H does. The loss has a floor above 0 (section 9).",
         },
     ),
 )
