@@ -37,8 +37,8 @@ second_guess = Prediction(
     answer="b",
     explain={
         "a": "3,000 points are not an annulus. Between them there is room.",
-        "b": "It stretches the annulus into a thread where hardly a sample lies, and lets the disk out through what looks like "
-        "a gap.",
+        "b": "It stretches the annulus into a thread where hardly a sample lies, and lets the disk out through what "
+        "looks like a gap.",
         "c": "Coarse steps can do that (lesson 01). Here the solves are accurate: section 5 takes the tolerance 1e-6.",
     },
 )
