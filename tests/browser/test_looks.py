@@ -63,8 +63,7 @@ def test_control_and_picture_are_on_one_screen(heights, number, measured):
     """1366 × 768, in JupyterLab with its bars: the page need not be scrolled between the hand and what it moves."""
     found, screen = heights
     measured(f"lesson {number}: {', '.join(f'{h:.0f}' for h in found.get(number, []))} of {screen:.0f} pixels")
-    if number not in gate.NOT_REWRITTEN:
-        assert all(height <= screen for height in found[number])
+    assert all(height <= screen for height in found[number])
 
 
 @pytest.mark.parametrize(("theme", "inverted"), [("JupyterLab Light", False), ("JupyterLab Dark", True)])

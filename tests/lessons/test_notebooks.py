@@ -21,22 +21,11 @@ def test_numbers_are_not_given_twice():
     assert len(set(numbers)) == len(numbers)
 
 
-BINDING = [(path, rule) for path in LESSONS for rule in gate.RULES if gate.binds(rule, path)]
-
-
-@pytest.mark.parametrize(("path", "rule"), BINDING, ids=[f"{path.stem}-{rule.__name__}" for path, rule in BINDING])
+@RULE
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_lesson_keeps(path, rule):
-    """Each lesson keeps each rule that binds it."""
+    """Each lesson keeps each rule."""
     assert list(rule(gate.load(path))) == []
-
-
-def test_a_lesson_that_keeps_the_newer_rules_is_bound_by_them():
-    """NOT_REWRITTEN names lessons that are here, and none that needs no exemption any more."""
-    numbers = {path.name[:2]: path for path in LESSONS}
-    assert gate.NOT_REWRITTEN <= numbers.keys()
-    for number in gate.NOT_REWRITTEN:
-        lesson = gate.load(numbers[number])
-        assert any(list(rule(lesson)) for rule in reading.RULES), f"take {number} out of NOT_REWRITTEN"
 
 
 # A small notebook that keeps every rule, and ways to break them one by one.
