@@ -24,6 +24,8 @@ MOVED = {
     "nodekit.trajectory": "nodekit.stepping.trajectory",
     "nodekit.stability": "nodekit.analysis.stability",
     "nodekit.stiffness": "nodekit.analysis.stiffness",
+    "nodekit.models.cnf": "nodekit.models.density.cnf",
+    "nodekit.models.hamiltonian": "nodekit.models.physics.hamiltonian",
     "nodekit.torch_backend.odeint": "nodekit.drop_in.odeints",
 }
 

@@ -201,6 +201,7 @@ def test_every_decision_is_listed():
 
 
 def test_every_model_has_its_tests():
-    """nodekit/models/NAME.py is tested by tests/models/test_NAME.py."""
-    files = {path.stem for path in (ROOT / "nodekit" / "models").glob("[!_]*.py")}
-    assert files == {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "models").glob("test_*.py")}
+    """nodekit/models/FOLDER/NAME.py is tested by tests/models/FOLDER/test_NAME.py."""
+    models, tests = ROOT / "nodekit" / "models", ROOT / "tests" / "models"
+    files = {str(path.relative_to(models)) for path in models.rglob("[!_]*.py")}
+    assert files == {str(path.relative_to(tests)).replace("test_", "") for path in tests.rglob("test_*.py")}

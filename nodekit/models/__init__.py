@@ -1,9 +1,9 @@
-"""Models that solve a differential equation inside: one torch.nn.Module a file. They need torch."""
+"""Models that solve a differential equation inside: one torch.nn.Module a file, by part of the course; with torch."""
 
 from nodekit.models.augmented import Augmented
-from nodekit.models.cnf import CNF
 from nodekit.models.convolutional import ConvField
-from nodekit.models.hamiltonian import HamiltonianField, Separable
+from nodekit.models.density import CNF
 from nodekit.models.neural_ode import NeuralODE
+from nodekit.models.physics import HamiltonianField, Separable
 
 __all__ = ["CNF", "Augmented", "ConvField", "HamiltonianField", "NeuralODE", "Separable"]

@@ -9,7 +9,7 @@ from torch import nn
 
 import nodekit
 from nodekit.models import CNF, HamiltonianField, NeuralODE
-from nodekit.models.hamiltonian import Separable
+from nodekit.models.physics.hamiltonian import Separable
 
 F64 = torch.float64
 

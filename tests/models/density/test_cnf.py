@@ -8,7 +8,6 @@ from torch import nn
 
 from nodekit import SolveError
 from nodekit.models import CNF
-from nodekit.models.cnf import exact_divergence
 
 F64 = torch.float64
 
@@ -83,18 +82,6 @@ def test_training_gradient_against_differences():
                     numeric.view(-1)[i] += sign * flow.log_prob(x).mean() / 2e-5
                     p.view(-1)[i] -= sign * 1e-5
         assert torch.allclose(p.grad, numeric, rtol=1e-6, atol=1e-8)
-
-
-def test_the_trace_is_that_of_the_jacobian():
-    """exact_divergence against torch.func.jacrev, sample by sample; also where gradients are not recorded."""
-    field, x, t = Net(d=4), points(5, 4), torch.tensor(0.3, dtype=F64)
-    traces = torch.stack([torch.func.jacrev(lambda x: field(t, x))(row).trace() for row in x])
-    for recorded in (True, False):
-        with torch.set_grad_enabled(recorded):
-            k, found = exact_divergence(field, t, x)
-        assert torch.allclose(found, traces, atol=1e-12)
-        assert torch.allclose(k, field(t, x), atol=1e-14)
-        assert k.requires_grad is found.requires_grad is recorded
 
 
 @pytest.mark.parametrize("seed", range(3))
