@@ -9,7 +9,7 @@ from torch import nn
 
 from nodekit import gradients, methods
 from nodekit.arguments import output_times
-from nodekit.models.density.divergence import exact_divergence
+from nodekit.models.density.divergence import Divergence, Hutchinson, exact_divergence
 from nodekit.solution import Solution
 from nodekit.solve import solve
 
@@ -53,8 +53,9 @@ class CNF(nn.Module):
     dim : int
         d.
     t : (t0, t1)
-    divergence : function (field, t, x) -> (dx/dt (..., d), trace (...))
-        The exact trace by default.
+    divergence : function (field, t, x) -> (dx/dt (..., d), trace (...)), or `Hutchinson()`
+        The exact trace by default, at d vector–Jacobian products an evaluation. Hutchinson's estimate takes one; its
+        noise is drawn once for each solve, from the generator that is passed, and is the same in the way back.
     base : object with log_prob(x) -> (...) and sample(shape, like, generator) -> tensor
     method, rtol, atol, step, max_steps, gradient
         As in `nodekit.solve`.
@@ -74,7 +75,7 @@ class CNF(nn.Module):
         field: nn.Module,
         dim: int,
         t: "Times" = (0.0, 1.0),
-        divergence: Callable[[nn.Module, Any, T], tuple[T, T]] = exact_divergence,
+        divergence: "Divergence | Hutchinson" = exact_divergence,
         base: Density | None = None,
         method: "str | Method" = "dopri5",
         rtol: float = 1e-6,
@@ -99,32 +100,46 @@ class CNF(nn.Module):
         }  # fmt: skip
         self.nfev = 0
 
-    def log_prob(self, x: T) -> T:
-        """log p(x) in nats: x (..., d) -> (...)."""
-        z, change = self.flow(x, self.t[::-1])
+    def log_prob(self, x: T, generator: torch.Generator | None = None) -> T:
+        """log p(x) in nats: x (..., d) -> (...). generator: of the noise of an estimated trace."""
+        z, change = self.flow(x, self.t[::-1], generator)
         return self.base.log_prob(z) + change
 
-    def flow(self, x: T, t: Sequence[float]) -> tuple[T, T]:
+    def flow(self, x: T, t: Sequence[float], generator: torch.Generator | None = None) -> tuple[T, T]:
         """x (..., d), carried from t[0] to t[1], and the integral of the trace over t: (..., d), (...).
 
         From the data back to the base t decreases, and the integral is what is to be added to log p.
         """
         self._check(x)
+        divergence = self.divergence
+        if isinstance(divergence, Hutchinson):
+            divergence = divergence.drawn(x, generator)
 
         def f(t: Any, state: tuple[T, T]) -> tuple[T, T]:
-            return self.divergence(self.field, t, state[0])
+            return divergence(self.field, t, state[0])
 
-        middle = (t[0] + t[1]) / 2  # two times would return, and keep, every step
-        solution = self._solve(f, (x, x.new_zeros(x.shape[:-1])), [t[0], middle, t[1]])
+        solution = self._solve(f, (x, x.new_zeros(x.shape[:-1])), self._with_middle(t))
         return solution.y[0][-1], solution.y[1][-1]
 
     def sample(self, shape: int | Sequence[int], generator: torch.Generator | None = None) -> T:
         """Samples (*shape, d), shape an int or a tuple, on the device and in the dtype of the field's parameters."""
+        return self._solve(self.field, self._base_sample(shape, generator), self._with_middle(self.t)).y[-1]
+
+    def sample_and_log_prob(self, shape: int | Sequence[int], generator: torch.Generator | None = None) -> tuple[T, T]:
+        """Samples (*shape, d) and their log density (*shape) in one solve, both with gradients: for a reverse KL."""
+        z = self._base_sample(shape, generator)
+        x, change = self.flow(z, self.t, generator)
+        return x, self.base.log_prob(z) - change
+
+    def _base_sample(self, shape: int | Sequence[int], generator: torch.Generator | None) -> T:
         like = next((p for p in self.field.parameters()), torch.zeros(()))
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        z = self.base.sample((*shape, self.dim), like, generator)
-        middle = (self.t[0] + self.t[1]) / 2
-        return self._solve(self.field, z, [self.t[0], middle, self.t[1]]).y[-1]
+        return self.base.sample((*shape, self.dim), like, generator)
+
+    @staticmethod
+    def _with_middle(t: Sequence[float]) -> list[float]:
+        """Two times would return, and keep, every step; one in between costs next to nothing."""
+        return [t[0], (t[0] + t[1]) / 2, t[1]]
 
     def _check(self, x: T) -> None:
         if x.dim() == 0 or x.shape[-1] != self.dim:
