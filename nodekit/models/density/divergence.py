@@ -41,7 +41,7 @@ class Hutchinson:
     nothing, and 2 |(J + Jᵀ)/2|² (Frobenius) for Gaussian noise.
 
     A solve needs one ε from its start to its end, so that what is solved is one differential equation: `drawn` gives
-    the function (f, t, x) -> (f(t, x), estimate) that holds it, and `CNF(divergence=Hutchinson())` calls it once a solve.
+    the function (f, t, x) -> (f(t, x), estimate) that holds it, and `CNF(divergence=Hutchinson())` asks once a solve.
 
     noise: "rademacher" (each entry ±1), or "gaussian". Raises ValueError that lists them for another name.
 
