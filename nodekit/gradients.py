@@ -119,7 +119,7 @@ def warn_if_lost(missed: tuple[float, float], rtol: float, name: str) -> None:
     if not off <= max(1e-2, 10 * rtol) * size:
         warnings.warn(
             f"gradient={name!r} solved the state backward and missed y(t0) by {off:.1e}, for a state of size "
-            f"{size:.1e}: its gradient is wrong by as much, or more. The flow forgets where it began, as stiff and "
+            f"{size:.1e}: its gradient may be wrong by as much, or more. The flow forgets where it began, as stiff and "
             'strongly damped ones do. Use gradient="checkpoint" or "interpolated", or a tighter tolerance.',
             RuntimeWarning,
             stacklevel=3,
