@@ -57,6 +57,14 @@ def output_times(t):
     return times.tolist()
 
 
+def sample_count(y0):
+    """How many samples batch="blocks" has. Raises ValueError for a y0 that is not one tensor with samples first."""
+    if not is_torch(y0) or isinstance(y0, tuple | dict) or not y0.dim() or not y0.numel():
+        given = f"shape {tuple(y0.shape)}" if hasattr(y0, "shape") else type(y0).__name__
+        raise ValueError(f'batch="blocks" needs y0 as one torch tensor with samples along its first axis, got {given}.')
+    return y0.shape[0]
+
+
 def sample_times(t, y0):
     """The times of a batch y0 of n samples, a float64 tensor (m, n), from (m,) times for all or (m, n).
     Gradients flow to t through it.

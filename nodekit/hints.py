@@ -23,7 +23,7 @@ Times: TypeAlias = "Sequence[float] | Sequence[float | torch.Tensor] | Array"
 Tolerance: TypeAlias = "float | Array | Sequence[float] | Sequence[Array] | dict[Any, Any]"
 Event: TypeAlias = Callable[..., Any]  # g(t, y) -> number, truth value, or array of them
 Direction: TypeAlias = Literal[-1, 0, 1]
-Batch: TypeAlias = Literal["joint", "independent"]
+Batch: TypeAlias = Literal["joint", "blocks", "independent"]
 Control: TypeAlias = "Literal['I', 'PI', 'PID', 'predictive'] | Controller"
 Gradient: TypeAlias = "Literal['discrete', 'checkpoint', 'backprop', 'adjoint', 'interpolated'] | Way"
 

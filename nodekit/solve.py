@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from nodekit import gradients, methods, steppers
-from nodekit.arguments import output_times, positive, sample_times, tolerance
+from nodekit.arguments import output_times, positive, sample_count, sample_times, tolerance
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
 from nodekit.stepping import loop
@@ -79,7 +79,11 @@ def solve(
     jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); "autograd"; or None; for implicit methods
         None: finite differences of f (rodas5p, which no iteration corrects: autograd, compared with f at every step).
         "autograd": automatic differentiation where f allows it. For a complex state f must be holomorphic in y.
-    batch : "joint" or "independent"
+    batch : "joint", "blocks" or "independent"
+        "blocks", on torch: as "joint", with one step size for all, but the first axis of y0 counts samples that f
+        treats by themselves. Then ∂f/∂y is one block a sample, (n, d, d), which jac may return so: implicit methods
+        make it from d backward passes or d + 1 evaluations and solve n small systems (lesson 15). An f whose samples
+        are seen to depend on each other raises ValueError.
         "independent", on torch, for explicit methods without events: the first axis of y0 counts samples, each of which
         takes its own steps, and t may be (m, samples), each with its own times. f(t, y) then sees those samples that
         are still on their way, y (n, ...), and their times as a tensor that broadcasts against y, (n, 1, ..., 1). Two
@@ -119,8 +123,8 @@ def solve(
     m, way = methods.get(method), gradients.get(gradient)
     if not (jac is None or callable(jac) or (isinstance(jac, str) and jac == "autograd")):
         raise TypeError(f'jac must be a function jac(t, y), "autograd" or None, got {type(jac).__name__}.')
-    if batch not in ("joint", "independent"):
-        raise ValueError(f'batch={batch!r} is not known. Choose "joint" or "independent".')
+    if batch not in ("joint", "blocks", "independent"):
+        raise ValueError(f'batch={batch!r} is not known. Choose "joint", "blocks" or "independent".')
     independent = batch == "independent"
     backend = "torch" if is_torch(y0) else "numpy"
     if backend == "numpy" and (params is not None or way.name in ("adjoint", "interpolated") or way == SPARSE):
@@ -176,7 +180,8 @@ def solve(
 
         solution = batch_gradient.solve(f, y0, times, way, params, m=m, rtol=rtol, atol=atol, **sizes)
     else:
-        recipe = backend, f, y0, m, rtol, atol, step is not None, jac
+        samples = sample_count(y0) if batch == "blocks" else None
+        recipe = backend, f, y0, m, rtol, atol, step is not None, jac, samples
         stepper = steppers.stepper(*recipe)
         stepper.recipe, stepper.compile = (steppers.stepper, detached(recipe)), compile
         run, y = partial(integrate, times=times, events=events, **sizes), state.flat(y0)

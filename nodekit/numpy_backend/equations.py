@@ -16,6 +16,11 @@ class Stepper(state.Stepper):
     Jacobian, inverse = Jacobian, staticmethod(inverse)
     product = staticmethod(np.dot)  # of matrices and vectors: for small ones half the time of @
 
+    @staticmethod
+    def applied(matrix, x):
+        """matrix @ x of a matrix (m d, m d) and a state x (d,), or m of them as one vector, (m, d)."""
+        return np.dot(matrix, x) if x.ndim == 1 else np.dot(matrix, x.reshape(-1)).reshape(x.shape)
+
     def __init__(self, f, y0, method, *rest):
         """Raises TypeError for autograd's boxes: the matrices of these steps are values."""
         super().__init__(f, y0, method, *rest)

@@ -77,7 +77,7 @@ class Stepper(stepper.Stepper):
     library, keeps_slopes = "numpy", True
     rms, norm, values = staticmethod(rms), staticmethod(rms), staticmethod(getval)
 
-    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
         own = y0.shape, getval(y0).dtype, self.keeps_slopes
         self.field, self.again = Field(f, *own), Field(f, *own)  # dense output has a count of its own
         self.method, self.shape, self.rtol, self.atol, self.fixed = method, y0.shape, rtol, atol, fixed

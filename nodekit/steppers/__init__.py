@@ -26,6 +26,9 @@ def stepper_class(library, method):
     return over(import_module(f"nodekit.{library}_backend.{family.BASE}").Stepper, family.of(method))
 
 
-def stepper(library, f, y0, method, rtol, atol, fixed, jac=None):
-    """The stepper of a method: y0 and tolerances as the library's state.py checks them; jac where it is of use."""
-    return stepper_class(library, method)(f, y0, method, rtol, atol, fixed, jac)
+def stepper(library, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
+    """The stepper of a method: y0 and tolerances as the library's state.py checks them; jac where it is of use.
+
+    samples: how many there are along y0's first axis, on torch, if ∂f/∂y has a block for each; else None.
+    """
+    return stepper_class(library, method)(f, y0, method, rtol, atol, fixed, jac, samples)

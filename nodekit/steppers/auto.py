@@ -23,12 +23,12 @@ class Auto:
     adaptive = one_step = True
     switched = False  # whether the step accepted last was the last of its method
 
-    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
         if fixed:
             raise ValueError("method='auto' chooses its own steps: leave out step, or name a method.")
         super().__init__(f, y0, method, rtol, atol, fixed)
         self.explicit = steppers.stepper(self.library, f, y0, DOPRI5, rtol, atol, fixed)
-        self.implicit = steppers.stepper(self.library, f, y0, IMPLICIT["radau"], rtol, atol, fixed, jac)
+        self.implicit = steppers.stepper(self.library, f, y0, IMPLICIT["radau"], rtol, atol, fixed, jac, samples)
         self.now, self.switches, self.error_order = self.explicit, [], self.explicit.error_order
         self.known = None, 0.0  # a Jacobian, and its spectral radius
         self.stiff = self.calm = self.easy = 0

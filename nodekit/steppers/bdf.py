@@ -85,10 +85,10 @@ class BackwardDifferences(Newton):
     weight = None  # 1 / what the last error was measured in
     tracks = False  # whether f depends on something that a gradient flows to
 
-    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
         if fixed:
             raise ValueError(f"method={method.name!r} chooses its steps and its order: leave out step=...")
-        super().__init__(f, y0, method, rtol, atol, fixed, jac)
+        super().__init__(f, y0, method, rtol, atol, fixed, jac, samples)
         self.formulas = Formulas(method.kappa, self.constant)
         self.exact = self.Jacobian(self.field, jac or "autograd", self.atol / rtol)  # for a gradient
         self.newton_tol = max(10 * self.eps / self.tightest, NEWTON_TOL)
@@ -164,7 +164,7 @@ class BackwardDifferences(Newton):
             k = self.field(t, y)
             self.tracks = self.records(k) or self.tracks  # a parameter may enter late
             k = self.values(k)
-            change = self.product(self.inverted, c * k - known - d)
+            change = self.applied(self.inverted, c * k - known - d)
             (size,) = self.numbers(self.rms(change * weight))
             if not size < math.inf:
                 self.refuse("Newton's iteration overflows", [k])

@@ -36,8 +36,8 @@ class ImplicitRungeKutta(Newton):
     k_last = before = previous = None  # of the one accepted last: its last slope, (h, k), (h, ratio)
     iterations = 1
 
-    def __init__(self, f, y0, tableau, rtol, atol, fixed, jac=None):
-        super().__init__(f, y0, tableau, rtol, atol, fixed, jac)
+    def __init__(self, f, y0, tableau, rtol, atol, fixed, jac=None, samples=None):
+        super().__init__(f, y0, tableau, rtol, atol, fixed, jac, samples)
         self.adaptive, self.error_order = tableau.adaptive, tableau.error_order
         self.a, self.b = map(np.array, (tableau.a, tableau.b))
         self.weights = self.constant(self.b)
@@ -143,12 +143,12 @@ class ImplicitRungeKutta(Newton):
             if len(times) == 1:
                 slopes = [self.field(time, base + z)]
                 self.only_values(*slopes)  # a parameter may enter late
-                change = self.product(inverted, z - weight * slopes[0])
+                change = self.applied(inverted, z - weight * slopes[0])
             else:
                 slopes = [self.field(t_i, y_i) for t_i, y_i in zip(times, base + z, strict=True)]
                 self.only_values(*slopes)
                 slopes = self.stacked(slopes)
-                change = self.product(inverted, self.plus(z, -h, block.a, slopes).reshape(-1)).reshape(z.shape)
+                change = self.applied(inverted, self.plus(z, -h, block.a, slopes))
             (size,) = self.numbers(self.rms(change / self.unit))
             if not size < math.inf:
                 self.refuse("the numbers of the step overflow", slopes)
@@ -182,9 +182,9 @@ class ImplicitRungeKutta(Newton):
             error = weighted + start * self.k0
         scale = self.scale(y, y1)
         if self.method.filter_error:
-            error = self.filter @ error
+            error = self.applied(self.filter, error)
             if start and self.rejected and self.ratio(error / scale) > 1:  # Hairer, Wanner 1996, IV.8.20
-                error = self.filter @ (weighted + start * self.field(t, y + error))
+                error = self.applied(self.filter, weighted + start * self.field(t, y + error))
         return self.ratio(error / scale)
 
     def accept(self):

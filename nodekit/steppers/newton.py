@@ -4,15 +4,15 @@ from nodekit.solution import Status, no_convergence
 
 
 class Newton:
-    """Goes before a library's base, `Stepper` in equations.py. jac: ∂f/∂y as in its `Jacobian`.
+    """Goes before a library's base, `Stepper` in equations.py. jac: ∂f/∂y as in its `Jacobian`; samples: see `stepper`.
 
     why: why the last attempt could not be taken, in words; empty where it could, or where f is at fault.
     """
 
     adaptive, why = True, ""
 
-    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
-        super().__init__(f, y0, method, rtol, atol, fixed)
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
+        super().__init__(f, y0, method, rtol, atol, fixed, jac, samples)
         self.jacobian, self.nlu = self.Jacobian(self.field, jac, self.atol / rtol), 0
 
     def scale(self, y, y1):

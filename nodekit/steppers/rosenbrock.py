@@ -25,9 +25,9 @@ class Rosenbrock(Newton):
     matrix = time_slope = None  # ∂f/∂y and ∂f/∂t at the start of a step, where they are known
     u = None  # (s, d), the increments of the step attempted last
 
-    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
         # No iteration corrects the Jacobian here, so that by default it is autograd's.
-        super().__init__(f, y0, method, rtol, atol, fixed, jac or "autograd")
+        super().__init__(f, y0, method, rtol, atol, fixed, jac or "autograd", samples)
         self.error_order = method.error_order
         arrays = map(np.array, (method.b, method.b_error, method.dense, square(method.a), square(method.C)))
         self.b, self.b_error, self.dense, a, C = map(self.constant, arrays)
@@ -71,7 +71,7 @@ class Rosenbrock(Newton):
             if i:
                 slopes.append(field(t + c * h, y + self.product(a, u)))
                 right = self.plus(right, 1 / h, C, u)
-            found.append(self.product(inverted, slopes[i] + right))
+            found.append(self.applied(inverted, slopes[i] + right))
             u = self.stacked(found)
         return u, slopes
 

@@ -7,7 +7,8 @@ import torch
 
 from nodekit.steppers.jacobian import time_difference
 from nodekit.torch_backend import state
-from nodekit.torch_backend.newton import Jacobian, backward_rows, check_kind, inverse, refuse_recording, time
+from nodekit.torch_backend.blocks import Samples, Whole
+from nodekit.torch_backend.newton import backward_rows, check_kind, inverse, refuse_recording, time
 from nodekit.torch_backend.once import Once
 from nodekit.torch_backend.state import flat
 
@@ -15,16 +16,18 @@ from nodekit.torch_backend.state import flat
 class Stepper(state.Stepper):
     """A state's kind, the tensors of that kind that a step needs, Jacobians and inverses. Values only, no graph."""
 
-    Jacobian, inverse = Jacobian, staticmethod(inverse)
+    inverse = staticmethod(inverse)
     product = staticmethod(torch.matmul)  # of matrices and vectors
 
-    def __init__(self, f, y0, method, *rest):
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
         """Raises TypeError, ValueError for states that Newton's iteration cannot look at."""
-        super().__init__(f, y0, method, *rest)
+        super().__init__(f, y0, method, rtol, atol, fixed)
         y = flat(y0)
         check_kind(method, y)
         self.complex, self.d = y.is_complex(), y.numel()
-        self.eye, self.eps = torch.eye(y.numel(), dtype=y.dtype, device=y.device), torch.finfo(y.dtype).eps
+        self.split = Samples(self.d, samples) if samples else Whole(self.d)
+        self.Jacobian, self.applied = self.split.Jacobian, self.split.applied
+        self.eye, self.eps = torch.eye(self.split.d, dtype=y.dtype, device=y.device), torch.finfo(y.dtype).eps
 
     def only_values(self, *tensors):
         """Raise ValueError for what autograd records."""
@@ -60,7 +63,7 @@ class Stepper(state.Stepper):
         f, at = self.field_back, time(self.field_back, t).requires_grad_()
         k = f.checked(f.slopes(f.f(at, f.show(y)), t), y)
         f.nfev += 1
-        J = backward_rows([k], [y], create_graph=True)[0]
+        J = self.split.rows([k], [y], create_graph=True)[0]
         if self.jacobian.time_by_autograd is False:
             return k, J, time_difference(f, t, y, k, h, self.eps)
         slope = backward_rows([k], [at], create_graph=True)[0].reshape(-1)
@@ -70,23 +73,23 @@ class Stepper(state.Stepper):
 
     def newton_end(self, matrix, residual):
         """matrix⁻¹ residual, where the matrix is a value: a gradient that goes through it has no second."""
-        return HeldInverse.apply(torch.linalg.inv(matrix), residual, self.method.name)
+        return HeldInverse.apply(torch.linalg.inv(matrix), residual, self.applied, self.method.name)
 
 
 class HeldInverse(torch.autograd.Function):
-    """inverse @ residual, where the inverse is a value: there is one derivative, and no second."""
+    """inverse @ residual, by `applied`, where the inverse is a value: there is one derivative, and no second."""
 
     @staticmethod
-    def forward(ctx, inverse, residual, name):
+    def forward(ctx, inverse, residual, applied, name):
         ctx.save_for_backward(inverse, residual)
-        ctx.name = name
-        return inverse @ residual
+        ctx.name, ctx.applied = name, applied
+        return applied(inverse, residual)
 
     @staticmethod
     def backward(ctx, d):
         inverse, residual = ctx.saved_tensors
-        found = inverse.mH @ d
+        found = ctx.applied(inverse.mH, d)
         if torch.is_grad_enabled():  # create_graph=True
             why = f"method={ctx.name!r} can be differentiated once. For a double backward use an explicit method"
             (found,) = Once.apply(why, (found,), d, residual)
-        return None, found, None
+        return None, found, None, None

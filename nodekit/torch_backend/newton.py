@@ -78,22 +78,24 @@ class Jacobian(jacobian.Jacobian):
             return None
 
 
-def backward_rows(ks, ys, create_graph=False):
+def backward_rows(ks, ys, create_graph=False, rows=None):
     """∂k_i/∂y_i (d, d) of each pair, from its graph: one batched backward pass. No k_i may depend on another's y.
 
+    rows: sums of components, (m, d), whose derivatives (m, d) are wanted in place of those of each component.
     Where torch.func.vmap cannot follow the graph, row after row. create_graph: let the derivatives be differentiated.
     """
-    found = [torch.zeros(k.numel(), y.numel(), dtype=y.dtype, device=y.device) for k, y in zip(ks, ys, strict=True)]
+    if rows is None:
+        rows = torch.eye(ks[0].numel(), dtype=ks[0].dtype, device=ks[0].device)
+    found = [torch.zeros(len(rows), y.numel(), dtype=y.dtype, device=y.device) for y in ys]
     recorded = [i for i, k in enumerate(ks) if k.requires_grad]
     if not recorded:
         return found
     ks, ys = [ks[i] for i in recorded], [ys[i] for i in recorded]
-    eye = torch.eye(ks[0].numel(), dtype=ks[0].dtype, device=ks[0].device)
     arguments = {"retain_graph": True, "create_graph": create_graph, "allow_unused": True}
     try:
-        parts = torch.autograd.grad(ks, ys, [eye] * len(ks), is_grads_batched=True, **arguments)
+        parts = torch.autograd.grad(ks, ys, [rows] * len(ks), is_grads_batched=True, **arguments)
     except RuntimeError:
-        one_by_one = [torch.autograd.grad(ks, ys, [e] * len(ks), **arguments) for e in eye]
+        one_by_one = [torch.autograd.grad(ks, ys, [row] * len(ks), **arguments) for row in rows]
         parts = [None if rs[0] is None else torch.stack(rs) for rs in zip(*one_by_one, strict=True)]
     for i, part in zip(recorded, parts, strict=True):
         if part is not None:
@@ -107,13 +109,13 @@ def time(field, t):
 
 
 def inverse(matrix):
-    """The inverse of a Newton matrix (d, d), or None when it is singular or not finite.
+    """The inverse of a Newton matrix (d, d), or of n of them, or None when one is singular or not finite.
 
     Multiplying by it costs a fifth of solving with a factorisation in torch, and is as accurate in all but contrived
     cases: A. Druinsky, S. Toledo, How accurate is inv(A)*b?, 2012. Newton's iteration corrects what rounding leaves.
     """
     result, info = torch.linalg.inv_ex(matrix)
-    good = info.item() == 0 and all_finite(result.reshape(-1)) and all_finite(matrix.reshape(-1))
+    good = not info.any().item() and all_finite(result.reshape(-1)) and all_finite(matrix.reshape(-1))
     return result if good else None
 
 

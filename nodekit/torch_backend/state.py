@@ -85,7 +85,7 @@ class Stepper(stepper.Stepper):
     library = "torch"
     rms, norm, values = staticmethod(rms), staticmethod(rms), staticmethod(torch.Tensor.detach)
 
-    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None):
+    def __init__(self, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
         self.layout = Layout(y0)
         y = flat(y0)
         self.kind, self.context = y.dtype, Context(y.device)

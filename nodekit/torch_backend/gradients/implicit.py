@@ -2,8 +2,6 @@
 
 import torch
 
-from nodekit.torch_backend.newton import backward_rows
-
 
 def step_vjp(f, stepper, t, y, h, k, a, inside, params):
     """The vjp of one step: (dL/dy, a gradient or None for every parameter, evaluations).
@@ -14,7 +12,7 @@ def step_vjp(f, stepper, t, y, h, k, a, inside, params):
     first, and dL/dy = a + Σ g_θ + Σ_j J_jᵀ κ_j. It is exact where the step is solved exactly; h is held.
     Source: W. Hager, "Runge–Kutta methods in optimal control", Numer. Math. 87, 2000.
     """
-    rk, s, d, before = stepper.method, len(k), y.numel(), f.nfev
+    rk, s, split, before = stepper.method, len(k), stepper.split, f.nfev
     A = stepper.constant(stepper.a)
     kappa, dL_dy = h * torch.outer(stepper.weights, a), a
     if inside:
@@ -24,14 +22,12 @@ def step_vjp(f, stepper, t, y, h, k, a, inside, params):
         Y = [Y_i.detach().requires_grad_() for Y_i in torch.addmm(y, A, k, alpha=h)]
         slopes = [f(t + c * h, Y_i) for c, Y_i in zip(rk.c, Y, strict=True)]
     first = stepper.blocks[0].stages.start  # 1 where the first stage is f(t, y): it needs no Jacobian
-    J = torch.stack(backward_rows(slopes[first:], Y[first:])).conj()  # of a complex state the adjoint has Jᴴ
+    J = torch.stack(stepper.split.rows(slopes[first:], Y[first:])).conj()  # of a complex state the adjoint has Jᴴ
     for block in reversed(stepper.blocks):
-        i, m = block.stages, len(block.a)
+        i = block.stages
         of_block = slice(i.start - first, i.stop - first)
-        system = -h * torch.einsum("ji,jkl->iljk", block.a, J[of_block]).reshape(m * d, m * d)
-        system.diagonal().add_(1.0)
-        kappa[i] = torch.linalg.solve(system, kappa[i].reshape(-1)).reshape(m, d)
-        pulled = (kappa[i][:, None] @ J[of_block])[:, 0]  # J_jᵀ κ_j, (m, d)
+        kappa[i] = split.solved(split.system(block.a, J[of_block], h), kappa[i])
+        pulled = split.pulled(kappa[i], J[of_block])  # J_jᵀ κ_j, (m, d)
         kappa[: i.start] += h * block.before.T @ pulled
     used = [j for j in range(s) if slopes[j].requires_grad]  # none, where f is constant
     found = torch.autograd.grad([slopes[j] for j in used], [*Y, *params], [kappa[j] for j in used], allow_unused=True)
