@@ -1,9 +1,11 @@
 """Models that solve a differential equation inside: one torch.nn.Module a file, by part of the course; with torch."""
 
 from nodekit.models.augmented import Augmented
+from nodekit.models.collocation import Collocation
 from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
+from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
 from nodekit.models.physics import HamiltonianField, Separable
 
-__all__ = ["CNF", "Augmented", "ConvField", "HamiltonianField", "NeuralODE", "Separable"]
+__all__ = ["CNF", "Augmented", "Collocation", "ConvField", "HamiltonianField", "LogTime", "NeuralODE", "Separable"]
