@@ -481,7 +481,7 @@ quiz = Quiz(
         },
         answer="c",
         explain={
-            "a": "Sizes of factors multiply, eigenvalues do not. Section 8 has a product that grows 260,000-fold.",
+            "a": "Sizes of factors multiply, eigenvalues do not. Section 7 has a product that grows 260,000-fold.",
             "b": "It is D (W - Wᵀ) with a diagonal D, which is not antisymmetric.",
             "c": "On short ways, or where D changes slowly, they grow little. There is no promise for all ways.",
             "d": "tanh has the Lipschitz constant 1.",

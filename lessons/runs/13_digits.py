@@ -47,21 +47,29 @@ class Recurrent(nn.Module):
 
 
 class Gated(nn.Module):
-    """PyTorch's GRU, with its own weights at the start, which the scale leaves alone: three times as many weights."""
+    """PyTorch's GRU, with its own weights at the start, which the scale leaves alone: three times as many weights.
 
-    def __init__(self, generator):
+    steps: None, or the length of the sequences: then its update gates begin nearly closed, so that the components
+    remember for 1 to `steps` steps (Tallec and Ollivier 2018, arXiv:1804.11188).
+    """
+
+    def __init__(self, generator, steps=None):
         super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(generator.initial_seed())
             self.gru = nn.GRU(1, SIZE, batch_first=True)
+        if steps is not None:
+            self.gru.bias_hh_l0.data[SIZE : 2 * SIZE] = 0.0
+            times = torch.empty(SIZE).uniform_(1.0, steps - 1.0, generator=generator)
+            self.gru.bias_ih_l0.data[SIZE : 2 * SIZE] = times.log()
 
     def sequence(self, u):
         return self.gru(u)[1][0]
 
 
-def make_cell(cell, scale, generator):
-    if cell == "GRU":
-        return Gated(generator)
+def make_cell(cell, scale, generator, steps=64):
+    if cell.startswith("GRU"):
+        return Gated(generator, steps if cell == "GRU, closed" else None)
     if cell == "antisymmetric":
         return AntisymmetricCell(1, SIZE, STEP, DAMPING, scale, generator)
     return Recurrent(scale, generator, STEP if cell == "residual" else None)
@@ -76,7 +84,7 @@ def train(cell, empty, seed, rate, scale):
     """A trained net, and its accuracy in percent on the validation and the test part."""
     parts = [(pixels(x, empty), torch.as_tensor(y)) for x, y in datasets.digits(seed).parts()]
     generator = torch.Generator().manual_seed(seed)
-    net = make_cell(cell, scale, generator)
+    net = make_cell(cell, scale, generator, 64 + empty)
     head = nn.Parameter(torch.randn(10, SIZE, generator=generator) / SIZE**0.5)
     parameters = [*net.parameters(), head]
     optimizer = torch.optim.Adam(parameters, rate)

@@ -10,7 +10,7 @@ class AntisymmetricField(nn.Module):
     """f(t, y) = tanh((W − Wᵀ − γI) y + V u + b): a field f(t, y) for `solve` and `NeuralODE`, with an input u or none.
 
     Its Jacobian is D (W − Wᵀ − γI) with a diagonal D, 0 < D <= 1. No eigenvalue of it has a positive real part; where
-    D changes along a path, nudges may grow all the same (lesson 13, section 12).
+    D changes along a path, nudges may grow all the same (lesson 13, sections 7 and 13).
 
     Parameters
     ----------
