@@ -58,7 +58,7 @@ def logarithmic_norm(J):
 
 def check_logarithmic_norm(logarithmic_norm):
     rng = np.random.default_rng(131)
-    for d, shift in ((3, 0.0), (1, -2.0), (2, -6.0), (5, 1.0), (4, -9.0), (3, -8.0)):
+    for d, shift in ((3, 0.0), (2, -6.0), (1, -2.0), (5, 1.0), (4, -9.0), (3, -8.0)):
         J = rng.normal(size=(d, d)) * 1.5 + shift * np.eye(d)
         part, values = (J + J.T) / 2, np.linalg.eigvals(J)
         right = np.linalg.eigvalsh(part)[-1]
@@ -212,7 +212,7 @@ def least_damping(W, eps):
 
 def check_least_damping(least_damping):
     rng = np.random.default_rng(133)
-    for d, eps, size in ((3, 0.1, 1.2), (5, 0.3, 0.5), (4, 0.02, 3.0), (1, 0.5, 1.0), (3, 0.5, 3.0), (6, 0.8, 0.2)):
+    for d, eps, size in ((4, 0.02, 3.0), (3, 0.1, 1.2), (5, 0.3, 0.5), (1, 0.5, 1.0), (3, 0.5, 3.0), (6, 0.8, 0.2)):
         W = size * rng.normal(size=(d, d))
         omega, plain = np.linalg.norm(W - W.T, 2), np.linalg.norm(W, 2)
         turn, root = eps * omega, np.sqrt(np.maximum(0, 1 - (eps * omega) ** 2))
@@ -221,7 +221,7 @@ def check_least_damping(least_damping):
             mistakes = {
                 "This is eps times the damping: divide by eps.": 1 - root,
                 "This is the other end of the disk, the most damping. The least is asked for.": (1 + root) / eps,
-                "This is the first term of a series, eps ω²/2. It is a little too small; solve the condition itself.": eps
+                "This is the first term of a series, eps ω²/2. It is too small; solve the condition itself.": eps
                 * omega**2
                 / 2,
                 "This is eps ω², twice what is needed for small steps. Solve (1 - eps gamma)² + eps² ω² = 1.": eps
@@ -322,7 +322,7 @@ euler_error_bound = Exercise(
     euler_error_bound,
     check_euler_error_bound,
     hints=(
-        "Each step makes a new error of at most M h²/2. How long is each of them carried, and what does that make of it?",
+        "Each step makes a new error of at most M h²/2. For how long is each carried, and what does that make of it?",
         "The error made in the last step is not carried, the one before it by exp(mu h), then exp(2 mu h), ...",
         "second * h**2 / 2 * np.exp(mu * h * np.arange(n)).sum()",
     ),
@@ -397,7 +397,7 @@ mean_growth_rate = Exercise(
     hints=(
         "The logarithm of a product is a sum: add up the logarithm of each step's growth.",
         "After each matrix, divide v by its length, and add the logarithm of that length to the total.",
-        "new = J @ v; total += np.log(norm(new) / norm(v)); v = new / norm(new); at the end total / (len(jacobians) * h)",
+        "new = J @ v; total += np.log(norm(new) / norm(v)); v = new / norm(new); then total / (len(jacobians) * h)",
     ),
 )
 
@@ -414,7 +414,7 @@ quiz = Quiz(
         answer="b",
         explain={
             "a": "That takes a negative logarithmic norm. A matrix that is not normal may stretch first.",
-            "b": "The eigenvalues of a constant matrix say what happens in the long run, and nothing about the way there.",
+            "b": "The eigenvalues of a constant matrix say what happens in the long run, and nothing of the way there.",
             "c": "That holds if A is normal. In general a constant stands in front, and it may be large.",
             "d": "For a constant A the solution does tend to 0. For an A(t) nothing would follow.",
         },
@@ -467,14 +467,14 @@ quiz = Quiz(
             "b": "|1 + 0.3i| is 1.044 and 1.044 to the power 1000 is exp(43). The damping brings 1 - 0.1γ ± 0.3i back "
             "into the unit circle.",
             "c": "Tangents leave a circle on the outside: it grows.",
-            "d": "RK4 is stable there as well (lesson 03), and so is Euler with enough damping, or with a far smaller step.",
+            "d": "RK4 is stable there as well (lesson 03), and so is Euler with enough damping or a far smaller step.",
         },
     ),
     Question(
         "The Jacobian of x' = tanh((W - Wᵀ) x + V u(t)) has imaginary eigenvalues at each moment. Does that bound the "
         "gradient along the whole way?",
         {
-            "a": "Yes: no factor of the product has an eigenvalue that grows.",
+            "a": "Yes: no factor of the product has an eigenvalue with a positive real part, so it cannot grow.",
             "b": "Yes, because the Jacobian is antisymmetric.",
             "c": "No: the slopes of tanh change along the way, and such products can grow.",
             "d": "No: tanh is not Lipschitz.",

@@ -12,13 +12,13 @@ from nodekit.classroom.training import progress_bar
 from nodekit.models.physics import AntisymmetricCell
 
 SIZE, STEP, DAMPING, EPOCHS, BATCH = 32, 0.1, 0.01, 40, 100
-# Learning rate and deviation of the weights at the start, scale/√32: the best of 0.003, 0.01 by 1, 1.5, 2 in the mean
-# accuracy on the validation parts of two other seeds, for each cell and each length.
+# Learning rate and deviation of the weights at the start, scale/√32: the best of 0.003, 0.01, 0.03 by 1, 1.5, 2 in the
+# mean accuracy on the validation parts of two other seeds, 100 and 101, for each cell and each length.
 CHOSEN = {
-    ("tanh", 0): (0.003, 1.5), ("tanh", 136): (0.003, 1.5),
-    ("residual", 0): (0.003, 1.0), ("residual", 136): (0.003, 1.0),
-    ("antisymmetric", 0): (0.01, 2.0), ("antisymmetric", 136): (0.01, 2.0),
-    ("GRU", 0): (0.01, 1.0), ("GRU", 136): (0.01, 1.0),
+    ("tanh", 0): (0.003, 1.5), ("tanh", 136): (0.003, 1.0),
+    ("residual", 0): (0.03, 1.0), ("residual", 136): (0.003, 2.0),
+    ("antisymmetric", 0): (0.03, 1.5), ("antisymmetric", 136): (0.003, 1.5),
+    ("GRU", 0): (0.03, 1.0), ("GRU", 136): (0.03, 1.0),
 }  # fmt: skip
 SETTINGS = [
     {"cell": cell, "empty": empty, "seed": seed}
@@ -47,29 +47,28 @@ class Recurrent(nn.Module):
 
 
 class Gated(nn.Module):
-    """PyTorch's GRU, with its own weights at the start, which the scale leaves alone: three times as many weights.
+    """PyTorch's GRU for sequences of this many steps, with its own weights at the start: three times as many weights.
 
-    steps: None, or the length of the sequences: then its update gates begin nearly closed, so that the components
-    remember for 1 to `steps` steps (Tallec and Ollivier 2018, arXiv:1804.11188).
+    Only its update gates begin nearly closed, so that the components remember for 1 to `steps` steps (Tallec and
+    Ollivier 2018, arXiv:1804.11188). With PyTorch's gates, half open, it learns nothing where 136 empty steps follow.
     """
 
-    def __init__(self, generator, steps=None):
+    def __init__(self, generator, steps):
         super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(generator.initial_seed())
             self.gru = nn.GRU(1, SIZE, batch_first=True)
-        if steps is not None:
-            self.gru.bias_hh_l0.data[SIZE : 2 * SIZE] = 0.0
-            times = torch.empty(SIZE).uniform_(1.0, steps - 1.0, generator=generator)
-            self.gru.bias_ih_l0.data[SIZE : 2 * SIZE] = times.log()
+        self.gru.bias_hh_l0.data[SIZE : 2 * SIZE] = 0.0
+        times = torch.empty(SIZE).uniform_(1.0, steps - 1.0, generator=generator)
+        self.gru.bias_ih_l0.data[SIZE : 2 * SIZE] = times.log()
 
     def sequence(self, u):
         return self.gru(u)[1][0]
 
 
 def make_cell(cell, scale, generator, steps=64):
-    if cell.startswith("GRU"):
-        return Gated(generator, steps if cell == "GRU, closed" else None)
+    if cell == "GRU":
+        return Gated(generator, steps)
     if cell == "antisymmetric":
         return AntisymmetricCell(1, SIZE, STEP, DAMPING, scale, generator)
     return Recurrent(scale, generator, STEP if cell == "residual" else None)

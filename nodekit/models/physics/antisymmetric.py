@@ -17,7 +17,7 @@ class AntisymmetricField(nn.Module):
     size : int >= 1, the number d of components of y
     inputs : int >= 0, the number m of components of u; 0: no input
     damping : float >= 0, γ, a rate (per unit of time)
-    scale : float >= 0; the entries of W begin as normal numbers of deviation scale/√d, those of V of deviation 1; b is 0
+    scale : float >= 0; the entries of W begin as normal numbers of deviation scale/√d, those of V of 1; b is 0
     generator : torch.Generator of those numbers, or None
 
     Attributes: weight W (d, d), of which only W − Wᵀ counts; inward V (d, m); bias b (d,).
