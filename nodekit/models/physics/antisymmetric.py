@@ -82,7 +82,7 @@ class AntisymmetricCell(nn.Module):
     inputs, size : as nn.RNNCell's, int >= 1
     step : float > 0, ε: what one input lasts. ε times the length of the sequence is the time that a gradient travels.
     damping, scale, generator : the field's. Euler's steps of a rotation grow (lesson 03); a damping γ with
-        εγ >= 1 − √(1 − ε²ω²) for the largest frequency ω holds them.
+        1 − √(1 − ε²ω²) <= εγ <= 1 + √(1 − ε²ω²) for the largest frequency ω holds them.
 
     Attributes: field, the AntisymmetricField; step. Raises ValueError as the field does.
 
