@@ -4,6 +4,15 @@ from nodekit.models.augmented import Augmented
 from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
 from nodekit.models.neural_ode import NeuralODE
-from nodekit.models.physics import HamiltonianField, Separable
+from nodekit.models.physics import AntisymmetricCell, AntisymmetricField, HamiltonianField, Separable
 
-__all__ = ["CNF", "Augmented", "ConvField", "HamiltonianField", "NeuralODE", "Separable"]
+__all__ = [
+    "CNF",
+    "AntisymmetricCell",
+    "AntisymmetricField",
+    "Augmented",
+    "ConvField",
+    "HamiltonianField",
+    "NeuralODE",
+    "Separable",
+]
