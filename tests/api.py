@@ -22,6 +22,7 @@ MODULES = [
     "nodekit.stepping.control",
     "nodekit.analysis.stability",
     "nodekit.analysis.stiffness",
+    "nodekit.analysis.logarithmic_norm",
     "nodekit.numpy_backend.gradient",
     "nodekit.classroom.checks",
     "nodekit.classroom.datasets",

@@ -14,8 +14,18 @@ from torch import nn
 import nodekit
 from nodekit import gradients, methods, problems
 from nodekit.analysis import stability, stiffness
+from nodekit.analysis.logarithmic_norm import logarithmic_norm
 from nodekit.methods.explicit import DOPRI5
-from nodekit.models import CNF, Augmented, ConvField, HamiltonianField, NeuralODE, Separable
+from nodekit.models import (
+    CNF,
+    AntisymmetricCell,
+    AntisymmetricField,
+    Augmented,
+    ConvField,
+    HamiltonianField,
+    NeuralODE,
+    Separable,
+)
 from nodekit.problems.problem import Problem
 from nodekit.stepping.control import Controller
 
@@ -84,6 +94,8 @@ assert_type(stability.real_limit("rk4"), float)
 assert_type(stability.is_a_stable(DOPRI5), bool)
 stability.stability_function("rk4", 1j), stability.lyapunov_exponents(decay, ARRAY, (0.0, 9.0), 1)
 stability.real_limit(4)  # type: ignore[arg-type]
+assert_type(logarithmic_norm(ARRAY, 1), float)
+logarithmic_norm(ARRAY, "2")  # type: ignore[arg-type]
 assert_type(stiffness.detect_stiffness(decay, ARRAY, (0.0, 1.0)), stiffness.Stiffness)
 stiffness.detect_stiffness(decay, ARRAY, 1.0)  # type: ignore[arg-type]
 
@@ -97,5 +109,8 @@ Augmented(NET, 1.5)  # type: ignore[arg-type]
 ConvField(8, activation=nn.Tanh()), HamiltonianField(Separable(NET), dim=0).energy(TENSOR)
 ConvField("8")  # type: ignore[arg-type]
 HamiltonianField(3)  # type: ignore[arg-type]
+assert_type(AntisymmetricField(3, inputs=1, damping=0.1).matrix(), torch.Tensor)
+assert_type(AntisymmetricCell(1, 3).sequence(TENSOR), torch.Tensor)
+AntisymmetricCell(1, "3")  # type: ignore[arg-type]
 assert_type(CNF(NET, 2).sample((3,)), torch.Tensor)
 CNF(NET, 2, base=NET)  # type: ignore[arg-type]

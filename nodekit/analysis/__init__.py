@@ -1,1 +1,1 @@
-"""What is said of a method or of a field: stability, stiffness, Lyapunov exponents."""
+"""What is said of a method or of a field: stability, stiffness, logarithmic norms, Lyapunov exponents."""

@@ -6,6 +6,17 @@ from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
-from nodekit.models.physics import HamiltonianField, Separable
+from nodekit.models.physics import AntisymmetricCell, AntisymmetricField, HamiltonianField, Separable
 
-__all__ = ["CNF", "Augmented", "Collocation", "ConvField", "HamiltonianField", "LogTime", "NeuralODE", "Separable"]
+__all__ = [
+    "CNF",
+    "AntisymmetricCell",
+    "AntisymmetricField",
+    "Augmented",
+    "Collocation",
+    "ConvField",
+    "HamiltonianField",
+    "LogTime",
+    "NeuralODE",
+    "Separable",
+]

@@ -11,7 +11,7 @@ PARTS = {
     "I From layers to time": {"01": "", "02": "", "03": "", "04": ""},
     "II Learning through a solver": {"05": "", "06": "", "07": "", "08": "", "09": ""},
     "III Densities that flow": {"10": "", "11": "FFJORD", "12": "Regularised dynamics"},
-    "IV Stability and stiffness": {"13": "Stability", "14": "", "15": ""},
+    "IV Stability and stiffness": {"13": "", "14": "", "15": ""},
     "V Physics": {"16": "", "17": "Symplectic and second order", "18": "Lagrangian networks"},
     "VI Time series": {"19": "Latent ODEs", "20": "Controlled differential equations", "21": "Neural SDEs"},
     "VII Generation today": {"22": "Diffusion and the probability flow", "23": "Flow matching"},

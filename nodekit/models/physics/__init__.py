@@ -1,5 +1,6 @@
 """Fields with the structure of mechanics (lessons 13 and 16 to 18)."""
 
+from nodekit.models.physics.antisymmetric import AntisymmetricCell, AntisymmetricField
 from nodekit.models.physics.hamiltonian import HamiltonianField, Separable
 
-__all__ = ["HamiltonianField", "Separable"]
+__all__ = ["AntisymmetricCell", "AntisymmetricField", "HamiltonianField", "Separable"]
