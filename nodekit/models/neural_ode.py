@@ -68,7 +68,7 @@ class NeuralODE(nn.Module):
         self.reset_counts()
 
     def forward(self, y0: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """The state at t[-1], of y0's shape (any); with more than two times (n, *y0.shape). generator: of the noise ε."""
+        """The state at t[-1], of y0's shape (any); with more than two times (n, *y0.shape). generator: of ε."""
         names = self.regularizer if self.training else ()
         regularized = Regularized(self.field, names, y0, generator) if names else None
         # Two times would return, and keep, every step; one in between costs next to nothing.

@@ -66,8 +66,8 @@ def path_derivative(field: Field, t: Any, y: T, order: int, slope: T | None = No
     `order` times, or once less where slope, field(t, y), is given. t: a number or a 0-d tensor.
     Raises ValueError unless order is an int >= 1.
 
-    Source: J. Kelly, J. Bettencourt, M. J. Johnson, D. Duvenaud, Learning differential equations that are easy to solve,
-    2020, section 3 (where Taylor mode gives all orders at once).
+    Source: J. Kelly, J. Bettencourt, M. J. Johnson, D. Duvenaud, Learning differential equations that are easy to
+    solve, 2020, section 3 (where Taylor mode gives all orders at once).
     """
     if not isinstance(order, int) or isinstance(order, bool) or order < 1:
         raise ValueError(f"order={order!r} must be an int >= 1.")
@@ -147,7 +147,7 @@ class Regularized:
         return (*state, *(state[0].new_zeros(1) for _ in self.names))
 
     def integrals(self, states: Sequence[T]) -> dict[str, T]:
-        """{name: 0-d tensor} of a solution's states (times, ...), at its last time; positive where time ran back, too."""
+        """{name: 0-d tensor} of a solution's states (times, ...), at its last time, positive in either direction."""
         found = states[len(states) - len(self.names) :]
         return {name: x[-1, 0].abs() for name, x in zip(self.names, found, strict=True)}
 
