@@ -24,6 +24,7 @@ TERMS = {
     "kinetic": {"kinetic": 0.06},
     "jacobian": {"jacobian": 0.02},
     "both": BOTH,
+    "both x 3": {name: 3 * weight for name, weight in BOTH.items()},
     "both x 10": {name: 10 * weight for name, weight in BOTH.items()},
     "taylor2": {"taylor2": 0.005},
 }
@@ -124,7 +125,7 @@ def measure(start, regulariser, seed):
 
 SETTINGS = [
     {"start": start, "regulariser": name, "seed": seed}
-    for start, names in (("wide", ("none", *TERMS, *OTHERS)), ("smooth", ("none", "both", "spectral")))
+    for start, names in (("wide", ("none", *TERMS, *OTHERS)), ("smooth", ("none", "both", "both x 3", "spectral")))
     for name in names
     for seed in range(5)
 ]
