@@ -8,7 +8,7 @@ from nodekit.classroom.checks import Exercise, Wrong, as_array, same_values
 from nodekit.classroom.quiz import Prediction, Question, Quiz
 
 first_guess = Prediction(
-    "The flow of the first figure is trained by the likelihood that its own 8 RK4 steps report, and this gets better "
+    "The flow above is trained by the likelihood that its own 8 RK4 steps report, and this gets better "
     "to the end. What does the true likelihood of the flow, by an accurate solver, do meanwhile?",
     {
         "a": "It gets better too, a constant distance behind: the solver's error is what it is.",
