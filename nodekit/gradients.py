@@ -70,6 +70,9 @@ class Checkpoint:
 class Adjoint:
     """a' = −(∂f/∂y)ᵀ a solved backward in one sweep together with y itself: O(1) memory, a gradient of its own error.
 
+    A RuntimeWarning says so where y does not come home to y(t0): then the gradient is lost. If it does come home, that
+    is evidence and no proof: where a flow first spreads and then contracts, y can go astray half-way (lesson 07).
+
     method, rtol, atol: of the way back; None takes those of the solve (dopri5, where its method is implicit).
     seminorm: leave the parameters' integrals out of the error norm, which need no error control of their own (Kidger,
     Chen, Lyons, "Hey, that's not an ODE", 2021). Source: R. T. Q. Chen et al., 2018, algorithm 1.
@@ -119,7 +122,7 @@ def warn_if_lost(missed: tuple[float, float], rtol: float, name: str) -> None:
     if not off <= max(1e-2, 10 * rtol) * size:
         warnings.warn(
             f"gradient={name!r} solved the state backward and missed y(t0) by {off:.1e}, for a state of size "
-            f"{size:.1e}: its gradient is wrong by as much, or more. The flow forgets where it began, as stiff and "
+            f"{size:.1e}: its gradient may be wrong by as much, or more. The flow forgets where it began, as stiff and "
             'strongly damped ones do. Use gradient="checkpoint" or "interpolated", or a tighter tolerance.',
             RuntimeWarning,
             stacklevel=3,

@@ -45,6 +45,10 @@ def _check(student):
                     [-0.1 * x[0] + 2.0 * x[1], -2.0 * x[0] - 0.1 * x[1]]
                 ),
                 "That spiral grows: the 0.1 needs its minus sign.": np.array([dx + 0.2 * x[0], dy + 0.2 * x[1]]),
+                "The sign of the 0.1 in the first component is turned.": np.array([dx + 0.2 * x[0], dy]),
+                "The sign of the 2 in the first component is turned.": np.array([dx + 4.0 * x[1], dy]),
+                "The sign of the 2 in the second component is turned.": np.array([dx, dy - 4.0 * x[0]]),
+                "The sign of the 0.1 in the second component is turned.": np.array([dx, dy + 0.2 * x[1]]),
                 "The two components are swapped.": np.array([dy, dx]),
                 "In the second component x0 and x1 are swapped.": np.array([dx, 2.0 * x[1] - 0.1 * x[0]]),
                 "You overwrote x[0] before the second component used it: make a new array.": np.array(

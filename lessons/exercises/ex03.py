@@ -476,7 +476,7 @@ quiz = Quiz(
         "and on x' = -2 t x. What is measured?",
         {
             "a": "2 on both: the weights are right, and those decide the order",
-            "b": "1 on both, because Σ b c = 1/2 is violated in either case",
+            "b": "1 on both: a wrong node costs an order, whatever the field",
             "c": "2 on the first, 1 on the second",
             "d": "2 on the first, and no convergence on the second",
         },
@@ -485,7 +485,7 @@ quiz = Quiz(
             "a": "The weights are right, but on the second equation the second slope is that of the wrong moment.",
             "b": "x' = -x does not look at the clock, so there the mistake cannot be seen.",
             "c": "Only a field that depends on t sees the wrong node. So test orders on one that does.",
-            "d": "Σ b = 1 still holds, so it converges: with order 1.",
+            "d": "The weights still add up to 1, so it converges: with order 1.",
         },
     ),
     Question(

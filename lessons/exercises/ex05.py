@@ -489,8 +489,8 @@ quiz = Quiz(
         },
     ),
     Question(
-        "With checkpoints at each of n steps, then at every √n-th: how many evaluations of f does the way back of "
-        "Euler spend on computing states again, apart from the vjps?",
+        "With checkpoints at each of n steps, then at every √n-th: how many states must the way back of Euler compute "
+        "again? (To take a step again in order to differentiate it does not count.)",
         {
             "a": "0, then n - √n",
             "b": "n, then n√n, as each state is found from the nearest stored one",

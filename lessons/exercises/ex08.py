@@ -379,7 +379,7 @@ quiz = Quiz(
         },
         answer="c",
         explain={
-            "a": "One pair of nets, and one of them perhaps larger than need be. Its authors withdrew the claim.",
+            "a": "One pair of nets, and one of them perhaps larger than need be.",
             "b": "It has three times as many. Whether it needs them was not tested.",
             "c": "One block, or blocks that share their weights, save the same parameters without any solver.",
             "d": "The adjoint computes a gradient. Nothing here isolates its effect.",

@@ -23,7 +23,7 @@ first_guess = Prediction(
         "a": "That would be so if accuracy set the steps. After the first hundredth it no longer does.",
         "b": "The tolerance hardly sees the transient, but the pull beside the curve is still there. It punishes long "
         "steps.",
-        "c": "Stability sets the steps: hs = 3.31 at either tolerance. Only the very start becomes cheaper.",
+        "c": "Stability sets the steps: hs is about 3.3 at either tolerance. Only the very start becomes cheaper.",
         "d": "The steps would be too long, but the controller learns this quickly. It rejects one step in 600.",
     },
 )

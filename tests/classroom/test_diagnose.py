@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nodekit import problems
-from nodekit.classroom import diagnose as module
+from nodekit.classroom import checklist
 from nodekit.classroom.diagnose import diagnose
 
 torch = pytest.importorskip("torch")
@@ -79,7 +79,7 @@ NUMPY = set(list(GOOD)[:9])
 
 def sized(limit):
     def run(monkeypatch):
-        monkeypatch.setattr(module, "BYTES", limit)
+        monkeypatch.setattr(checklist, "BYTES", limit)
         return diagnose(Net().double(), batch(), (0.0, 1.0), gradient="backprop")
 
     return run
@@ -198,14 +198,14 @@ def test_what_does_no_harm_is_a_note(monkeypatch):
     assert found.bad == []
     assert "! reversal" in str(found)
     assert "→ Do not solve this state backward" in str(found)
-    monkeypatch.setattr(module, "BYTES", 1000)
+    monkeypatch.setattr(checklist, "BYTES", 1000)
     found = diagnose(NET, batch(), (0.0, 1.0))
     assert found.bad == []
     assert "! memory" in str(found)
 
 
 def test_every_line_is_seen_to_fire():
-    assert {line for line, *_ in BAD.values()} == {check.__name__ for check in module.CHECKS}
+    assert {line for line, *_ in BAD.values()} == {check.__name__ for check in checklist.CHECKS}
 
 
 def test_the_numbers_are_those_of_the_solve():

@@ -12,6 +12,7 @@ from tests.lessons.pack import LESSONS, ROOT
 
 RUNS = sorted((ROOT / "lessons" / "runs").glob("*.py"))
 DECISIONS = sorted((ROOT / "lessons" / "decisions").glob("*.csv"))
+OLDER = {f"{number:02d}" for number in (*range(11), 14, 16)}  # written before there were such rows
 COLUMNS = ["task", "method", "measured", "setting"]
 
 
@@ -34,7 +35,7 @@ def test_every_table_has_its_script():
     assert {path.stem for path in folder.glob("*.csv")} == {path.stem for path in RUNS}
 
 
-@pytest.mark.parametrize("number", [number for number in LESSONS if number in ("11", "12", "13") or number > "16"])
+@pytest.mark.parametrize("number", sorted(set(LESSONS) - OLDER))
 def test_a_lesson_writes_its_rows_for_the_decision_table(number):
     assert Path(ROOT, "lessons", "decisions", f"{number}.csv") in DECISIONS
 

@@ -44,6 +44,22 @@ WRONG = {
         "all zeros": (zeros, "dx/dt is off"),
         "turns the other way": (turned, "turns the other way"),
         "sign of the damping": (growing, "grows"),
+        "one sign, first 0.1": (
+            lambda t, x: np.array([0.1 * x[0] - 2.0 * x[1], 2.0 * x[0] - 0.1 * x[1]]),
+            "sign of the 0.1 in the first",
+        ),
+        "one sign, first 2": (
+            lambda t, x: np.array([-0.1 * x[0] + 2.0 * x[1], 2.0 * x[0] - 0.1 * x[1]]),
+            "sign of the 2 in the first",
+        ),
+        "one sign, second 2": (
+            lambda t, x: np.array([-0.1 * x[0] - 2.0 * x[1], -2.0 * x[0] - 0.1 * x[1]]),
+            "sign of the 2 in the second",
+        ),
+        "one sign, second 0.1": (
+            lambda t, x: np.array([-0.1 * x[0] - 2.0 * x[1], 2.0 * x[0] + 0.1 * x[1]]),
+            "sign of the 0.1 in the second",
+        ),
         "components swapped": (swapped, "swapped"),
         "the next point": (stepped, "only the slope"),
         "a tuple": (tuple_of_two, "tuple"),
