@@ -147,7 +147,8 @@ def check_estimate_variance(estimate_variance):
                 "With ±1 the diagonal adds nothing, since ε² = 1. Leave it out for that kind.": 2 * full,
                 "The Gaussian formula keeps the diagonal: the square of a normal number scatters too.": 2
                 * (full - diagonal),
-                "The kinds are exchanged: it is with ±1 that the diagonal drops out.": 2 * (full - diagonal * (not is_r)),
+                "The kinds are exchanged: it is with ±1 that the diagonal drops out.": 2
+                * (full - diagonal * (not is_r)),
                 "The factor 2 is missing.": right / 2,
                 "Twice too much: in A + Aᵀ each entry counts twice. S is half of that.": 4 * right,
                 "This is the standard deviation. The variance is its square.": np.sqrt(right),
@@ -305,7 +306,9 @@ def check_planar(planar):
                 "This is the determinant. Its logarithm was asked for.": np.abs(det),
                 "This is the trace, what a flow of infinitely short steps would count. A layer is one long step.": slope
                 * (w @ u),
-                "The 1 is missing: where the layer does nothing, its determinant is 1.": np.log(np.abs(slope * (w @ u))),
+                "The 1 is missing: where the layer does nothing, its determinant is 1.": np.log(
+                    np.abs(slope * (w @ u))
+                ),
                 "The derivative of tanh is 1 − tanh², not tanh.": np.log(np.abs(1 + h * (w @ u))),
                 "The derivative of tanh is 1 − tanh², not tanh².": np.log(np.abs(1 + h**2 * (w @ u))),
                 "The sign is turned: this is the determinant of the way back.": -np.log(np.abs(det)),
@@ -375,7 +378,7 @@ quiz = Quiz(
         "two agree better?",
         {
             "a": "A tighter tolerance.",
-            "b": "A method of higher order.",
+            "b": "A method of higher order at the same tolerance, whose steps are more accurate.",
             "c": "The mean over several vectors, or the exact trace.",
         },
         "c",

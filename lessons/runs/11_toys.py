@@ -13,8 +13,9 @@ from nodekit.models.density import ConcatSquashField, Hutchinson
 
 # what is trained side by side, each density with a network of its own: for how many steps, and at which rate
 GROUPS = {("8 gaussians",): (400, 2e-2), ("checkerboard", "pinwheel", "rings"): (1000, 1e-2)}
+NAMES = [name for names in GROUPS for name in names]
 WIDTHS, BATCH, SOLVER_STEPS = (64, 64), 128, 4
-SETTINGS = [{"density": name, "seed": seed} for names in GROUPS for name in names for seed in range(5)]
+SETTINGS = [{"density": name, "seed": seed} for name in NAMES for seed in range(5)]
 
 
 def samples(names, n, rng):
@@ -73,7 +74,7 @@ def measure(density, seed, n=4000):
     apart = (b - a).mean() / (b - a).std() * n**0.5
     return {
         "nll": -a.mean().item(), "estimated": -b.mean().item(), "apart": apart.item(), "scatter": (b - a).std().item(),
-        "nfev": nfev, "mass": mass, "claimed": claimed,
+        "nfev": nfev, "mass": round(mass, 2), "claimed": claimed,
     }  # fmt: skip
 
 

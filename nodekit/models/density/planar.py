@@ -73,7 +73,9 @@ class PlanarFlow(nn.Module):
         z = self.inverse(x)
         return self.base.log_prob(z) - self.forward(z)[1]
 
-    def sample_and_log_prob(self, shape: int | tuple[int, ...], generator: torch.Generator | None = None) -> tuple[T, T]:
+    def sample_and_log_prob(
+        self, shape: int | tuple[int, ...], generator: torch.Generator | None = None
+    ) -> tuple[T, T]:
         """Samples (*shape, dim) and their log density (*shape), both with gradients: for a reverse KL."""
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         z = self.base.sample((*shape, self.dim), self.w, generator)

@@ -36,7 +36,9 @@ def symmetrised_in_place(A, kind):
     return 2 * (np.sum(A**2) - (np.sum(np.diag(A) ** 2) if kind == "rademacher" else 0.0))
 
 
-def scored(way=-1, sign=1.0, at=lambda x, end: end, of=lambda eps, product: eps @ product, clock=lambda t: t, once=True):
+def scored(
+    way=-1, sign=1.0, at=lambda x, end: end, of=lambda eps, product: eps @ product, clock=lambda t: t, once=True
+):
     """An answer to estimated_score with one of its parts replaced. way: -1 backward, 1 forward."""
 
     def estimated_score(f, vjp, base, x, T, draw):
