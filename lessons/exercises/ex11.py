@@ -13,17 +13,17 @@ first_guess = Prediction(
     {
         "a": "About 1,000: the noise does not depend on the tolerance.",
         "b": "About 1,600: the method is of order 5, and the fifth root of 10 is 1.6.",
-        "c": "About 3,200: an average over n random numbers has an error like 1/√n, and √10 is 3.2.",
+        "c": "About 3,200: an average over n random numbers is off by about 1/√n, and √10 is 3.2.",
         "d": "About 10,000: ten times as many.",
     },
     answer="d",
     explain={
         "a": "The noise does not, but the solver compares its effect on a step with the tolerance.",
         "b": "So it is for a smooth field. Here the error estimate of a step does not fall like the fifth power of h.",
-        "c": "The error of the result may fall like that. But the solver does not see the result; it judges each step by "
-        "itself.",
-        "d": "The error estimate of a step is the noise of its slopes times h, so it falls like h and no faster. A tenth "
-        "of the tolerance needs a tenth of the step.",
+        "c": "The error of the result may fall like that. But the solver never sees the result; it judges each "
+        "step by itself.",
+        "d": "The error estimate of a step is the noise of its slopes times h, so it falls like h and no faster. A "
+        "tenth of the tolerance needs a tenth of the step.",
     },
 )
 
@@ -344,7 +344,7 @@ quiz = Quiz(
         },
     ),
     Question(
-        "The field x' = A x with A = [[0, 3], [-3, 0]] turns the plane. How much does the estimate of its trace scatter?",
+        "The field x' = A x with A = [[0, 3], [-3, 0]] turns the plane. How much does the estimate of tr A scatter?",
         {
             "a": "Not at all, whichever noise we take.",
             "b": "Not at all with ±1; with Gaussian noise it does.",
@@ -361,8 +361,8 @@ quiz = Quiz(
         "A new random vector at each evaluation makes an adaptive solver take very many steps. Why?",
         {
             "a": "The estimates are biased, and the solver tries to correct that.",
-            "b": "The slopes of a step differ by the noise however short the step is, so its error estimate falls like h "
-            "only.",
+            "b": "The slopes of a step differ by the noise however short the step is, so its error estimate falls like "
+            "h only.",
             "c": "The random numbers are expensive to draw.",
         },
         "b",
@@ -374,8 +374,8 @@ quiz = Quiz(
         },
     ),
     Question(
-        "You score a sample twice with Hutchinson's estimate, one vector a solve, and get −2.1 and −3.4. What makes the "
-        "two agree better?",
+        "You score a sample twice with Hutchinson's estimate, one vector a solve, and get −2.1 and −3.4. What makes "
+        "the two agree better?",
         {
             "a": "A tighter tolerance.",
             "b": "A method of higher order at the same tolerance, whose steps are more accurate.",

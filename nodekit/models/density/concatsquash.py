@@ -1,6 +1,7 @@
 """ConcatSquash: layers whose output the time shifts and gates, and the field made of them (built in lesson 11)."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 import torch
@@ -80,7 +81,7 @@ class ConcatSquashField(nn.Module):
         super().__init__()
         sizes = [dim, *widths, dim]
         generator = _listed(generator) if isinstance(generator, Sequence) else generator
-        self.layers = nn.ModuleList(ConcatSquash(a, b, generator) for a, b in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(ConcatSquash(a, b, generator) for a, b in pairwise(sizes))
         self.activation = activation
 
     def forward(self, t: float | T, x: T) -> T:
