@@ -80,7 +80,6 @@ class ConcatSquashField(nn.Module):
     ) -> None:
         super().__init__()
         sizes = [dim, *widths, dim]
-        generator = _listed(generator) if isinstance(generator, Sequence) else generator
         self.layers = nn.ModuleList(ConcatSquash(a, b, generator) for a, b in pairwise(sizes))
         self.activation = activation
 
@@ -93,7 +92,7 @@ class ConcatSquashField(nn.Module):
 
 def _listed(generator: Generators) -> list[torch.Generator | None]:
     """A generator or a sequence of them as a list, checked."""
-    listed = list(generator) if isinstance(generator, Sequence) else [generator]
+    listed: list[torch.Generator | None] = list(generator) if isinstance(generator, Sequence) else [generator]
     for each in listed:
         if not isinstance(each, torch.Generator) and not (each is None and listed == [None] and generator is None):
             raise TypeError(f"generator must be a torch.Generator or a sequence of them, got {generator!r}.")
