@@ -13,6 +13,7 @@ MODULES = [
     "nodekit.models",
     "nodekit.models.density",
     "nodekit.models.physics",
+    "nodekit.models.regularisers",
     "nodekit.gradients",
     "nodekit.problems.problem",
     "nodekit.problems",

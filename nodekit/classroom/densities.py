@@ -1,10 +1,11 @@
-"""Densities in the plane to learn (used from lesson 10 on): 8 gaussians, checkerboard, moons, spirals, rings.
+"""Densities in the plane to learn (used from lesson 10 on): 8 gaussians, checkerboard, moons, spirals, rings,
+pinwheel.
 
     from nodekit.classroom.densities import DENSITIES
 
     x = DENSITIES["checkerboard"].sample(1000, np.random.default_rng(0))    # (1000, 2)
 
-The first two, and rings, have the measures of W. Grathwohl et al., FFJORD, 2019, whose figures they are.
+The first two, rings and pinwheel have the measures of W. Grathwohl et al., FFJORD, 2019, whose figures they are.
 """
 
 import math
@@ -75,6 +76,14 @@ def rings(n, rng):
     return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.08 * rng.normal(size=(n, 2))
 
 
+def pinwheel(n, rng):
+    """Five arms, bent: at the distance 2r the arm is turned by exp(r)/4; r is normal about 1 with 0.3, across 0.1."""
+    r, across, arm = 1 + 0.3 * rng.normal(size=n), 0.1 * rng.normal(size=n), rng.integers(5, size=n)
+    angle = 2 * np.pi * arm / 5 + np.exp(r) / 4
+    along, left = np.stack([np.cos(angle), np.sin(angle)], axis=1), np.stack([-np.sin(angle), np.cos(angle)], axis=1)
+    return 2 * (r[:, None] * along + across[:, None] * left)
+
+
 DENSITIES = {
     d.name: d
     for d in (
@@ -84,5 +93,6 @@ DENSITIES = {
         Density("moons", moons),
         Density("spirals", spirals),
         Density("rings", rings),
+        Density("pinwheel", pinwheel),
     )
 }

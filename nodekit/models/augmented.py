@@ -44,9 +44,9 @@ class Augmented(NeuralODE):
         shape[self.dim] = self.extra
         return torch.cat([y0, y0.new_zeros(shape)], self.dim)
 
-    def forward(self, y0: torch.Tensor) -> torch.Tensor:
+    def forward(self, y0: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """The state at t[-1], with `extra` more numbers along `dim`; with more than two times at all of them."""
-        return super().forward(self.augment(y0))
+        return super().forward(self.augment(y0), generator)
 
     def extra_repr(self) -> str:
         return f"extra={self.extra}, dim={self.dim}, {super().extra_repr()}"

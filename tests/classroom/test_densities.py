@@ -56,3 +56,18 @@ def test_the_far_tail_is_finite():
     far = np.array([[100.0, 0.0]])
     nearest = -np.sum((far - CENTERS[0]) ** 2) / (2 * SIGMA**2)
     assert DENSITIES["8 gaussians"].log_prob(far)[0] == pytest.approx(nearest - np.log(16 * np.pi * SIGMA**2), rel=1e-6)
+
+
+def test_the_pinwheel_has_five_bent_arms():
+    """Its moments as complex numbers: E z^k = 0 for k = 1 … 4, E|z|² = 4.4, and E z⁵, in which all arms agree, by
+    quadrature of (2 (r + i a) exp(i exp(r)/4))⁵ over the distance r and the place a across an arm: within 5 errors."""
+    n = 100_000
+    x = DENSITIES["pinwheel"].sample(n, np.random.default_rng(3))
+    z = x[:, 0] + 1j * x[:, 1]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    r, a = 1 + 0.3 * nodes[:, None], 0.1 * nodes
+    fifth = np.sum(np.outer(weights, weights) * (2 * (r + 1j * a) * np.exp(0.25j * np.exp(r))) ** 5) / (2 * np.pi)
+    for power, wanted in ((1, 0), (2, 0), (3, 0), (4, 0), (5, fifth)):
+        assert abs(np.mean(z**power) - wanted) < 5 * np.std(z**power) / np.sqrt(n)
+    assert abs(np.mean(np.abs(z) ** 2) - 4.4) < 5 * np.std(np.abs(z) ** 2) / np.sqrt(n)
+    assert abs(fifth) > 50 * np.std(z**5) / np.sqrt(n)

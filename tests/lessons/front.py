@@ -10,7 +10,7 @@ from tests.lessons.pack import LESSONS, cells, needed, title
 PARTS = {
     "I From layers to time": {"01": "", "02": "", "03": "", "04": ""},
     "II Learning through a solver": {"05": "", "06": "", "07": "", "08": "", "09": ""},
-    "III Densities that flow": {"10": "", "11": "FFJORD", "12": "Regularised dynamics"},
+    "III Densities that flow": {"10": "", "11": "", "12": ""},
     "IV Stability and stiffness": {"13": "", "14": "", "15": ""},
     "V Physics": {"16": "", "17": "Symplectic and second order", "18": "Lagrangian networks"},
     "VI Time series": {"19": "Latent ODEs", "20": "Controlled differential equations", "21": "Neural SDEs"},
