@@ -134,7 +134,10 @@ def check_in_log_time(in_log_time):
             * f(t, x)
             / scale,
         }
+        before = z.copy()
         same_values(field(s, z), right, 1e-10, "dz/ds", mistakes)
+        if not np.array_equal(z, before):
+            raise Wrong("Right value, but your field changed z itself: the solver's state is now different.")
     return "Right for 5 random fields that depend on the time, in 1 to 4 dimensions, with units from 0.01 to 10."
 
 
@@ -251,7 +254,7 @@ quiz = Quiz(
         "A network's loss is the mean squared error of three concentrations of the sizes 1, 1e-5 and 1. It falls to "
         "1e-4. What do you know of the second one?",
         {
-            "a": "Its error is about 1%, as for the others.",
+            "a": "Its error is about 1% of its own size, as for the two others, because they share one loss.",
             "b": "Nothing: even if it were missing altogether, the loss would be as small.",
             "c": "It is learned best, because small numbers have small errors.",
         },
@@ -266,7 +269,7 @@ quiz = Quiz(
         "A solver iterates with a Jacobian from three steps ago, and its iteration has converged. What follows?",
         {
             "a": "The new state is right to the iteration's tolerance, but its gradient needs the Jacobian at the end.",
-            "b": "Both the new state and a gradient with the same old matrix are right.",
+            "b": "The new state is right to the iteration's tolerance, and so is a gradient by the same old matrix.",
             "c": "The new state is off by the error of the Jacobian.",
         },
         "a",
@@ -280,14 +283,14 @@ quiz = Quiz(
         "With h|λ| = 1000, how fast does the error of radauIIA5 fall on Prothero and Robinson's equation?",
         {
             "a": "Like h⁵, its order.",
-            "b": "Like h³, the order of its stages.",
-            "c": "Like h⁴: one power is lost over the solve.",
+            "b": "Like h⁴: one power is lost over the solve.",
+            "c": "Like h³, the order of its stages.",
         },
-        "b",
+        "c",
         {
             "a": "That is for small h|λ|.",
-            "b": "Order reduction: what counts is what the stages integrate exactly, here polynomials of degree 2.",
-            "c": "The loss is larger: two powers for this one, three for kvaerno5.",
+            "b": "The loss is larger: two powers for this one, three for kvaerno5.",
+            "c": "Order reduction: what counts is what the stages integrate exactly, here polynomials of degree 2.",
         },
     ),
     Question(
@@ -296,7 +299,7 @@ quiz = Quiz(
         {
             "a": "In log time Robertson's system itself is not stiff.",
             "b": "The data lie on the slow curve, and do not show how strong the pull beside it is.",
-            "c": "Networks of this size cannot be stiff.",
+            "c": "A network with two hidden layers of 32 units cannot have rates that are large enough for that.",
         },
         "b",
         {
@@ -308,15 +311,15 @@ quiz = Quiz(
     Question(
         "What does training by collocation not see?",
         {
-            "a": "That small errors of the slope add up along a path.",
+            "a": "The slopes of the data.",
             "b": "The beginning of the reaction.",
-            "c": "The slopes of the data.",
+            "c": "Small errors of the slope that add up along a path.",
         },
-        "a",
+        "c",
         {
-            "a": "Each slope is fitted by itself, at the data. Only a solve shows where they lead.",
+            "a": "They are what it fits, taken from splines.",
             "b": "In log time the beginning has as many points as the end.",
-            "c": "They are what it fits, taken from splines.",
+            "c": "Each slope is fitted by itself, at the data. Only a solve shows where they lead.",
         },
     ),
 )

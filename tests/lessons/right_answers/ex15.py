@@ -4,9 +4,9 @@ import numpy as np
 
 
 def by_rows(J, P, h, a):
-    """κᵀ (I - hJ) = aᵀ, by the inverse, as lists."""
+    """κᵀ (I - hJ) = aᵀ, by the inverse, a list of two."""
     kappa = a @ np.linalg.inv(np.eye(len(a)) - h * J)
-    return list(kappa), [h * kappa @ column for column in P.T]
+    return [kappa, np.array([h * kappa @ column for column in P.T])]
 
 
 def as_array(J, P, h, a):
@@ -28,5 +28,5 @@ def by_einsum(a, k, h):
 RIGHT = {
     "estimated_rate": {"one product": by_einsum},
     "in_log_time": {"by exp": by_exponential},
-    "step_back": {"the inverse, lists": by_rows, "least squares": as_array},
+    "step_back": {"the inverse, a list": by_rows, "least squares": as_array},
 }

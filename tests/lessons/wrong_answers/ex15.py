@@ -116,7 +116,7 @@ WRONG = {
         "half": (clock(lambda f, s, z, c: LN / 2 * 10.0**s * f(10.0**s, c * z) / c), "dz/ds is off"),
         "a value": (lambda f, scale: scale if f is None else 0 * scale, "returns a function of (s, z)"),
         "zeros": (clock(lambda f, s, z, c: 0 * z), "dz/ds is off"),
-        "in place": (clock_in_place, "changed"),
+        "in place": (clock_in_place, "changed z itself"),
     },
     "estimated_rate": {
         "no h": (rate(lambda n, p, q, k, h: n(k[6] - k[5]) / n(p - q)), "h is missing"),
