@@ -187,7 +187,7 @@ def test_layer_and_flow_give_the_same_integrals():
         assert values == pytest.approx([values[0]] * 3, rel=1e-5)
 
 
-@pytest.mark.parametrize("divergence", [exact_divergence, Hutchinson()], ids=str)
+@pytest.mark.parametrize("divergence", [exact_divergence, Hutchinson()], ids=["exact", "Hutchinson"])
 @pytest.mark.parametrize("gradient", ["checkpoint", "backprop", "adjoint"])
 def test_a_flows_loss_has_its_gradient(gradient, divergence):
     """NLL and regularisers together, against differences along a random direction, for each way back."""
