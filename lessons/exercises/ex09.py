@@ -32,7 +32,7 @@ second_guess = Prediction(
     {
         "a": "A flow that separates the disk from the annulus: training proves that there is one.",
         "b": "A flow that separates the points, but not the disk from the annulus.",
-        "c": "A solver's error: the exact flow classifies some of the 3,000 points wrongly.",
+        "c": "A solver's error: the exact flow puts hundreds of the 3,000 points on the wrong side.",
     },
     answer="b",
     explain={

@@ -19,7 +19,7 @@ first_guess = Prediction(
     explain={
         "a": "The solver's error depends on the field, and the field is what is trained.",
         "b": "It would, if the loss still spoke of the flow. Past some point it speaks of the steps.",
-        "c": "Once the data are fitted, the cheapest way to a better report is a field that the steps cannot follow.",
+        "c": "Long before the data are fitted, a field that steps cannot follow is the cheaper way to a good report.",
     },
 )
 
@@ -334,7 +334,7 @@ quiz = Quiz(
         "b",
         {
             "a": "That would give all of J. The mean of |Jᵀε|² needs one ε.",
-            "b": "And Hutchinson's estimate of the trace uses the same product: with it, the term is nearly free.",
+            "b": "And Hutchinson's estimate of the trace could use the same product, with the same ε.",
             "c": "The Jacobian changes along the path, so it is asked for at each evaluation.",
         },
     ),

@@ -407,7 +407,7 @@ quiz = Quiz(
         "All eigenvalues of a constant matrix A have real part -1. What follows for x' = A x?",
         {
             "a": "|x(t)| falls at all times.",
-            "b": "|x(t)| falls in the end, and may grow first.",
+            "b": "|x(t)| tends to 0, and may grow on the way.",
             "c": "|x(t)| <= exp(-t) |x(0)|.",
             "d": "Nothing.",
         },
@@ -421,7 +421,7 @@ quiz = Quiz(
     ),
     Question(
         "A field has the Lipschitz constant 50 and the one-sided Lipschitz constant -2. Two solutions begin at the "
-        "distance 1. How far apart are they at t = 1?",
+        "distance 1. What is the best that you can say about their distance at t = 1?",
         {
             "a": "At most exp(50)",
             "b": "Exactly exp(-2)",
