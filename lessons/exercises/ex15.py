@@ -280,7 +280,8 @@ quiz = Quiz(
         },
     ),
     Question(
-        "With h|λ| = 1000, how fast does the error of radauIIA5 fall on Prothero and Robinson's equation?",
+        "On Prothero and Robinson's equation λ is fixed, and so large that h|λ| is 1000 and more. How fast does the "
+        "error of radauIIA5 fall as h does?",
         {
             "a": "Like h⁵, its order.",
             "b": "Like h⁴: one power is lost over the solve.",
