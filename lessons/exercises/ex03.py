@@ -22,7 +22,7 @@ first_guess = Prediction(
     answer="c",
     explain={
         "a": "Short steps help, but Euler's error falls like h, and RK4's like h to the power 4.",
-        "b": "They beat Euler by factors of about 4 and 16 here. RK4 does much better still.",
+        "b": "They beat Euler by factors of about 16 and 4 here. RK4 does much better still.",
         "c": "Its error is 0.00013, and Euler's is 0.022. What counts is where the slopes are taken.",
         "d": "They all see 48 slopes, but what they make of them differs by a factor of more than 100.",
     },

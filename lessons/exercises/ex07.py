@@ -18,7 +18,7 @@ first_guess = Prediction(
     {
         "a": "About 1e-6, because that is the tolerance of both solves.",
         "b": "About 2e-5, because λ = 20 multiplies the tolerance.",
-        "c": "A few hundredths.",
+        "c": "Between a thousandth and a tenth.",
         "d": "Far more than 1, because nothing is left of z at the end.",
     },
     answer="c",
@@ -26,26 +26,27 @@ first_guess = Prediction(
         "a": "The tolerance bounds the error that each step adds. What becomes of an error on the way back?",
         "b": "Errors do not grow in proportion to λ, but by the factor exp(λ t).",
         "c": "The error of 1.4e-11 grows by exp(20), about 5e8, to 7e-3, and the way back adds errors of its own, "
-        "which grow as well.",
+        "which grow as well: together 3e-2.",
         "d": "That happens with λ = 50. Here exp(20) is 5e8, and 5e8 times 1.4e-11 is still below 1.",
     },
 )
 
 second_guess = Prediction(
-    "We take a network as the field, and the same solver and tolerance both ways. The forward solve evaluates f a "
-    "hundred times. How often does the adjoint of lesson 06 evaluate its right-hand side (f with a vjp) on the way "
-    "back?",
+    "The field is a network of 32 hidden units, T = 5, rtol = 1e-6, with the same solver both ways. For each hundred "
+    "evaluations of f on the way there, how often does the adjoint of lesson 06 evaluate its right-hand side (f with a "
+    "vjp) on the way back?",
     {
         "a": "About 50 times, because backward costs half of forward, as one often reads.",
         "b": "Exactly 100 times, because it takes the same steps in the other direction.",
-        "c": "More than 100 times, because it solves for more than the state.",
+        "c": "About 140 times here, because it solves for more than the state.",
         "d": "About 10 times, because the adjoint's equation is linear.",
     },
     answer="c",
     explain={
         "a": "That was measured in one experiment of 2018, with another method. It is not a law.",
         "b": "It chooses its own steps, and it chooses them for a larger system.",
-        "c": "It solves for x again, and for a and g besides, and the hardest of the three sets the step.",
+        "c": "It solves for x again, and for a and g besides, and the hardest of the three sets the step. On other "
+        "problems it may need fewer.",
         "d": "It is linear in a, but its coefficients move as x does. And x is solved for, too.",
     },
 )

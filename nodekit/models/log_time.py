@@ -22,6 +22,8 @@ class LogTime(torch.nn.Module):
     Implicit methods do not become superfluous: where x' = −λx, dz/ds = −ln(10) λ 10^s z, which is fast once t > 1/λ.
 
     Raises ValueError for a scale that is not positive.
+    Source: S. Kim, W. Ji, S. Deng, Y. Ma, C. Rackauckas, Stiff neural ordinary differential equations, Chaos 31, 2021:
+    a field scaled by y's range and the time's; the logarithm of the time is lesson 15's.
     """
 
     scale: torch.Tensor

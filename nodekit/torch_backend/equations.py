@@ -16,7 +16,7 @@ from nodekit.torch_backend.state import flat
 class Stepper(state.Stepper):
     """A state's kind, the tensors of that kind that a step needs, Jacobians and inverses. Values only, no graph."""
 
-    inverse = staticmethod(inverse)
+    Jacobian, inverse = Whole.Jacobian, staticmethod(inverse)
     product = staticmethod(torch.matmul)  # of matrices and vectors
 
     def __init__(self, f, y0, method, rtol, atol, fixed, jac=None, samples=None):
@@ -26,8 +26,12 @@ class Stepper(state.Stepper):
         check_kind(method, y)
         self.complex, self.d = y.is_complex(), y.numel()
         self.split = Samples(self.d, samples) if samples else Whole(self.d)
-        self.Jacobian, self.applied = self.split.Jacobian, self.split.applied
+        self.Jacobian = self.split.Jacobian
         self.eye, self.eps = torch.eye(self.split.d, dtype=y.dtype, device=y.device), torch.finfo(y.dtype).eps
+
+    def applied(self, matrix, x):
+        """matrix @ x of a matrix (m d, m d) and a state x (d,), or m of them as one vector, (m, d)."""
+        return self.split.applied(matrix, x)
 
     def only_values(self, *tensors):
         """Raise ValueError for what autograd records."""
@@ -73,7 +77,7 @@ class Stepper(state.Stepper):
 
     def newton_end(self, matrix, residual):
         """matrix⁻¹ residual, where the matrix is a value: a gradient that goes through it has no second."""
-        return HeldInverse.apply(torch.linalg.inv(matrix), residual, self.applied, self.method.name)
+        return HeldInverse.apply(torch.linalg.inv(matrix), residual, self.split.applied, self.method.name)
 
 
 class HeldInverse(torch.autograd.Function):
