@@ -4,12 +4,14 @@ from nodekit.models.augmented import Augmented
 from nodekit.models.collocation import Collocation
 from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
+from nodekit.models.equilibrium import DEQ
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
 from nodekit.models.physics import AntisymmetricCell, AntisymmetricField, HamiltonianField, Separable
 
 __all__ = [
     "CNF",
+    "DEQ",
     "AntisymmetricCell",
     "AntisymmetricField",
     "Augmented",
