@@ -104,7 +104,7 @@ rounds_needed = Exercise(
     check_rounds_needed,
     hints=(
         "The theorem of section 3 bounds the distance after k rounds by L^k / (1 - L) times the first change.",
-        "Take logarithms of L^k first / (1 - L) = tol, and mind that log(L) is negative. k is a whole number, not below 0.",
+        "Take logarithms of L^k first / (1 - L) = tol; log(L) is negative. k is a whole number, and not below 0.",
         "max(0, math.ceil(math.log(tol * (1 - L) / first) / math.log(L)))",
     ),
 )

@@ -146,7 +146,7 @@ def fixed_point(
     worst = int(torch.nan_to_num(size, nan=torch.inf).argmax())
     message = (
         f"no fixed point found by {method!r}: {why}. The residual ‖f(z) - z‖ / (1 + ‖z‖) is {residuals[-1]:.1e}"
-        f"{of(z0, worst)}, tol = {tol:g}, after {nfev} evaluations. {advice(contraction, method)}"
+        f"{of(z0, worst)}, tol = {tol:g}, after {nfev} evaluations. {advice(contraction, method, residuals)}"
     )
     result = FixedPoint(z.view_as(z0), status, message, nfev, step.njev, residuals, contraction)
     if throw:
@@ -190,12 +190,18 @@ def growth(f: Callable[[torch.Tensor], torch.Tensor], z: torch.Tensor) -> float 
     return factor if factor < float("inf") else None
 
 
-def advice(contraction: float | None, method: str) -> str:
+def advice(contraction: float | None, method: str, residuals: list[float]) -> str:
     """What to try."""
     if contraction is None:
         return "Look at f there, start nearer, or damp the iteration."
     said = f"There f multiplies a small nudge by about {contraction:.3g} a round"
+    other = "damping below 1" if method == "newton" else "method='newton', or damping below 1"
+    half = len(residuals) // 2
+    if contraction < 1 and half >= 5 and max(residuals[-2:]) > 0.99 * max(residuals[half : half + 2]):
+        return (
+            f"{said}: it contracts there. But in the last {len(residuals) - half} evaluations the residual did not "
+            f"fall by 1%: the states may be caught in a cycle. Try {other}."
+        )
     if contraction < 1:
         return f"{said}: it contracts, so more evaluations or a looser tol will do."
-    other = "damping below 1" if method == "newton" else "method='newton', or damping below 1"
     return f"{said}: it does not contract, and may have no fixed point near. Try smaller weights, {other}."

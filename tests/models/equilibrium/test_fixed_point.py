@@ -139,6 +139,16 @@ def test_contraction_is_the_spectral_radius(factor):
     assert ("does not contract" in found.message) == (factor > 1)
 
 
+def test_a_cycle_is_called_one():
+    """z -> 4/(1 + z²): a round contracts at one point of its cycle, and the fixed point between them is not reached."""
+    f = lambda z: 4.0 / (1 + z**2)  # noqa: E731
+    found = fixed_point(f, torch.full((1,), 0.3, dtype=F64), "picard", throw=False)
+    assert abs(f(f(found.z)) - found.z) < 1e-9 < abs(f(found.z) - found.z)
+    assert found.contraction > 1 or "caught in a cycle. Try method='newton'" in found.message
+    later = fixed_point(f, torch.full((1,), 0.3, dtype=F64), "picard", max_evaluations=101, throw=False)
+    assert ("caught in a cycle" in found.message) + ("caught in a cycle" in later.message) == 1
+
+
 def test_growth_without_bound_ends():
     f = lambda z: z**2 + 1.0  # noqa: E731
     found = fixed_point(f, torch.full((2, 1), 0.5), "picard", max_evaluations=10_000, throw=False)
