@@ -240,7 +240,7 @@ quiz = Quiz(
         "b",
         {
             "a": "Nearer to the fixed point, yes. But training did not put the answer there.",
-            "b": "It learned to be right after 8 rounds. In section 1 the error grows by about a half afterwards.",
+            "b": "It learned to be right after 8 rounds. In section 1 the error then grows by a third to a half.",
             "c": "A contraction makes the rounds converge. It does not say that they converge to the answer.",
         },
     ),

@@ -131,7 +131,7 @@ def measured(layer, forward, lost):
         "longer": error(layer, far_z, far_T),
         "radius": found.contraction,
         "lost": lost,
-        "kept_kb": memory,
+        "kept_kb": round(memory),
     }
 
 
