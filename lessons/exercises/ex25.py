@@ -146,12 +146,15 @@ def check_equilibrium_gradient(equilibrium_gradient):
                 u = g + sign * J.T @ u
             return B.T @ u
 
-        got = equilibrium_gradient(vjp_z, vjp_x, g, rounds)
+        got = equilibrium_gradient(vjp_z, vjp_x, g.copy(), rounds)
         powers = np.linalg.matrix_power(J.T, rounds)
         mistakes = {
             "This is the gradient without any round, B^T g: the Jacobian-free one.": after(0) if rounds else None,
             "The sign: u = g + J^T u, and yours has a minus.": after(rounds, sign=-1.0) if rounds else None,
             "g is added once only. It comes in again in every round.": B.T @ powers @ g if rounds else None,
+            "Your u and g are one array, so that u += ... changes g as well. Write u = g + vjp_z(u).": (
+                B.T @ np.linalg.matrix_power(np.eye(d) + J.T, rounds) @ g if rounds else None
+            ),
             "One round too many.": after(rounds + 1),
             "One round is missing, or u starts from 0 instead of g.": after(rounds - 1) if rounds else None,
             "With no round left to do, u is g.": np.zeros(m) if not rounds else None,

@@ -90,10 +90,10 @@ class DEQ(nn.Module):
         if not torch.is_grad_enabled():
             return z
         if self.gradient == "jacobian-free":
-            return self.f(z, x)  # type: ignore[no-any-return]
+            return self.f(z, x)
         z = z.detach().requires_grad_()
         value = self.f(z, x)
-        return Implicit.apply(value, z, self) if value.requires_grad else value  # type: ignore[no-any-return,no-untyped-call]
+        return Implicit.apply(value, z, self) if value.requires_grad else value
 
     def extra_repr(self) -> str:
         o = self.forward_options
