@@ -155,8 +155,9 @@ def test_a_failing_cell_is_shown_and_nothing_is_overwritten(folder, capsys, monk
 
 
 @slow
-def test_what_its_author_has_solved_is_not_in_a_lesson(folder):
+def test_what_its_author_has_solved_is_not_in_a_lesson(folder, monkeypatch):
     """A lesson is made as for someone who begins, whatever is kept beside it."""
+    monkeypatch.delenv(kept.VARIABLE, raising=False)
     code = "from nodekit.classroom import kept\nkept.note('.', '77', 'exercises', 'one', {'passed': True})"
     look = "from nodekit.classroom import kept\nprint(kept.read('.'))"
     for source, printed in ((code, None), (look, "{}\n")):  # in two kernels
@@ -167,6 +168,7 @@ def test_what_its_author_has_solved_is_not_in_a_lesson(folder):
     assert not (folder / kept.FILE).exists()
 
 
+@slow
 def test_a_cell_has_a_limit(folder):
     notebook = v4.new_notebook(cells=[v4.new_code_cell("while True:\n    pass")])
     with pytest.raises(make.CellTimeoutError):
