@@ -6,10 +6,18 @@ from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
-from nodekit.models.physics import AntisymmetricCell, AntisymmetricField, HamiltonianField, Separable
+from nodekit.models.physics import (
+    SONODE,
+    AntisymmetricCell,
+    AntisymmetricField,
+    HamiltonianField,
+    SecondOrderField,
+    Separable,
+)
 
 __all__ = [
     "CNF",
+    "SONODE",
     "AntisymmetricCell",
     "AntisymmetricField",
     "Augmented",
@@ -18,5 +26,6 @@ __all__ = [
     "HamiltonianField",
     "LogTime",
     "NeuralODE",
+    "SecondOrderField",
     "Separable",
 ]
