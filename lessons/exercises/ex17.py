@@ -276,7 +276,7 @@ quiz = Quiz(
     Question(
         "Why is leapfrog's energy error bounded?",
         {
-            "a": "Its local errors are smaller than RK4's.",
+            "a": "Its local errors are smaller than those of RK4, because it evaluates the force at better places.",
             "b": "It conserves the energy exactly, up to rounding.",
             "c": "Its steps follow, almost exactly, the flow of another energy, which is near H.",
         },
@@ -291,8 +291,8 @@ quiz = Quiz(
         "A kick changes p by a function of q alone. Which property of it makes leapfrog symplectic?",
         {
             "a": "It is the exact flow of the Hamiltonian V(q), and so keeps the symplectic form.",
-            "b": "It conserves the energy.",
-            "c": "It is linear.",
+            "b": "It conserves the energy of each state, because the position does not change in it.",
+            "c": "It is a linear map of (q, p), and linear maps with determinant 1 keep all areas.",
         },
         "a",
         {
@@ -317,7 +317,7 @@ quiz = Quiz(
         {
             "a": "As near as the global error of leapfrog, O(h²).",
             "b": "To rounding errors, multiplied by as much as the motion itself parts neighbours.",
-            "c": "Exactly, to the last bit, always.",
+            "c": "Exactly, to the last bit, because each addition of the way out is subtracted again on the way home.",
         },
         "b",
         {
@@ -329,7 +329,7 @@ quiz = Quiz(
     Question(
         "An augmented Neural ODE with one more number fits the positions of oscillators well. What is that number?",
         {
-            "a": "The velocity: nothing else would explain the positions.",
+            "a": "The velocity, up to a small error of the fit: nothing else would explain the positions.",
             "b": "Some function of position and velocity, another one for each seed.",
             "c": "Noise: the network does not use it.",
         },
