@@ -143,7 +143,7 @@ def shadow_energy(q, p, h, m, V, dV, d2V):
 def check_shadow_energy(shadow_energy):
     rng = np.random.default_rng(172)
     V, dV, d2V = (
-        lambda q: np.cosh(q) + 0.3 * q**3,
+        lambda q: np.cosh(q) + 0.3 * q**3 - 3,
         lambda q: np.sinh(q) + 0.9 * q**2,
         lambda q: np.cosh(q) + 1.8 * q,
     )
