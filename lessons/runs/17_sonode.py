@@ -15,7 +15,7 @@ from nodekit.classroom import runs
 from nodekit.classroom.training import progress_bar
 from nodekit.models import SONODE, Augmented
 
-DAMPING, FREQUENCY, WIDTH, ADAM, LBFGS = 0.2, 1.5, 20, 200, 60
+DAMPING, FREQUENCY, WIDTH, ADAM, LBFGS = 0.2, 1.5, 20, 80, 60
 TIMES = torch.linspace(0.0, 4.0, 21, dtype=torch.float64)
 SETTINGS = [{"kind": kind, "seed": seed} for kind in ("SONODE", "augmented") for seed in range(5)]
 
