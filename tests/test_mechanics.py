@@ -101,6 +101,11 @@ def test_angular_momentum_is_the_cross_product():
         (lambda: n_body([1.0], [[0.0, 0.0]]), "n >= 2"),
         (lambda: n_body([1.0, -1.0], np.eye(2)), "finite and positive"),
         (lambda: n_body([[1.0, 1.0]], np.eye(2)), "masses must be"),
+        (lambda: n_body([1.0, 1.0, 2.0], [[0.0, 1], [2, 3], [0, 1]]), "bodies 0 and 2 are at one place"),
+        (lambda: n_body([1.0, 1.0], [[0.0, np.nan], [2, 3]]), "places must be finite"),
+        (lambda: n_body([1.0, 1.0], np.zeros((2, 0))), "places must be finite, in d >= 1|at one place"),
+        (lambda: lennard_jones(13.0), "n=13.0"),
+        (lambda: Bodies("x", "", np.ones(2), np.eye(2), np.array([[0, np.nan], [np.nan, 0]]), abs, abs), "finite, got"),
         (lambda: n_body([1.0, 2.0], np.eye(3)), r"2 masses and places \(3, 3\)"),
         (lambda: Bodies("x", "", np.ones(2), np.eye(2), np.triu(np.ones((2, 2))), abs, abs), "symmetric"),
         (lambda: THREE.energy(np.zeros(4)), r"has 18 numbers.*got shape \(4,\)"),
@@ -111,3 +116,20 @@ def test_angular_momentum_is_the_cross_product():
 def test_errors(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_the_diagonal_of_the_weights_is_not_used():
+    weights = np.array([[np.inf, 2.0], [2.0, np.nan]])
+    pair = Bodies("x", "", np.ones(2), np.array([[0.0], [3.0]]), weights, lambda s: s, np.ones_like)
+    assert pair.potential(pair.places) == 18.0
+    assert np.allclose(pair.force(pair.places), [[12.0], [-12.0]])
+
+
+def test_what_the_caller_writes_later_changes_nothing():
+    masses, places = np.array([1.0, 2.0]), np.array([[0.0, 0.0], [1.0, 2.0]])
+    bodies = n_body(masses, places)
+    before = bodies.energy(bodies.y0)
+    masses[0], places[1] = 77, 99
+    assert bodies.energy(bodies.y0) == before
+    assert bodies != n_body([1.0, 2.0], [[0.0, 0.0], [1.0, 2.0]])  # compared as objects: no error
+    assert len({bodies}) == 1

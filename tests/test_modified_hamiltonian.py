@@ -3,6 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
+import torch
 from autograd import grad
 
 import nodekit
@@ -90,6 +91,28 @@ def test_methods_that_are_no_splitting(method):
         bracket_coefficients(method)
 
 
-def test_a_step_must_be_finite():
-    with pytest.raises(ValueError, match="h=nan must be a finite number"):
-        modified_hamiltonian("leapfrog", float("nan"), kinetic, potential)
+@pytest.mark.parametrize("h", [float("nan"), "0.1", None, np.ones(2)])
+def test_a_step_must_be_a_finite_number(h):
+    with pytest.raises(ValueError, match=r"h=.* must be a finite number"):
+        modified_hamiltonian("leapfrog", h, kinetic, potential)
+
+
+@pytest.mark.parametrize("f", [modified_hamiltonian("leapfrog", 0.1, kinetic, potential), poisson_bracket(sum, sum)])
+@pytest.mark.parametrize("y", [np.ones(5), np.float64(1.0), np.ones((4, 0))])
+def test_a_state_has_two_halves(f, y):
+    with pytest.raises(ValueError, match="d positions, then d momenta, were expected"):
+        f(y)
+
+
+def test_a_kinetic_energy_of_all_samples_together_is_refused():
+    energy = modified_hamiltonian("leapfrog", 0.1, lambda p: anp.sum(p**2) / 2, potential)
+    with pytest.raises(ValueError, match=r"kinetic returned shape \(\) for \(2, 3\)"):
+        energy(np.ones((2, 6)))
+
+
+def test_integers_and_lists_are_states_and_tensors_are_not():
+    energy = modified_hamiltonian("leapfrog", 0.1, kinetic, potential)
+    assert energy(np.arange(12).reshape(2, 6)).tolist() == energy(np.arange(12.0).reshape(2, 6)).tolist()
+    assert energy([1, 2, 0, 3, 1, 5]) == energy(np.array([1.0, 2.0, 0.0, 3.0, 1.0, 5.0]))
+    with pytest.raises(TypeError, match="torch tensor"):
+        energy(torch.ones(2))

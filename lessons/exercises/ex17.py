@@ -312,7 +312,7 @@ quiz = Quiz(
         },
     ),
     Question(
-        "You let a cluster of atoms run forward by leapfrog, turn all momenta, and run as many steps again. How near "
+        "You let a cluster of atoms run forward by leapfrog, change the signs of all momenta, and run as many steps again. How near "
         "does it come to its start?",
         {
             "a": "As near as the global error of leapfrog, O(h²).",
@@ -321,8 +321,8 @@ quiz = Quiz(
         },
         "b",
         {
-            "a": "The error is undone together with the steps. An adaptive solver comes back only to its tolerance.",
-            "b": "In the cold cluster that is 1e-13. In the warm one, which is chaotic, the roundings grew far more.",
+            "a": "The error is undone together with the steps. RK4 and dopri5 come back only to the errors of their steps.",
+            "b": "In the cold cluster that is below 1e-12. In the warm one, which is chaotic, the roundings grew far more.",
             "c": "Additions round, and the rounding is not the same on the way back.",
         },
     ),
@@ -330,7 +330,7 @@ quiz = Quiz(
         "An augmented Neural ODE with one more number fits the positions of oscillators well. What is that number?",
         {
             "a": "The velocity, up to a small error of the fit: nothing else would explain the positions.",
-            "b": "Some function of position and velocity, another one for each seed.",
+            "b": "Some function of position and velocity, which the data do not fix.",
             "c": "Noise: the network does not use it.",
         },
         "b",

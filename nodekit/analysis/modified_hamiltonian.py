@@ -5,6 +5,7 @@ modified energy H̃ = H + h H₁ + h² H₂ + … (Baker, Campbell, Hausdorff). 
 """
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, NamedTuple
 
 import autograd.numpy as anp
@@ -12,11 +13,22 @@ import numpy as np
 from autograd import elementwise_grad
 
 from nodekit import methods
+from nodekit.arrays import is_torch
 from nodekit.methods.geometric import Splitting
 
 __all__ = ["Brackets", "bracket_coefficients", "modified_hamiltonian", "poisson_bracket"]
 
 Function = Callable[[Any], Any]
+
+
+def as_states(y: Any) -> Any:
+    """y as floats (..., 2d). Raises TypeError for what autograd does not take, ValueError without two halves."""
+    if is_torch(y):
+        raise TypeError("y is a torch tensor; modified energies are made with autograd, for NumPy arrays.")
+    y = y * 1.0 if hasattr(y, "shape") else np.asarray(y, float)  # of integers there is no derivative
+    if y.ndim == 0 or y.shape[-1] % 2 or y.shape[-1] == 0:
+        raise ValueError(f"y has shape {y.shape}; along the last axis d positions, then d momenta, were expected.")
+    return y
 
 
 class Brackets(NamedTuple):
@@ -31,12 +43,14 @@ def poisson_bracket(first: Function, second: Function) -> Function:
     """{A, B} = ∂A/∂q·∂B/∂p − ∂A/∂p·∂B/∂q, as a function of y (..., 2d) -> (...): the rate of A along the flow of B.
 
     first, second: A and B, functions y = (q, p) (..., 2d) -> (...), written in autograd.numpy, one sample at a time.
+    The function raises ValueError for a y without two halves, TypeError for one that is no NumPy array.
 
     Source: E. Hairer, C. Lubich, G. Wanner, Geometric Numerical Integration, 2006, eq. VII.2.6. Lesson 17 builds it.
     """
     slopes_a, slopes_b = elementwise_grad(first), elementwise_grad(second)
 
     def bracket(y: Any) -> Any:
+        y = as_states(y)
         d = y.shape[-1] // 2
         a, b = slopes_a(y), slopes_b(y)
         return anp.sum(a[..., :d] * b[..., d:] - a[..., d:] * b[..., :d], axis=-1)
@@ -81,11 +95,12 @@ def modified_hamiltonian(
     q (..., d) -> (...); both in autograd.numpy, with two derivatives, one sample at a time.
     Along the method H̃ changes by O(h³) (O(h⁴) where the method is symmetric), over times exponentially long in 1/h
     where T and V are analytic and the path stays in a bounded set.
-    Raises ValueError for a method that is no splitting, and for a step that is no finite number.
+    Raises ValueError for a method that is no splitting, a step that is no finite number, a y without two halves, and a
+    kinetic or potential that does not give one number for each sample.
 
     Source: Hairer, Lubich, Wanner, Geometric Numerical Integration, 2006, sections IX.3 and IX.8. Lesson 17 builds it.
     """
-    if not np.isfinite(h):
+    if not isinstance(h, Real) or not np.isfinite(float(h)):
         raise ValueError(f"h={h!r} must be a finite number.")
     coefficients = bracket_coefficients(method)
 
@@ -103,6 +118,13 @@ def modified_hamiltonian(
     )
 
     def energy(y: Any) -> Any:
+        y = as_states(y)
+        for name, part in (("kinetic", t_of(y)), ("potential", v_of(y))):
+            if anp.shape(part) != y.shape[:-1]:
+                raise ValueError(
+                    f"{name} returned shape {anp.shape(part)} for {(*y.shape[:-1], y.shape[-1] // 2)}; one number for "
+                    f"each sample, {y.shape[:-1]}, was expected: sum over the last axis only."
+                )
         return t_of(y) + v_of(y) + sum(factor * term(y) for factor, term in terms if factor)
 
     return energy

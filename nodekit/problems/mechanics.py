@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Bodies", "lennard_jones", "n_body"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bodies:
     """n bodies in d dimensions with masses m and a potential of every pair, V = Σ_{i<j} w_ij u(r_ij).
 
@@ -37,8 +37,8 @@ class Bodies:
     name, source : str
     masses : (n,) positive
     places : (n, d), positions to begin with
-    weights : (n, n) symmetric, w_ij; the diagonal is not used
-    pair : r² (...) -> u (...), the potential of a pair from the square of its distance
+    weights : (n, n) symmetric and finite, w_ij; the diagonal is not used
+    pair : r² (...) -> u (...), the potential of a pair from the square of its distance, finite at r = 1
     pair_slope : r² (...) -> du/d(r²) (...)
 
     Raises ValueError for masses, places and weights that do not fit together.
@@ -58,8 +58,14 @@ class Bodies:
             raise ValueError(f"{self.name!r}: {n} masses and places {self.places.shape}; (n, d) with n >= 2 is needed.")
         if not (np.isfinite(self.masses).all() and (self.masses > 0).all()):
             raise ValueError(f"{self.name!r}: masses must be finite and positive, got {self.masses}.")
-        if self.weights.shape != (n, n) or not np.array_equal(self.weights, self.weights.T):
+        if not (np.isfinite(self.places).all() and self.places.shape[1] > 0):
+            raise ValueError(f"{self.name!r}: places must be finite, in d >= 1 dimensions, got {self.places}.")
+        if self.weights.shape != (n, n) or not np.array_equal(self.weights, self.weights.T, equal_nan=True):
             raise ValueError(f"{self.name!r}: weights must be symmetric, ({n}, {n}), got shape {self.weights.shape}.")
+        if not np.isfinite(self._off_diagonal()).all():
+            raise ValueError(f"{self.name!r}: weights must be finite, got {self.weights}.")
+        for name in ("masses", "places", "weights"):  # copies: what the caller writes later must not change them
+            object.__setattr__(self, name, np.array(getattr(self, name), float))
 
     @property
     def y0(self) -> "NDArray[Any]":
@@ -125,7 +131,7 @@ class Bodies:
         return namespace(y).stack([turn(1, 2), turn(2, 0), turn(0, 1)], -1)
 
     def _off_diagonal(self) -> "NDArray[Any]":
-        return self.weights * (1 - np.eye(len(self.masses)))
+        return np.where(np.eye(len(self.masses), dtype=bool), 0.0, self.weights)
 
     def _apart(self, q: Any) -> tuple[Any, Any]:
         """q_i − q_j (..., n, n, d), and its square (..., n, n) with ones on the diagonal, where nothing is divided."""
@@ -144,7 +150,7 @@ def lennard_jones(n: int = 13) -> Bodies:
     Sources: J. E. Jones (Lennard-Jones), 1924; the minimum of 13 atoms: M. R. Hoare, P. Pal, Adv. Phys. 20, 1971, and
     the table of D. J. Wales, J. P. K. Doye, J. Phys. Chem. A 101, 1997. Lesson 17.
     """
-    if n not in (2, 3, 4, 13):
+    if not isinstance(n, int) or n not in (2, 3, 4, 13):
         raise ValueError(f"n={n!r}: places of least energy are known here for 2, 3, 4 and 13 atoms.")
     return Bodies(
         f"Lennard-Jones {n}",
@@ -169,6 +175,11 @@ def n_body(masses: "ArrayLike", places: "ArrayLike") -> Bodies:
     m, q = np.asarray(masses, float), np.asarray(places, float)
     if m.ndim != 1:
         raise ValueError(f"masses must be (n,), got shape {m.shape}.")
+    if q.ndim == 2 and len(q) == len(m):  # other shapes are named by Bodies
+        i, j = np.triu_indices(len(q), 1)
+        alike = (q[i] == q[j]).all(-1)
+        if alike.any():
+            raise ValueError(f"bodies {i[alike][0]} and {j[alike][0]} are at one place, {q[i[alike][0]]}.")
     return Bodies(
         f"{len(m)} bodies",
         "I. Newton, 1687",

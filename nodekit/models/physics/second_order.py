@@ -20,8 +20,9 @@ class SecondOrderField(nn.Module):
     ----------
     acceleration : nn.Module or function, (t, x (..., d), v (..., d)) -> (..., d)
 
-    Raises TypeError for an acceleration that cannot be called, ValueError for a y without two halves, and for an
-    acceleration of another shape than x.
+    Raises TypeError for an acceleration that cannot be called or has another type than x, ValueError for a y without
+    two halves, and for an acceleration of another shape than x. The splittings of `solve` (leapfrog) halve the first
+    axis, so they take one state (2d,) and no batch.
 
     Source: A. Norcliffe, C. Bodnar, B. Day, N. Simidjievski, P. Liò, On second order behaviour in augmented neural
     ODEs, 2020, section 3.
@@ -42,6 +43,8 @@ class SecondOrderField(nn.Module):
         if not isinstance(a, torch.Tensor) or a.shape != x.shape:
             got = tuple(a.shape) if isinstance(a, torch.Tensor) else type(a).__name__
             raise ValueError(f"acceleration returned {got} for x and v {tuple(x.shape)}; that shape was expected.")
+        if a.dtype != x.dtype:
+            raise TypeError(f"acceleration returned {a.dtype} for x and v of {x.dtype}; that type was expected.")
         return torch.cat([v, a], -1)
 
 
@@ -59,8 +62,8 @@ class SONODE(NeuralODE):
     model(x0) or model(x0, v0): (..., 2d), positions first; with more than two times (n, ..., 2d).
     What is learned of v0 is one function of x0: of two paths with equal x0 and different velocities it knows nothing.
 
-    Raises TypeError for parts that cannot be called, and ValueError for a velocity that is missing or of another
-    shape than x0.
+    Raises TypeError for parts that cannot be called and a velocity of another type than x0, ValueError for a velocity
+    that is missing or of another shape than x0.
 
     Source: A. Norcliffe, C. Bodnar, B. Day, N. Simidjievski, P. Liò, On second order behaviour in augmented neural
     ODEs, 2020, section 3.
@@ -81,6 +84,8 @@ class SONODE(NeuralODE):
         if not isinstance(v0, torch.Tensor) or v0.shape != x0.shape:
             got = tuple(v0.shape) if isinstance(v0, torch.Tensor) else type(v0).__name__
             raise ValueError(f"the initial velocity is {got} for x0 {tuple(x0.shape)}; that shape was expected.")
+        if v0.dtype != x0.dtype:
+            raise TypeError(f"the initial velocity is {v0.dtype} for x0 of {x0.dtype}; that type was expected.")
         return torch.cat([x0, v0], -1)
 
     def forward(  # type: ignore[override]  # a start has two parts here

@@ -97,6 +97,17 @@ def test_it_serves_solve():
         (lambda: SONODE(damped)(start(3, 2)), ValueError, "v0 is missing"),
         (lambda: SONODE(damped)(start(3, 2), start(3, 1)), ValueError, r"velocity is \(3, 1\) for x0 \(3, 2\)"),
         (lambda: SONODE(damped, lambda x: None)(start(3, 2)), ValueError, "velocity is NoneType"),
+        (lambda: SONODE(damped, lambda x: x.float())(start(3, 2)), TypeError, "velocity is torch.float32 for x0 of"),
+        (
+            lambda: SecondOrderField(lambda t, x, v: x.half())(0.0, start(4)),
+            TypeError,
+            "acceleration returned torch.float16 for x and v of torch.float64",
+        ),
+        (
+            lambda: nodekit.solve(SecondOrderField(damped), start(2, 4), (0.0, 1.0), method="leapfrog", step=0.1),
+            ValueError,
+            r"halves of y's first axis, shape \(2, 4\): put samples last",
+        ),
     ],
 )
 def test_errors(make, error, words):
