@@ -7,11 +7,19 @@ from nodekit.models.density import CNF
 from nodekit.models.equilibrium import DEQ
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
-from nodekit.models.physics import AntisymmetricCell, AntisymmetricField, HamiltonianField, Separable
+from nodekit.models.physics import (
+    SONODE,
+    AntisymmetricCell,
+    AntisymmetricField,
+    HamiltonianField,
+    SecondOrderField,
+    Separable,
+)
 
 __all__ = [
     "CNF",
     "DEQ",
+    "SONODE",
     "AntisymmetricCell",
     "AntisymmetricField",
     "Augmented",
@@ -20,5 +28,6 @@ __all__ = [
     "HamiltonianField",
     "LogTime",
     "NeuralODE",
+    "SecondOrderField",
     "Separable",
 ]

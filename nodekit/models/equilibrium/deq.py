@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nodekit.models.equilibrium.fixed_point import FixedPoint, check, fixed_point
+from nodekit.models.equilibrium.fixed_point import FixedPoint, FixedPointError, check, fixed_point
 
 __all__ = ["DEQ"]
 
@@ -34,8 +34,11 @@ class DEQ(nn.Module):
 
     Attributes: last, last_backward: the FixedPoint of the last forward and backward solve, or None.
 
+    The gradient is a first derivative: "implicit" raises RuntimeError with create_graph=True, and a second derivative
+    through "jacobian-free" is that of its one recorded evaluation, not of the fixed point.
+
     Raises ValueError or TypeError for an argument outside of its range, naming it; FixedPointError where no fixed point
-    is found, forward or backward, unless throw is False: then `last` has the status.
+    is found, forward or backward, unless throw is False: then `last` and `last_backward` have the status.
 
     Sources: S. Bai, J. Z. Kolter, V. Koltun, Deep equilibrium models, 2019, theorem 1; S. Wu Fung et al., JFB:
     Jacobian-free backpropagation for implicit networks, 2021.
@@ -59,8 +62,8 @@ class DEQ(nn.Module):
         if not isinstance(f, nn.Module):
             raise TypeError(f"f must be an nn.Module with forward(z, x), got {type(f).__name__}.")
         check(method, tol, max_evaluations, memory, damping)
-        self.size = (size,) if isinstance(size, int) else tuple(size)
-        if not self.size or not all(isinstance(k, int) and k >= 1 for k in self.size):
+        self.size = size if isinstance(size, tuple) else (size,)
+        if not self.size or not all(isinstance(k, int) and not isinstance(k, bool) and k >= 1 for k in self.size):
             raise ValueError(f"size={size!r} must be an int, at least 1, or a tuple of such.")
         if gradient not in GRADIENTS:
             raise ValueError(f"gradient={gradient!r} is not known; there are {', '.join(map(repr, GRADIENTS))}.")
@@ -83,6 +86,10 @@ class DEQ(nn.Module):
         shape = (len(x), *self.size)
         if z0 is not None and z0.shape != shape:
             raise ValueError(f"z0 has shape {tuple(z0.shape)}; for this x and size it is {shape}.")
+        if z0 is None and not x.is_floating_point():
+            raise TypeError(
+                f"x is {x.dtype}: the search starts at zeros of x's type. For such an x give z0, in floats."
+            )
         start = x.new_zeros(shape) if z0 is None else z0.detach()
         with torch.no_grad():
             self.last = fixed_point(lambda z: self.f(z, x), start, **self.forward_options)
@@ -113,11 +120,11 @@ class Implicit(torch.autograd.Function):
         ctx.layer, ctx.pair = layer, (value, z)
         return value.detach().clone()
 
-    @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, g: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        if torch.is_grad_enabled():
+            raise RuntimeError("DEQ has first derivatives only: take its gradient without create_graph=True.")
         (value, z), layer = ctx.pair, ctx.layer
-        scale = g.flatten(1).norm(dim=1).view(-1, *[1] * (g.dim() - 1))
+        scale = g.flatten(1).abs().amax(1).view(-1, *[1] * (g.dim() - 1))  # no squares, which may under- or overflow
         scale = torch.where(scale > 0, scale, 1.0)
         unit = g / scale  # the tolerance is relative to g, which a mean over a batch makes small
 
@@ -125,5 +132,10 @@ class Implicit(torch.autograd.Function):
             (back,) = torch.autograd.grad(value, z, u, retain_graph=True, allow_unused=True)
             return unit if back is None else unit + back
 
-        layer.last_backward = fixed_point(pulled, unit, **layer.backward_options)
+        try:
+            layer.last_backward = fixed_point(pulled, unit, **layer.backward_options)
+        except FixedPointError as error:
+            layer.last_backward = error.result
+            error.result.message = f"on the way back, for u = g + Jᵀu: {error.result.message}"
+            raise FixedPointError(error.result) from None
         return layer.last_backward.z * scale, None, None

@@ -107,12 +107,14 @@ def fixed_point(
         raise TypeError(
             f"z0 must be a tensor of floating-point numbers, got {getattr(z0, 'dtype', type(z0).__name__)}."
         )
+    if torch.finfo(z0.dtype).bits < 32:
+        raise TypeError(f"z0 is {z0.dtype}: a fixed point is sought in float32 or float64. Take z0.float().")
     if z0.dim() == 0 or z0.numel() == 0:
         raise ValueError(f"z0 has shape {tuple(z0.shape)}; it is (d,), or (n, ...) for n samples, none of them empty.")
     shape = (1, -1) if z0.dim() == 1 else (len(z0), -1)
 
     def flat(z: torch.Tensor) -> torch.Tensor:
-        value = f(z.view_as(z0))
+        value = f(z.view_as(z0).clone())  # its own copy: f may work in place, as nn.ReLU(inplace=True) does
         if value.shape != z0.shape:
             raise ValueError(f"f(z) has shape {tuple(value.shape)}, and z {tuple(z0.shape)}: they must agree.")
         return value.reshape(shape)
@@ -128,6 +130,10 @@ def fixed_point(
         if not bool(torch.isfinite(value).all()):
             bad = [int(i) for i in torch.nonzero(~torch.isfinite(value))[0]]
             status, why = Outcome.NOT_FINITE, f"f(z) is {value[bad[0], bad[1]]} in component {bad[1]}{of(z0, bad[0])}"
+            break
+        if not bool(torch.isfinite(size).all()):  # the norm overflows before f does, and nan compares as small
+            bad = int(torch.nonzero(~torch.isfinite(size))[0])
+            status, why = Outcome.NOT_FINITE, f"the state has grown beyond what {z.dtype} can hold{of(z0, bad)}"
             break
         active = size > tol
         if not bool(active.any()):
@@ -146,7 +152,7 @@ def fixed_point(
     worst = int(torch.nan_to_num(size, nan=torch.inf).argmax())
     message = (
         f"no fixed point found by {method!r}: {why}. The residual ‖f(z) - z‖ / (1 + ‖z‖) is {residuals[-1]:.1e}"
-        f"{of(z0, worst)}, tol = {tol:g}, after {nfev} evaluations. {advice(contraction, method, residuals)}"
+        f"{of(z0, worst)}, tol = {tol:g}, after {nfev} evaluations. {advice(contraction, method, residuals, status, z.dtype)}"
     )
     result = FixedPoint(z.view_as(z0), status, message, nfev, step.njev, residuals, contraction)
     if throw:
@@ -190,8 +196,12 @@ def growth(f: Callable[[torch.Tensor], torch.Tensor], z: torch.Tensor) -> float 
     return factor if factor < float("inf") else None
 
 
-def advice(contraction: float | None, method: str, residuals: list[float]) -> str:
+def advice(contraction: float | None, method: str, residuals: list[float], status: Outcome, dtype: torch.dtype) -> str:
     """What to try."""
+    if status is Outcome.SINGULAR:
+        return "Start elsewhere, or take a method without this matrix."
+    if residuals[-1] < 20 * torch.finfo(dtype).eps:
+        return f"That is the rounding of {dtype}: take a larger tol{'' if dtype == torch.float64 else ', or float64'}."
     if contraction is None:
         return "Look at f there, start nearer, or damp the iteration."
     said = f"There f multiplies a small nudge by about {contraction:.3g} a round"

@@ -9,6 +9,11 @@ import torch
 
 Map = Callable[[torch.Tensor], torch.Tensor]
 
+NO_GRAPH = (
+    "method='newton' needs the Jacobian of f, and what f returned has no graph that leads to z. Is there a detach, "
+    "NumPy, or inference_mode in f? Where f does not depend on z, 'picard' takes one step."
+)
+
 
 class Singular(ArithmeticError):
     """Newton's matrix of this sample cannot be inverted."""
@@ -38,10 +43,12 @@ class Newton(Picard):
         with torch.enable_grad():
             at = z.detach().requires_grad_()
             out = self.f(at)
-            if not out.requires_grad:  # f does not depend on z
-                return value
+            if not out.requires_grad:
+                raise ValueError(NO_GRAPH)
             # Row i of every sample's J at once: the sum over the batch, whose samples do not mix.
-            rows = [torch.autograd.grad(out[:, i].sum(), at, retain_graph=True)[0] for i in range(d)]
+            rows = [torch.autograd.grad(out[:, i].sum(), at, retain_graph=True, allow_unused=True)[0] for i in range(d)]
+        if any(row is None for row in rows):
+            raise ValueError(NO_GRAPH)
         self.njev += 1
         change, info = torch.linalg.solve_ex(torch.eye(d).to(z) - torch.stack(rows, 1), value - z)
         if bool((info != 0).any()):
@@ -84,23 +91,27 @@ class Anderson(Picard):
 
     def __init__(self, f: Map, z: torch.Tensor, memory: int, damping: float) -> None:
         super().__init__(f, z, memory, damping)
-        self.zs: list[torch.Tensor] = []
-        self.gs: list[torch.Tensor] = []
+        self.dz, self.dg = (z.new_zeros(*z.shape, memory) for _ in range(2))  # columns, the oldest written over
+        self.last: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.count = 0
 
     def __call__(self, z: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        self.zs, self.gs = [*self.zs, z][-self.memory - 1 :], [*self.gs, value - z][-self.memory - 1 :]
-        new = z + self.damping * self.gs[-1]
-        if len(self.zs) == 1:
+        g = value - z
+        if self.last is not None:
+            column = self.count % self.memory
+            self.dz[..., column], self.dg[..., column] = z - self.last[0], g - self.last[1]
+            self.count += 1
+        self.last = z, g
+        new, k = z + self.damping * g, min(self.count, self.memory)
+        if k == 0:
             return new
-        zs, gs = torch.stack(self.zs, 2), torch.stack(self.gs, 2)  # (n, d, up to memory + 1)
-        dz, dg = zs.diff(dim=2), gs.diff(dim=2)
-        # Columns of length one, so that old, large differences and new, small ones count alike.
-        length = dg.norm(dim=1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
-        dz, dg = dz / length, dg / length
-        k = dg.shape[2]
+        dz, dg = self.dz[..., :k], self.dg[..., :k]
+        # As if the columns had length one, so that old, large differences and new, small ones count alike.
+        length = dg.norm(dim=1).clamp_min(torch.finfo(z.dtype).tiny)
+        products = dg.mT @ dg / length[:, :, None] / length[:, None, :]
         ridge = 10 * k * torch.finfo(z.dtype).eps * torch.eye(k).to(z)
-        gamma = torch.linalg.solve(dg.mT @ dg + ridge, dg.mT @ gs[:, :, -1:])
-        return new - ((dz + self.damping * dg) @ gamma)[:, :, 0]
+        gamma = torch.linalg.solve(products + ridge, (g[:, None, :] @ dg)[:, 0] / length) / length
+        return new - (dz @ gamma[..., None])[..., 0] - self.damping * (dg @ gamma[..., None])[..., 0]
 
 
 METHODS: dict[str, type[Picard]] = {"picard": Picard, "newton": Newton, "broyden": Broyden, "anderson": Anderson}

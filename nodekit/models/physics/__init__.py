@@ -2,5 +2,13 @@
 
 from nodekit.models.physics.antisymmetric import AntisymmetricCell, AntisymmetricField
 from nodekit.models.physics.hamiltonian import HamiltonianField, Separable
+from nodekit.models.physics.second_order import SONODE, SecondOrderField
 
-__all__ = ["AntisymmetricCell", "AntisymmetricField", "HamiltonianField", "Separable"]
+__all__ = [
+    "SONODE",
+    "AntisymmetricCell",
+    "AntisymmetricField",
+    "HamiltonianField",
+    "SecondOrderField",
+    "Separable",
+]

@@ -180,8 +180,10 @@ def test_a_search_that_fails():
 def test_a_way_back_that_fails():
     layer = DEQ(Layer(3.0), 5, "newton", max_evaluations=25, backward_method="picard")
     z = layer(inputs())
-    with pytest.raises(FixedPointError, match="no fixed point found by 'picard'"):
+    with pytest.raises(FixedPointError, match=r"on the way back, for u = g \+ Jᵀu: no fixed point found by 'picard'"):
         loss(z).backward()
+    assert layer.last.success
+    assert layer.last_backward.status is Outcome.MAX_EVALUATIONS
 
 
 @pytest.mark.parametrize(
@@ -190,6 +192,8 @@ def test_a_way_back_that_fails():
         ({"f": lambda z, x: z}, TypeError, r"nn.Module with forward\(z, x\), got function"),
         ({"size": 0}, ValueError, "size=0 must be an int, at least 1"),
         ({"size": ()}, ValueError, r"size=\(\) must be"),
+        ({"size": 2.0}, ValueError, "size=2.0 must be"),
+        ({"size": True}, ValueError, "size=True must be"),
         ({"gradient": "unrolled"}, ValueError, "'unrolled' is not known; there are 'implicit', 'jacobian-free'"),
         ({"backward_method": "newton"}, ValueError, "'newton'; there are 'picard', 'broyden' and 'anderson'"),
         ({"backward_tol": -1.0}, ValueError, "tol=-1.0 must be a positive"),
@@ -207,3 +211,24 @@ def test_bad_starts_and_inputs():
         layer(x, torch.zeros(4, 3, dtype=F64))
     with pytest.raises(ValueError, match=r"x has shape \(\)"):
         layer(torch.tensor(1.0))
+    with pytest.raises(TypeError, match=r"x is torch.int64.*give z0"):
+        layer(torch.ones(4, 3, dtype=torch.int64))
+
+
+def test_second_derivatives_are_refused():
+    """By each way to them: a wrong Hessian would come without a word."""
+    layer = DEQ(Layer(), 5, tol=1e-12)
+    x = inputs()
+    with pytest.raises(RuntimeError, match="first derivatives only"):
+        torch.autograd.grad(loss(layer(x)), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="first derivatives only"):
+        torch.autograd.functional.hessian(lambda x: loss(layer(x)), x.detach())
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-30, 1e30, 1e200])
+def test_gradients_of_any_size(size):
+    """The tolerance is relative to g, and no square of g is formed."""
+    layer, x = DEQ(Layer(), 5, tol=1e-12), inputs()
+    (one,) = torch.autograd.grad(loss(layer(x)), x)
+    (other,) = torch.autograd.grad(loss(layer(x)) * size, x)
+    assert torch.allclose(other / size, one, rtol=1e-9, atol=0)

@@ -205,3 +205,50 @@ def test_float32_and_what_is_shown():
     assert not found.z.requires_grad
     assert torch.allclose(found.z.double(), fixed_point(f, torch.zeros_like(x)).z, atol=1e-4)
     assert repr(found).startswith("FixedPoint(CONVERGED: residual ")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_what_grows_beyond_the_numbers_has_not_converged(method, dtype):
+    """The norm of a state overflows before the state does; one sample that diverges is enough, and is named."""
+    slope = torch.tensor([[0.5], [3.0], [0.2]], dtype=dtype)
+    f = lambda z: slope * z * (1 + z**2) + 1  # noqa: E731
+    found = fixed_point(f, torch.full((3, 2), 0.1, dtype=dtype), "picard", max_evaluations=2000, throw=False)
+    assert found.status is Outcome.NOT_FINITE
+    assert "in sample 1" in found.message
+    line = fixed_point(lambda z: 2 * z + 1, torch.zeros(3, dtype=dtype), "picard", max_evaluations=2000, throw=False)
+    assert line.status is Outcome.NOT_FINITE
+    nan = fixed_point(torch.cos, torch.full((3,), torch.nan, dtype=dtype), method, throw=False)
+    assert nan.status is Outcome.NOT_FINITE
+
+
+@pytest.mark.parametrize("method", ["picard", "broyden", "anderson"])
+def test_a_map_that_works_in_place(method):
+    start = torch.zeros(3, dtype=F64)
+    found = fixed_point(lambda z: z.mul_(0.5).add_(1), start, method)
+    assert torch.allclose(found.z, torch.full((3,), 2.0, dtype=F64), atol=1e-5)
+    assert torch.equal(start, torch.zeros(3, dtype=F64))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda z: torch.cos(z.detach()),
+        lambda z: torch.from_numpy(np.cos(z.detach().numpy())),
+        lambda z: torch.cos(z.detach()) * torch.ones(1, dtype=F64, requires_grad=True),
+    ],
+)
+def test_newton_without_a_graph_is_refused(f):
+    with pytest.raises(ValueError, match="method='newton' needs the Jacobian of f"):
+        fixed_point(f, torch.zeros(3, dtype=F64), "newton")
+
+
+def test_advice_at_the_rounding():
+    _, W, x = net(3, 0.9)
+    with pytest.raises(FixedPointError, match=r"rounding of torch.float32: take a larger tol, or float64"):
+        fixed_point(lambda z: torch.tanh(z @ W.float().T + x.float()), torch.zeros(5, 7), tol=1e-10)
+
+
+def test_half_precision_is_refused():
+    with pytest.raises(TypeError, match=r"z0 is torch.bfloat16.*Take z0.float\(\)"):
+        fixed_point(torch.cos, torch.zeros(3, dtype=torch.bfloat16))
