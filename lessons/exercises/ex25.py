@@ -9,7 +9,7 @@ from nodekit.classroom.quiz import Prediction, Question, Quiz
 from nodekit.classroom.watch import Wrong
 
 first_guess = Prediction(
-    "Each round of an iteration brings the state to 0.99 times its former distance from the fixed point. About how "
+    "Each round of an iteration brings the state to 0.99 times its former distance from where it is going. About how "
     "many rounds make the distance a million times smaller?",
     {
         "a": "6: one digit a round.",
@@ -152,7 +152,7 @@ def check_equilibrium_gradient(equilibrium_gradient):
             "This is the gradient without any round, B^T g: the Jacobian-free one.": after(0) if rounds else None,
             "The sign: u = g + J^T u, and yours has a minus.": after(rounds, sign=-1.0) if rounds else None,
             "g is added once only. It comes in again in every round.": B.T @ powers @ g if rounds else None,
-            "Your u and g are one array, so that u += ... changes g as well. Write u = g + vjp_z(u).": (
+            "Each round adds to g, not to the last u: write u = g + vjp_z(u). (With u += ... and u = g, g itself changes.)": (
                 B.T @ np.linalg.matrix_power(np.eye(d) + J.T, rounds) @ g if rounds else None
             ),
             "One round too many.": after(rounds + 1),

@@ -6,13 +6,18 @@ trained: by how many rounds the layer was unrolled in training ("8 rounds", "40 
 "equilibrium, free" is the same without the bound on the weights. 300 steps of Adam, 256 rods of 16 cells.
 as_trained, at_400: error after the rounds of the training (DEQ: at the fixed point) and after 400 rounds, on 200 new
 rods; longer: after 400 rounds, on rods of 48 cells. Errors are roots of mean squares, divided by the temperatures'.
-radius: the spectral radius of the layer's Jacobian, estimated at the state after 400 rounds, the largest of 200 rods.
+radius: the spectral radius of the layer's Jacobian, estimated at the fixed point that DEQ finds, or else at the state
+after 400 rounds, the largest of 200 rods.
 lost: searches of the training that ended without a fixed point. kept_kb: what autograd keeps of one forward pass,
 kilobytes.
 """
 
+import weakref
+
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from nodekit.classroom.runs import make
 from nodekit.models.equilibrium import DEQ, fixed_point
@@ -92,6 +97,36 @@ def kept(forward):
     return sum(sizes.values()) / 1024, result
 
 
+class Tally(TorchDispatchMode):
+    """Counts the bytes of the tensors that are alive, inside of torch's operations not; most: the most so far."""
+
+    def __init__(self):
+        super().__init__()
+        self.now, self.most, self.alive = 0, 0, set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor) and id(storage := tensor.untyped_storage()) not in self.alive:
+                self.alive.add(id(storage))
+                self.now += storage.nbytes()
+                self.most = max(self.most, self.now)
+                weakref.finalize(storage, self.gone, id(storage), storage.nbytes())
+        return result
+
+    def gone(self, key, size):
+        self.alive.discard(key)
+        self.now -= size
+
+
+def peak(step):
+    """The most kilobytes that tensors made by step() take at one time."""
+    step()  # gradients and buffers that stay
+    with Tally() as tally:
+        step()
+    return tally.most / 1024
+
+
 def train(trained, seed, steps=300):
     """The layer, trained; the function (x) -> z that it was trained with; and how many searches found nothing."""
     layer = Layer(seed, bounded="free" not in trained)
@@ -124,7 +159,8 @@ def measured(layer, forward, lost):
     memory, z = kept(lambda: forward(x[:32]))
     with torch.no_grad():
         z, late, far_z = forward(x), layer.rounds(x, 400), layer.rounds(far, 400)
-    found = fixed_point(lambda z: layer(z, x), late, tol=1e-30, max_evaluations=1, throw=False)  # for its contraction
+    at = z if isinstance(forward, DEQ) else late
+    found = fixed_point(lambda z: layer(z, x), at, tol=1e-30, max_evaluations=1, throw=False)  # for its contraction
     return {
         "as_trained": error(layer, z, T),
         "at_400": error(layer, late, T),

@@ -150,9 +150,10 @@ def fixed_point(
     last = z if bool(torch.isfinite(z).all()) else None
     contraction = growth(flat, last) if last is not None and status is not Outcome.NOT_FINITE else None
     worst = int(torch.nan_to_num(size, nan=torch.inf).argmax())
+    hint = advice(contraction, method, residuals, status, z.dtype)
     message = (
         f"no fixed point found by {method!r}: {why}. The residual ‖f(z) - z‖ / (1 + ‖z‖) is {residuals[-1]:.1e}"
-        f"{of(z0, worst)}, tol = {tol:g}, after {nfev} evaluations. {advice(contraction, method, residuals, status, z.dtype)}"
+        f"{of(z0, worst)}, tol = {tol:g}, after {nfev} evaluations. {hint}"
     )
     result = FixedPoint(z.view_as(z0), status, message, nfev, step.njev, residuals, contraction)
     if throw:
