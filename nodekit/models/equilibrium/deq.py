@@ -120,7 +120,7 @@ class Implicit(torch.autograd.Function):
         ctx.layer, ctx.pair = layer, (value, z)
         return value.detach().clone()
 
-    def backward(ctx: Any, g: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+    def backward(ctx: Any, g: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
         if torch.is_grad_enabled():
             raise RuntimeError("DEQ has first derivatives only: take its gradient without create_graph=True.")
         (value, z), layer = ctx.pair, ctx.layer

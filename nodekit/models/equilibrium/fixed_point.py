@@ -132,8 +132,8 @@ def fixed_point(
             status, why = Outcome.NOT_FINITE, f"f(z) is {value[bad[0], bad[1]]} in component {bad[1]}{of(z0, bad[0])}"
             break
         if not bool(torch.isfinite(size).all()):  # the norm overflows before f does, and nan compares as small
-            bad = int(torch.nonzero(~torch.isfinite(size))[0])
-            status, why = Outcome.NOT_FINITE, f"the state has grown beyond what {z.dtype} can hold{of(z0, bad)}"
+            sample = int(torch.nonzero(~torch.isfinite(size))[0])
+            status, why = Outcome.NOT_FINITE, f"the state has grown beyond what {z.dtype} can hold{of(z0, sample)}"
             break
         active = size > tol
         if not bool(active.any()):

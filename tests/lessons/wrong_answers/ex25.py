@@ -89,7 +89,7 @@ WRONG = {
         "one more": (gradient(extra=1), "One round too many"),
         "from zero": (gradient(zero=True), "u starts from 0"),
         "u itself": (gradient(through=False), "Send u through vjp_x"),
-        "in place": (gradient(in_place=True), "one array"),
+        "in place": (gradient(in_place=True), "Each round adds to g, not to the last u"),
         "zeros": (lambda vjp_z, vjp_x, g, rounds: 0 * vjp_x(g), "the gradient after 4 rounds is off"),
         "vjp_x each time": (through_each_time, "Once, at the end, is enough"),
     },
