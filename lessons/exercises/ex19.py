@@ -264,7 +264,7 @@ recognition_inputs = Exercise(
 # ---- 4 -------------------------------------------------------------------------------------------------
 
 
-def gaussian_kl(m, s, prior_m, prior_s):
+def gaussian_kl_from(m, s, prior_m, prior_s):
     """KL(q ‖ p) in nats of q = N(m, diag s²) from p = N(prior_m, diag prior_s²): the mean of log q − log p under q.
 
     m, s, prior_m, prior_s: (d,) each, standard deviations s and prior_s > 0. Returns float.
@@ -272,7 +272,7 @@ def gaussian_kl(m, s, prior_m, prior_s):
     return float(np.sum(np.log(prior_s / s) + (s**2 + (m - prior_m) ** 2) / (2 * prior_s**2) - 0.5))
 
 
-def check_gaussian_kl(gaussian_kl):
+def check_gaussian_kl_from(gaussian_kl_from):
     rng = np.random.default_rng(194)
 
     def kl(m, s, a, b):
@@ -299,19 +299,19 @@ def check_gaussian_kl(gaussian_kl):
             "The sign: a KL divergence is never negative.": -right,
             "This is twice the answer.": 2 * right,
         }
-        got = gaussian_kl(m.copy(), s.copy(), a.copy(), b.copy())
+        got = gaussian_kl_from(m.copy(), s.copy(), a.copy(), b.copy())
         if np.shape(got) == (d,) and d > 1:
             raise Wrong("One number is wanted, the sum over the components.")
         mistakes = {text: value for text, value in mistakes.items() if not np.isclose(value, right)}
         same_values(got, np.float64(right), 1e-10, "the divergence", mistakes)
-    same = gaussian_kl(m.copy(), s.copy(), m.copy(), s.copy())
+    same = gaussian_kl_from(m.copy(), s.copy(), m.copy(), s.copy())
     same_values(same, np.float64(0.0), 1e-10, "the divergence of q from itself")
     return "Right in 1, 2, 3 and 5 dimensions, and 0 for q = p."
 
 
-gaussian_kl = Exercise(
-    gaussian_kl,
-    check_gaussian_kl,
+gaussian_kl_from = Exercise(
+    gaussian_kl_from,
+    check_gaussian_kl_from,
     hints=(
         "One component at a time; they are independent, so the divergences add up. Write log q - log p.",
         "Under q the mean of (z - m)² is s², and that of (z - prior_m)² is s² + (m - prior_m)².",

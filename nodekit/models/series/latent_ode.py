@@ -134,6 +134,10 @@ class LatentODE(nn.Module):
         """
         target = series if target is None else target
         self._check(target)
+        if len(target) != len(series):
+            raise ValueError(f"target has {len(target)} samples, and series {len(series)}: they are the same ones.")
+        if samples < 1:
+            raise ValueError(f"samples={samples!r} must be at least 1.")
         mean, std = self.encode(series)
         z0 = self._draw(mean, std, samples, generator)
         miss = (self.decode_own(z0, target.t) - target.x) / self.noise

@@ -33,5 +33,5 @@ RIGHT = {
     "through_gaps": {"in one common time": in_own_time},
     "log_likelihood": {"SciPy's densities": by_scipy},
     "recognition_inputs": {"row by row": row_by_row},
-    "gaussian_kl": {"by variances": by_variances},
+    "gaussian_kl_from": {"by variances": by_variances},
 }

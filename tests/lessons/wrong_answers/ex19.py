@@ -86,12 +86,12 @@ def inputs_in_place(t, x, t0):
 
 
 def divergence(change):
-    """An answer to gaussian_kl: the terms, each (d,), in the hands of `change`."""
+    """An answer to gaussian_kl_from: the terms, each (d,), in the hands of `change`."""
 
-    def gaussian_kl(m, s, prior_m, prior_s):
+    def gaussian_kl_from(m, s, prior_m, prior_s):
         return change(np.log(prior_s / s), s**2, (m - prior_m) ** 2, prior_s**2)
 
-    return gaussian_kl
+    return gaussian_kl_from
 
 
 WRONG = {
@@ -140,7 +140,7 @@ WRONG = {
         "in place": (inputs_in_place, "changed x itself"),
         "zeros": (lambda t, x, t0: np.zeros((len(t), 2 * x.shape[1] + 1)), "the table of inputs is off"),
     },
-    "gaussian_kl": {
+    "gaussian_kl_from": {
         "the other way": (
             lambda m, s, a, b: float(np.sum(np.log(s / b) + (b**2 + (m - a) ** 2) / (2 * s**2) - 0.5)),
             "q stands in front",
