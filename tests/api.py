@@ -15,6 +15,7 @@ MODULES = [
     "nodekit.models.equilibrium",
     "nodekit.models.physics",
     "nodekit.models.regularisers",
+    "nodekit.models.series",
     "nodekit.gradients",
     "nodekit.problems.problem",
     "nodekit.problems",

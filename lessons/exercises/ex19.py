@@ -79,7 +79,7 @@ def check_through_gaps(through_gaps):
         with np.errstate(all="ignore"):
             mistakes = {
                 "Every sample has moved through the same gap. Each has its own.": [
-                    moved(np.full(n, gaps[0])), moved(np.full(n, gaps.mean())), moved(np.full(n, gaps.max())),
+                    moved(np.full(n, one)) for one in (gaps[0], gaps.mean(), gaps.max())
                 ],
                 "Each step is as long as the whole gap: divide by steps.": [moved(gaps, whole=True)],
                 "The time stands still at the beginning of the gap. Step k begins at t + k · size.": [
@@ -102,8 +102,8 @@ def check_through_gaps(through_gaps):
         same_values(got, right, 1e-10, "the states behind the gaps")
         if len(seen) > steps:
             raise Wrong(
-                f"Right values, but f was called {len(seen)} times for {steps} steps of {n} samples. One call a step is "
-                "enough: it takes all samples at once."
+                f"Right values, but f was called {len(seen)} times for {steps} steps of {n} samples. One call a step "
+                "is enough: it takes all samples at once."
             )
     return "Right for 1 to 5 samples at a time, one of them with a gap of 0, with one call of f a step."
 

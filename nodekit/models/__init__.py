@@ -15,19 +15,24 @@ from nodekit.models.physics import (
     SecondOrderField,
     Separable,
 )
+from nodekit.models.series import ODERNN, GapGRU, LatentODE, Series
 
 __all__ = [
     "CNF",
     "DEQ",
+    "ODERNN",
     "SONODE",
     "AntisymmetricCell",
     "AntisymmetricField",
     "Augmented",
     "Collocation",
     "ConvField",
+    "GapGRU",
     "HamiltonianField",
+    "LatentODE",
     "LogTime",
     "NeuralODE",
     "SecondOrderField",
     "Separable",
+    "Series",
 ]

@@ -5,4 +5,4 @@ from nodekit.models.series.latent_ode import LatentODE, gaussian_kl
 from nodekit.models.series.observations import Series
 from nodekit.models.series.ode_rnn import ODERNN
 
-__all__ = ["GapGRU", "LatentODE", "ODERNN", "Series", "gaussian_kl"]
+__all__ = ["ODERNN", "GapGRU", "LatentODE", "Series", "gaussian_kl"]

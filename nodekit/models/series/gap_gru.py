@@ -1,4 +1,4 @@
-"""GapGRU: a GRU that is told the gaps between observations; a filter, or a smoother that sees both sides (lesson 19)."""
+"""GapGRU: a GRU that is told the gaps between observations; a filter, or a smoother of both sides (lesson 19)."""
 
 import torch
 from torch import nn
@@ -38,7 +38,9 @@ class GapGRU(nn.Module):
         if t.dim() != 2 or len(t) != len(series):
             raise ValueError(f"t has shape {tuple(t.shape)}; (m,) or ({len(series)}, m) fits this series.")
         t = t.to(series.t)
-        seen = torch.cat([side(read, series, t, back) for read, back in zip(self.reads, (False, True))], -1)
+        seen = torch.cat(
+            [side(read, series, t, back) for read, back in zip(self.reads, (False, True), strict=False)], -1
+        )
         return self.net(seen)
 
 

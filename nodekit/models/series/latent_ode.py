@@ -27,7 +27,7 @@ def gaussian_kl(mean: T, std: T) -> T:
 
 
 class LatentODE(nn.Module):
-    """A variational autoencoder of series: z0 ~ N(0, I), dz/dt = field(t, z) from z(t0) = z0, x(t) = decoder(z(t)) + noise.
+    """A variational autoencoder of series: z(t0) ~ N(0, I), dz/dt = field(t, z), x(t) = decoder(z(t)) + noise.
 
     A GRU, the recognition network, reads the observations from the last to the first, each with its mask and its gap
     to the one before it (the first: to t0), and ends in the mean and deviation of a normal density of z0.
@@ -113,7 +113,7 @@ class LatentODE(nn.Module):
         return self.decoder(self._path(z0, times).movedim(0, -2))
 
     def decode_own(self, z0: T, t: T) -> T:
-        """As `decode`, each sample at its own times t (samples, m): z0 (..., samples, latent) -> (..., samples, m, dim)."""
+        """As `decode`, each sample at its own times t (samples, m): (..., samples, latent) -> (..., samples, m, d)."""
         times, place = union(t.to(torch.float64))
         y = self._path(z0, times)
         y = gather_union(y.movedim(-2, 1), place)  # (samples, m, ..., latent)
@@ -191,7 +191,9 @@ class LatentODE(nn.Module):
         first = series.t[:, 0].min()
         if first < self.t0:
             i = int(series.t[:, 0].argmin())
-            raise ValueError(f"sample {i} begins at t={first.item():g}, before t0={self.t0:g}. Give the model an earlier t0.")
+            raise ValueError(
+                f"sample {i} begins at t={first.item():g}, before t0={self.t0:g}. Give the model an earlier t0."
+            )
 
     def extra_repr(self) -> str:
         o = self.options

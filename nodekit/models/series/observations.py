@@ -50,7 +50,9 @@ class Series:
         if len(widths) > 1:
             raise ValueError(f"recordings have different numbers of components, x (n, d) with d in {sorted(widths)}.")
         length = torch.tensor([len(t) for t, _, _ in parts], device=like.device)
-        t, x, mask = (torch.nn.utils.rnn.pad_sequence(list(column), batch_first=True) for column in zip(*parts))
+        t, x, mask = (
+            torch.nn.utils.rnn.pad_sequence(list(column), batch_first=True) for column in zip(*parts, strict=True)
+        )
         behind = torch.arange(t.shape[1], device=like.device) >= length[:, None]
         last = t.gather(1, length[:, None] - 1)
         return cls(torch.where(behind, last, t), x, mask, length)
@@ -120,8 +122,8 @@ def checked(i: int, recording: Sequence[Any], least: int, like: T) -> tuple[T, T
     if len(falls):
         k = int(falls[0])
         raise ValueError(
-            f"recording {i}: times must rise, and t[{k}]={t[k].item():g} is followed by t[{k + 1}]={t[k + 1].item():g}. "
-            "Sort t and x by time; merge observations of one time."
+            f"recording {i}: times must rise, and t[{k}]={t[k].item():g} is followed by t[{k + 1}]={t[k + 1].item():g}."
+            " Sort t and x by time; merge observations of one time."
         )
     mask = torch.as_tensor(recording[2]).to(like.device) if len(recording) == 3 else ~x.isnan()
     if mask.dtype != torch.bool or mask.shape != x.shape:

@@ -20,8 +20,8 @@ T = torch.Tensor
 class ODERNN(nn.Module):
     """Series and times -> values at these times. Between observations dh/dt = field(t, h); at one, h = GRU(x, h).
 
-    The samples of a batch have their own gaps. Each gap is made one unit of a common s, dh/ds = gap · field(t + s gap, h),
-    so that all samples go through their k-th gaps in one solve.
+    The samples of a batch have their own gaps. Each gap is made one unit of a common s, in which
+    dh/ds = gap · field(t + s gap, h), so that all samples go through their k-th gaps in one solve.
 
     Parameters
     ----------

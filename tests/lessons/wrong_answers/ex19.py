@@ -33,7 +33,9 @@ def one_by_one(f, t, h, gaps, steps):
     return np.array(rows)
 
 
-def likelihood(constants=True, count=None, square=lambda m, s: m**2 / s**2, half=0.5, log_noise=1.0, sign=1.0, mean=False):
+def likelihood(
+    constants=True, count=None, square=lambda m, s: m**2 / s**2, half=0.5, log_noise=1.0, sign=1.0, mean=False
+):
     """An answer to log_likelihood with one thing changed."""
 
     def log_likelihood(x, path, noise):

@@ -23,7 +23,7 @@ def recordings(seed=0, lengths=(4, 7, 2), d=3, missing=0.4):
 
 
 def test_a_batch_holds_what_was_given():
-    """Each sample's first `length` places are its recording, with 0 for nan; behind them time stands, and the mask is False."""
+    """Each sample's first `length` places are its recording, 0 for nan; behind them time stands still, unmasked."""
     given = recordings()
     batch = Series.of(given)
     assert len(batch) == 3
@@ -79,8 +79,14 @@ def test_split_parts_every_observation_once(share):
     batch = Series.of(recordings(lengths=(5, 9, 2, 3)))
     shown, hidden = batch.split(share, torch.Generator().manual_seed(3))
     for i in range(4):
-        places = [(p.t[i, k].item(), p.x[i, k].tolist(), p.mask[i, k].tolist()) for p in (shown, hidden) for k in range(p.length[i])]
-        whole = [(batch.t[i, k].item(), batch.x[i, k].tolist(), batch.mask[i, k].tolist()) for k in range(batch.length[i])]
+        places = [
+            (p.t[i, k].item(), p.x[i, k].tolist(), p.mask[i, k].tolist())
+            for p in (shown, hidden)
+            for k in range(p.length[i])
+        ]
+        whole = [
+            (batch.t[i, k].item(), batch.x[i, k].tolist(), batch.mask[i, k].tolist()) for k in range(batch.length[i])
+        ]
         assert sorted(places) == whole
         for part in (shown, hidden):
             assert part.length[i] >= 1
@@ -109,17 +115,26 @@ GOOD = ([0.0, 1.0], [[1.0, 2.0], [3.0, 4.0]])
 BAD = {
     "none": ([], "at least one recording"),
     "not a pair": ([GOOD, np.zeros(3)], r"recording 1 is not \(t, x\)"),
-    "unsorted": ([GOOD, ([0.0, 2.0, 1.5], np.zeros((3, 2)))], r"recording 1: times must rise, and t\[1\]=2 is followed by t\[2\]=1.5"),
+    "unsorted": (
+        [GOOD, ([0.0, 2.0, 1.5], np.zeros((3, 2)))],
+        r"recording 1: times must rise, and t\[1\]=2 is followed by t\[2\]=1.5",
+    ),
     "twice": ([([1.0, 1.0], np.zeros((2, 2)))], "merge observations of one time"),
     "time nan": ([([0.0, NAN], np.zeros((2, 2)))], r"recording 0: t\[1\] is not finite"),
     "lengths": ([([0.0, 1.0, 2.0], np.zeros((2, 2)))], r"t of shape \(3,\) and x of shape \(2, 2\)"),
     "flat": ([([0.0, 1.0], np.zeros(2))], r"\(n,\) and \(n, d\) fit"),
     "mask shape": ([(*GOOD, np.ones((2, 1), bool))], r"mask of torch.bool and shape \(2, 1\)"),
     "mask type": ([(*GOOD, np.ones((2, 2)))], "mask of torch.float64"),
-    "nan that was seen": ([([0.5, 1.0], [[1.0, 2.0], [NAN, 4.0]], np.ones((2, 2), bool))], r"x\[1, 0\]=nan at t=1, where the mask says observed"),
+    "nan that was seen": (
+        [([0.5, 1.0], [[1.0, 2.0], [NAN, 4.0]], np.ones((2, 2), bool))],
+        r"x\[1, 0\]=nan at t=1, where the mask says observed",
+    ),
     "infinity": ([([0.5, 1.0], [[1.0, 2.0], [3.0, float("inf")]])], r"x\[1, 1\]=inf at t=1"),
-    "all missing": ([GOOD, ([0.0, 1.0], np.full((2, 2), NAN))], "recording 1 has no observation: all of its 4 numbers are missing"),
-    "one": ([([0.0, 1.0], [[NAN, NAN], [1.0, 2.0]])], "recording 0 has observations at 1 time, and at least 2 are wanted"),
+    "all missing": (
+        [GOOD, ([0.0, 1.0], np.full((2, 2), NAN))],
+        "recording 1 has no observation: all of its 4 numbers are missing",
+    ),
+    "one": ([([0.0, 1.0], [[NAN, NAN], [1.0, 2.0]])], "recording 0 has observations at 1 time, and at least 2"),
     "components": ([GOOD, ([0.0, 1.0], np.zeros((2, 3)))], r"d in \[2, 3\]"),
 }  # fmt: skip
 

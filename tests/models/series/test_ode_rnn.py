@@ -1,4 +1,4 @@
-"""ODERNN: against one solve a gap, the clock of the gaps on a field that depends on time, what it may not see, errors."""
+"""ODERNN: against one solve a gap, on a field that depends on time; what it may not see; gradients, errors."""
 
 import numpy as np
 import pytest
@@ -97,7 +97,7 @@ def test_gradients_by_differences():
 
 def test_refusals():
     net, batch = model(), Series.of(given())
-    with pytest.raises(TypeError, match="field must be an nn.Module"):
+    with pytest.raises(TypeError, match=r"field must be an nn\.Module"):
         ODERNN(abs, dim=2)
     with pytest.raises(ValueError, match="the series has 1 components, and the model dim=2"):
         net(Series.of([([0.0, 1.0], np.ones((2, 1)))]), torch.ones(3))
