@@ -8,12 +8,12 @@ from nodekit.classroom.watch import Wrong
 
 first_guess = Prediction(
     "A second model sees the same 1000 noisy recordings, which end at t = 5. It describes each of them by four numbers "
-    "at t = 0 and one differential equation for all. The GRU's error beyond t = 5 is that of answering 0. How large "
-    "is the second model's?",
+    "at t = 0 and one differential equation for all. Beyond t = 5 the GRU's error is about four fifths of that of "
+    "answering 0. How large is the second model's?",
     {
-        "a": "As large: nobody can learn what comes after t = 5 from recordings that end there.",
-        "b": "About three quarters of it.",
-        "c": "Less than a third of it.",
+        "a": "As large as the GRU's: nobody can learn what comes after t = 5 from recordings that end there.",
+        "b": "About three quarters of the GRU's.",
+        "c": "About a quarter of the GRU's.",
         "d": "Larger: an equation that is a little wrong runs away.",
     },
     answer="c",
