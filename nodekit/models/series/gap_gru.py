@@ -44,7 +44,7 @@ class GapGRU(nn.Module):
         return self.net(seen)
 
 
-def side(read: nn.GRU, series: Series, t: T, back: bool) -> T:
+def side(read: nn.Module, series: Series, t: T, back: bool) -> T:
     """The state and the gap at each time t (samples, m), read from one side: (samples, m, hidden + 1)."""
     times, x, mask = series.t, series.x, series.mask.to(series.x.dtype)
     number = torch.arange(times.shape[1], device=t.device)

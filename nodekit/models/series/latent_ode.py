@@ -159,8 +159,8 @@ class LatentODE(nn.Module):
         return paths.mean(0), paths.std(0)
 
     def _draw(self, mean: T, std: T, samples: int, generator: torch.Generator | None) -> T:
-        shape = (samples, *mean.shape)
-        noise = torch.randn(shape, generator=generator, dtype=mean.dtype, device=generator and generator.device)
+        device = mean.device if generator is None else generator.device
+        noise = torch.randn(samples, *mean.shape, generator=generator, dtype=mean.dtype, device=device)
         return mean + std * noise.to(mean.device)
 
     def _path(self, z0: T, times: T) -> T:

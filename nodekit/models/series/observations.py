@@ -21,6 +21,9 @@ class Series:
     x : (samples, n, d), the values, 0 where nothing was seen
     mask : (samples, n, d), bool: True where a number was seen
     length : (samples,), how many times of each sample count; the largest is n
+
+    `Series.of` and `split` raise ValueError that names the recording or sample and the place.
+    Source of the masks: Z. Che et al., Recurrent neural networks for multivariate time series, 2018.
     """
 
     t: T
