@@ -325,7 +325,7 @@ quiz = Quiz(
         "A latent ODE with the exact field reads a recording, and then one more observation arrives at t = 4. Which "
         "part of its answer may change?",
         {
-            "a": "Only the path after t = 4.",
+            "a": "Only the path after t = 4, since time runs forward.",
             "b": "The whole path, from t = 0 on.",
             "c": "Nothing: the equation fixes the path.",
         },
@@ -339,7 +339,7 @@ quiz = Quiz(
     Question(
         "log p(x) is -40, and for some q the evidence lower bound is -43. What is 3?",
         {
-            "a": "The divergence of q from the prior.",
+            "a": "The divergence of q from the prior, which the bound leaves out.",
             "b": "The error that sampling z0 makes.",
             "c": "The divergence of q from the posterior.",
         },
@@ -353,8 +353,8 @@ quiz = Quiz(
     Question(
         "Half of the numbers of a recording are missing. What has to change in the bound?",
         {
-            "a": "The missing numbers are filled in with means first.",
-            "b": "The sum of the log-likelihood runs over the seen numbers only.",
+            "a": "The missing numbers are filled in first, by the means of the seen ones.",
+            "b": "The log-likelihood sums over the seen numbers only.",
             "c": "The divergence counts half.",
         },
         "b",
@@ -369,7 +369,7 @@ quiz = Quiz(
         {
             "a": "A latent ODE: the pump is physics.",
             "b": "A recurrent network that is told the gaps.",
-            "c": "A latent ODE with a finer solver.",
+            "c": "A latent ODE with a finer solver and more hidden numbers.",
         },
         "b",
         {
