@@ -65,6 +65,8 @@ def test_mates_do_not_matter():
     together = net(Series.of(recordings), times)
     for i, recording in enumerate(recordings):
         assert torch.allclose(together[i], net(Series.of([recording]), times)[0], rtol=1e-11, atol=1e-12)
+    states = net.states(Series.of(recordings))
+    assert torch.equal(states[0, 3:], states[0, 2].expand(4, -1))  # behind its last observation nothing moves
 
 
 def test_it_is_a_filter():
