@@ -57,6 +57,26 @@ def output_times(t):
     return times.tolist()
 
 
+def increasing(name, given):
+    """Times as a list of floats, [] for None. Raises TypeError or ValueError unless they are finite and increase."""
+    if given is None:
+        return []
+    try:
+        points = np.asarray([float(x) for x in (given.detach().tolist() if is_torch(given) else given)])
+    except (TypeError, ValueError, AttributeError) as error:
+        raise TypeError(f"{name} must be a sequence of times, (n,), got {given!r}.") from error
+    if not np.isfinite(points).all():
+        i = int(np.argmin(np.isfinite(points)))
+        raise ValueError(f"{name}[{i}]={points[i]} is not finite. Give finite times.")
+    if not (np.diff(points) > 0).all():
+        i = int(np.argmin(np.diff(points) > 0))
+        raise ValueError(
+            f"{name} must increase strictly, whatever the direction of t: {name}[{i}]={points[i]} is followed by "
+            f"{name}[{i + 1}]={points[i + 1]}. Sort them, and give each once."
+        )
+    return points.tolist()
+
+
 def with_middle(times):
     """Two times, and one between them: two alone would return, and keep, every step."""
     return [times[0], (times[0] + times[1]) / 2, times[1]]

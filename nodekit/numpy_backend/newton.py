@@ -30,7 +30,8 @@ class Jacobian(jacobian.Jacobian):
         return matrix @ v
 
     def given(self, t, y):
-        shape = self.field.shape
+        shape, inside = self.field.shape, self.field.inside
+        t = t if inside is None else inside(t)
         return np.asarray(getval(self.jac(t, y.reshape(shape))), y.dtype), shape
 
     def rows(self, t, y):
