@@ -198,7 +198,9 @@ def solve(
     if independent:
         from nodekit.torch_backend.gradients import batch as batch_gradient
 
-        solution = batch_gradient.solve(own, f, y0, times, way, params, m=m, rtol=rtol, atol=atol, points=points, **sizes)
+        solution = batch_gradient.solve(
+            own, f, y0, times, way, params, m=m, rtol=rtol, atol=atol, points=points, **sizes
+        )
     else:
         samples = sample_count(y0) if batch == "blocks" else None
         recipe = backend, f, y0, m, rtol, atol, step is not None, jac, samples

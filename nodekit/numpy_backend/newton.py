@@ -30,8 +30,8 @@ class Jacobian(jacobian.Jacobian):
         return matrix @ v
 
     def given(self, t, y):
-        shape, inside = self.field.shape, self.field.inside
-        t = t if inside is None else inside(t)
+        shape, sided = self.field.shape, self.field.sided
+        t = t if sided is None else sided.inside(t)
         return np.asarray(getval(self.jac(t, y.reshape(shape))), y.dtype), shape
 
     def rows(self, t, y):

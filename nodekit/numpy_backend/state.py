@@ -21,7 +21,7 @@ class Field:
     """
 
     def __init__(self, f, shape, dtype=None, copy=False):
-        self.inside, f = (f.inside, f.f) if isinstance(f, Sided) else (None, f)
+        self.sided, f = (f, f.f) if isinstance(f, Sided) else (None, f)
         self.f, self.shape, self.flat, self.nfev, self.copy = f, shape, len(shape) == 1, 0, copy
         self.dtype = None if dtype is None else np.dtype(dtype)
 
@@ -29,8 +29,8 @@ class Field:
         self.nfev += 1
         if type(y) is np.ndarray:
             y.setflags(write=False)
-        if self.inside is not None:
-            t = self.inside(t)
+        if self.sided is not None:
+            t = self.sided.inside(t)
         k = self.f(t, y if self.flat else y.reshape(self.shape))
         if self.flat and type(k) is np.ndarray and k.shape == self.shape and k.dtype is self.dtype:
             return k + 0.0 if self.copy else k  # the common case, first

@@ -67,10 +67,16 @@ def sides(points, t0, t_end):
     return found
 
 
+def goals(stops, breaks, t0, t_end):
+    """What steps must end on, t_end, `stops` and breakpoints; the first of them last."""
+    beside = {t0, t_end, *(side for both in breaks.values() for side in both)}  # an end of a step anyway
+    return [t_end, *sorted({*stops, *breaks} - beside, reverse=t_end > t0)]
+
+
 def pieces(breaks, t0, t_end):
-    """[(start, end, where its first step begins, where its last one ends)] of the pieces of a solve that came to t_end."""
+    """[(start, end, where its first step begins, where its last one ends)] of a solve from t0 that came to t_end."""
     edges = [t0, *(b for b in breaks if min(t0, t_end) < b < max(t0, t_end)), t_end]
-    return [(a, b, behind(breaks, a), before(breaks, b)) for a, b in pairwise(edges)]
+    return [(a, b, behind(breaks, a), before(breaks, b)) for a, b in pairwise(dict.fromkeys(edges))]
 
 
 def before(breaks, t):
@@ -109,4 +115,3 @@ def refuse_method(method):
             "step, and so beyond a breakpoint. Take another one, as kvaerno3, radau or leapfrog, or leave out "
             "breakpoints."
         )
-

@@ -14,6 +14,7 @@ from nodekit.events import Watch
 from nodekit.solution import Solution, Stats, Status, Steps, max_steps_reached, step_too_small
 from nodekit.stepping import control
 from nodekit.stepping.breaks import before, behind
+from nodekit.stepping.breaks import goals as goals_of
 from nodekit.stepping.trajectory import Trajectory
 
 # So many attempts in a row that cannot be taken, each a fifth of the one before, and the solve gives up.
@@ -44,11 +45,9 @@ def integrate(
     status, message = Status.SUCCESS, f"reached t = {t_end!r}"
     watch = Watch(events, stepper)
     breaks = stepper.breaks
-    at_outputs = times[1:-1] if adaptive and not every_step and not stepper.dense_holds else ()
-    if breaks or at_outputs:
-        beside = {t, t_end, *(side for sides in breaks.values() for side in sides)}
-        stops = sorted({*stops, *breaks, *at_outputs} - beside, key=lambda s: s * direction)
-    goals = [t_end, *reversed(stops)]  # the last of them is where a step must end next
+    if adaptive and not every_step and not stepper.dense_holds:
+        stops = [*stops, *times[1:-1]]
+    goals = goals_of(stops, breaks, t, t_end)  # the last of them is where a step must end next
     ends = [before(breaks, goal) for goal in goals]
     t = trajectory.begins[0] = behind(breaks, t)
     origin, n_origin = t, 0  # fixed steps are counted from here

@@ -23,7 +23,7 @@ class Field:
 
     def __init__(self, f, layout, y, context=None):
         context = context or Context(y.device)
-        self.inside, f = (f.inside, f.f) if isinstance(f, Sided) else (None, f)
+        self.sided, f = (f, f.f) if isinstance(f, Sided) else (None, f)
         self.own, self.f, self.show, self.slopes, self.nfev = f, context.around(f), layout.show, layout.slopes, 0
         self.dtype, self.device = y.real.dtype, y.device
         self.autocast = bool(context.autocast)  # then f's answer is converted
@@ -47,7 +47,7 @@ class Field:
 
     def time(self, t):
         """t, a float, as f gets it."""
-        return torch.full((), t if self.inside is None else self.inside(t), dtype=self.dtype, device=self.device)
+        return torch.full((), t if self.sided is None else self.sided.inside(t), dtype=self.dtype, device=self.device)
 
     def checked(self, k, y):
         """The slope k in y's dtype. Raises TypeError for another one, but for what autocast chose."""
