@@ -70,7 +70,7 @@ def sides(points, t0, t_end):
 def goals(stops, breaks, t0, t_end):
     """What steps must end on, t_end, `stops` and breakpoints; the first of them last."""
     beside = {t0, t_end, *(side for both in breaks.values() for side in both)}  # an end of a step anyway
-    return [t_end, *sorted({*stops, *breaks} - beside, reverse=t_end > t0)]
+    return [t_end, *sorted({*stops, *breaks} - beside, reverse=bool(t_end > t0))]
 
 
 def pieces(breaks, t0, t_end):

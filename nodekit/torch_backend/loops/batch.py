@@ -45,7 +45,7 @@ class Field:
         """Times (..., n) as f is to get them."""
         if self.sided:
             points, low, high = self.sided
-            i = torch.bucketize(t, points, right=True)
+            i = torch.bucketize(t.contiguous(), points, right=True)
             t = t.clamp(low[i], high[i])
         return t.to(self.dtype).reshape(*t.shape, *[1] * self.axes)
 
