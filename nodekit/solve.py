@@ -206,7 +206,8 @@ def solve(
         recipe = backend, f, y0, m, rtol, atol, step is not None, jac, samples
         stepper = steppers.stepper(*recipe)
         stepper.recipe, stepper.compile = (steppers.stepper, detached(recipe)), compile
-        stepper.breaks = breaks.sides(points, *ends)
+        if points:
+            stepper.breaks = breaks.sides(points, *ends)
         run, y = partial(integrate, times=times, events=events, **sizes), state.flat(y0)
         with stepper.held():
             if backend == "numpy":

@@ -429,7 +429,7 @@ def test_compiled_loops_take_breakpoints(method, dtype):
 
     knots = torch.tensor([0.0, 0.37, 0.8, 1.45, 1.5, 2.0], dtype=dtype)
     levels = torch.tensor(LEVELS, dtype=dtype)
-    p = P.to(dtype).requires_grad_()
+    p = P.clone().to(dtype).requires_grad_()
 
     def f(t, y):
         k = torch.sum(levels * ((knots[:-1] <= t) & (t < knots[1:])))
@@ -447,7 +447,7 @@ def test_compiled_loops_take_breakpoints(method, dtype):
         assert len(cache._made) - before <= 4
         (a, *da), (b, *db) = found
         eps = 1e-11 if dtype is torch.float64 else 2e-4
-        assert a.t.tolist() == pytest.approx(b.t.tolist(), abs=eps)
+        assert a.t.tolist() == pytest.approx(b.t.tolist(), abs=100 * eps)
         if dtype is torch.float64:
             assert a.stats.n_accepted == b.stats.n_accepted
         np.testing.assert_allclose(b.y.detach(), a.y.detach(), rtol=eps, atol=eps)

@@ -69,6 +69,8 @@ def sides(points, t0, t_end):
 
 def goals(stops, breaks, t0, t_end):
     """What steps must end on, t_end, `stops` and breakpoints; the first of them last."""
+    if not (stops or breaks):
+        return [t_end]
     beside = {t0, t_end, *(side for both in breaks.values() for side in both)}  # an end of a step anyway
     return [t_end, *sorted({*stops, *breaks} - beside, reverse=bool(t_end > t0))]
 
