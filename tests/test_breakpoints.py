@@ -117,7 +117,9 @@ def test_fixed_steps_keep_their_order_across_a_knot(library, method, ends, side)
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, "float32", "float64"])
 @pytest.mark.parametrize("ends", [(0.25, 2.0), (2.0, 0.25)])
-@pytest.mark.parametrize("method", ["rk4", "dopri5", "kvaerno3", "explicit_adams"])
+@pytest.mark.parametrize(
+    "method", ["rk4", "dopri5", "kvaerno3", "explicit_adams", "reversible_heun", "asynchronous_leapfrog"]
+)
 def test_f_sees_the_neighbours_of_a_breakpoint_in_ys_precision(dtype, ends, method):
     """f is told no knot, but both of its neighbours in y's dtype, and between two knots nothing beyond them.
 
@@ -145,7 +147,8 @@ def test_f_sees_the_neighbours_of_a_breakpoint_in_ys_precision(dtype, ends, meth
     for (_, low), (high, _) in pieces:
         first, last = (low, high) if way > 0 else (high, low)
         assert first in seen
-        assert min(abs(t - last) for t in seen) <= 2 * np.spacing(last)
+        if method != "asynchronous_leapfrog":  # which looks at the middles of steps
+            assert min(abs(t - last) for t in seen) <= 2 * np.spacing(last)
     assert all(any(low <= t <= high for (_, low), (high, _) in pieces) for t in seen)
     middle = [way * [low <= t <= high for (_, low), (high, _) in pieces].index(True) for t in seen]
     assert middle == sorted(middle)  # one piece after the other

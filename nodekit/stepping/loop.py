@@ -139,7 +139,7 @@ def integrate(
             elif adaptive and not stepper.one_step:  # it goes on at a low order, for which h is too long
                 h = direction * min(max(stepper.first_step(t, y, ends[-1]), control.smallest(t), min_step), max_step)
 
-    if status is Status.SUCCESS and (warning := stepper.warning(t, y)):
+    if status is Status.SUCCESS and (warning := stepper.warning(before(breaks, t), y)):
         message += f". {warning}"
         warnings.warn(warning, RuntimeWarning, stacklevel=2)
     for name, value in stepper.count().items():
