@@ -112,7 +112,7 @@ def test_fixed_steps_keep_their_order_across_a_knot(library, method, ends, side)
         return np.abs(values(sol.y[-1]) - exact(*ends)).max()
 
     coarse, fine = error(0.02), error(0.01)
-    assert math.log2(coarse / fine) > methods.get(method).order - 0.4
+    assert abs(math.log2(coarse / fine) - methods.get(method).order) < 0.8
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, "float32", "float64"])
@@ -177,6 +177,38 @@ def test_knots_cost_no_rejections():
     assert along.stats.n_rejected == 0
     assert across.stats.nfev > 5 * along.stats.nfev
     assert along.stats.n_accepted == len(along.t) - 1
+
+
+def test_what_a_method_remembers_begins_anew():
+    """bdf starts at its lowest order with a step that fits; Jacobians are new; auto stays implicit where it is."""
+    bdf = nodekit.solve(field, Y0, (0.0, 2.0), method="bdf", breakpoints=KNOTS)
+    orders = [len(table) - 1 for table in bdf._dense.kept]
+    starts = [i for i, t in enumerate(bdf._dense.times[:-1]) if t in KNOTS]
+    assert [orders[i] for i in starts] == [1] * 5
+    assert bdf.stats.n_rejected <= 3
+    assert nodekit.solve(field, Y0, (0.0, 2.0), method="radau", breakpoints=KNOTS).stats.njev >= 5
+
+    def stiff(t, y):
+        return -1000 * (y - level(t) * B) + math.cos(t)
+
+    knots = [0.5, 0.5001, 1.0]  # auto is implicit by then, and has no time to leave it
+    found = nodekit.solve(stiff, Y0, (0.0, 1.5), method="auto", breakpoints=sorted({*KNOTS[1:-1], *knots}))
+    across = nodekit.solve(stiff, Y0, (0.0, 1.5), method="auto")
+    assert found.stats.n_rejected < 0.6 * across.stats.n_rejected
+    apart = np.abs(found.y[-1] - nodekit.solve(stiff, Y0, (0.0, 1.5), "radau", 1e-9, 1e-10, breakpoints=KNOTS).y[-1])
+    assert apart.max() < 1e-5
+
+
+def test_the_first_step_is_chosen_within_the_first_piece():
+    """A trial of the first step does not look beyond a breakpoint that is near."""
+    seen = []
+
+    def f(t, y):
+        seen.append(t)
+        return -y
+
+    nodekit.solve(f, np.ones(3), (0.0, 1.0), breakpoints=[1e-9])
+    assert seen[1] < 1e-9
 
 
 @pytest.mark.parametrize("method", FAMILIES)
@@ -283,6 +315,8 @@ def test_numpy_gradients_equal_finite_differences(gradient, ends):
 
     p = P.numpy()
     found = run(Y0, p)[1](weights)
+    if gradient in ("adjoint", "interpolated"):  # a sweep across the knots takes four times as many
+        assert found.nfev < 700
     for got, x, of in ((found.y0, Y0, lambda x: (x, p)), (found.params, p, lambda x: (Y0, x))):
         for j in range(3):
             d = np.eye(3)[j] * 1e-5
@@ -543,7 +577,9 @@ def test_a_breakpoint_at_an_end_up_to_rounding_is_harmless(near):
         assert sol.t[-1] == ends[1]
     assert nodekit.solve(field, Y0, (0.5, 0.5), breakpoints=[0.5]).success
     outputs = [0.3, 0.5 - np.spacing(0.5) / 2, 1.0]
-    assert len(nodekit.solve(field, Y0, outputs, method="dopri8", breakpoints=[0.5]).t) == 3
+    sol = nodekit.solve(field, Y0, outputs, method="dopri8", breakpoints=[0.5])
+    assert sol.t.tolist() == outputs
+    assert np.abs(sol.steps.h).min() > 1e-6
 
 
 def test_sides_of_breakpoints():
