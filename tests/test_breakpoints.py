@@ -442,6 +442,39 @@ def test_independent_samples_in_float32_read_their_own_side():
     np.testing.assert_allclose(sol.y[-1, :, 0].detach(), [math.exp(-1), math.e], rtol=1e-5)
 
 
+def test_independent_samples_have_gradients_by_their_times():
+    """As alone: an output on a knot moves along the f before it, a start along the f behind it."""
+    times = torch.tensor([[0.37, 0.1], [1.45, 0.8], [1.9, 1.5]], dtype=torch.float64, requires_grad=True)
+    y0 = torch.tensor(np.array([Y0, Y0[::-1]]))
+
+    def f(t, y):
+        k = torch.tensor([float(level(x)) for x in t.reshape(-1).tolist()], dtype=y.dtype)[:, None]
+        return P[0] * torch.sin(y) * (1 + 0.1 * k) + P[1] * k + P[2] * y[:, [1, 2, 0]] * (1 + t)
+
+    sol = nodekit.solve(f, y0, times, batch="independent", breakpoints=KNOTS, rtol=1e-9, atol=1e-9)
+    (found,) = torch.autograd.grad((sol.y**2).sum(), times)
+    for i in range(2):
+        t = times[:, i].detach().requires_grad_()
+        y = nodekit.solve(lambda t, y: smooth(t, y, P), y0[i], t, breakpoints=KNOTS, rtol=1e-9, atol=1e-9, params=[]).y
+        np.testing.assert_allclose(found[:, i], torch.autograd.grad((y**2).sum(), t)[0], rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_jacobian_is_asked_on_the_same_side(library):
+    """The user's jac(t, y) is told the times that f is, in float32 too."""
+    seen = []
+    y0 = torch.ones(2) if library == "torch" else np.ones(2, np.float32)
+
+    def jac(t, y):
+        seen.append(number(t))
+        return -torch.eye(2) if library == "torch" else -np.eye(2)
+
+    knots = [0.1, 0.3, 0.7]
+    nodekit.solve(lambda t, y: -y, y0, (0.1, 0.7), method="gl4", step=0.05, breakpoints=knots, jac=jac)
+    assert len(seen) >= 12
+    assert not {float(np.float32(k)) for k in knots} & {float(np.float32(t)) for t in seen}
+
+
 def test_blocks_take_breakpoints():
     """batch="blocks": the steps and states of the joint solve."""
     y0 = torch.tensor(np.array([Y0, -Y0, 2 * Y0]))
