@@ -81,8 +81,9 @@ def solve(
         Where f is known to jump, in itself or in a derivative: knots of a path that drives it, doses, switches. Steps
         end there, and what a method remembers (slopes, predictors, a history; fixed steps count anew) begins anew with
         the step size that it had. f is never asked at a breakpoint b, but for its limits from either side: the last
-        time that it sees of a step that ends there is the neighbour of b in y's dtype, on the step's side, and the
-        first of the step after that the neighbour on the other side. So an f of t alone, comparing t with b by < or by
+        time that it sees of a step that ends there is the neighbour of b in y's dtype, on the step's side (or as near to
+        it as the float64 sum t + h comes, never beyond), and the first of the step after that is the neighbour on the
+        other side. So an f of t alone, comparing t with b by < or by
         <=, has the right piece in every stage, on the way back of every gradient, and in dense output. b counts as
         before b. At t[0] and t[-1] too, f sees the inner neighbour; those outside have no effect, so that all knots of
         a path may be given. On torch they may be a tensor; no gradient flows to them. Events see t itself.
