@@ -81,13 +81,13 @@ def solve(
         Where f is known to jump, in itself or in a derivative: knots of a path that drives it, doses, switches. Steps
         end there, and what a method remembers (slopes, predictors, a history; fixed steps count anew) begins anew with
         the step size that it had. f is never asked at a breakpoint b, but for its limits from either side: the last
-        time that it sees of a step that ends there is the neighbour of b in y's dtype, on the step's side (or as near to
-        it as the float64 sum t + h comes, never beyond), and the first of the step after that is the neighbour on the
-        other side. So an f of t alone, comparing t with b by < or by
-        <=, has the right piece in every stage, on the way back of every gradient, and in dense output. b counts as
-        before b. At t[0] and t[-1] too, f sees the inner neighbour; those outside have no effect, so that all knots of
-        a path may be given. On torch they may be a tensor; no gradient flows to them. Events see t itself.
-        Not for methods that evaluate f outside of their steps (kvaerno5, yoshida4).
+        time that it sees of a step that ends there is the neighbour of b in y's dtype, on the step's side (or as near
+        to it as the float64 sum t + h comes, never beyond), and the first of the step after that is the neighbour on
+        the other side. So an f of t alone, comparing t with b by < or by <=, has the right piece in every stage, on the
+        way back of every gradient, and in dense output. For a gradient by an output time at b, f is that before b. At
+        t[0] and t[-1] too, f sees the inner neighbour; those outside have no effect, so that all knots of a path may be
+        given. On torch they may be a tensor; no gradient flows to them. Events see t itself. Not for methods that
+        evaluate f outside of their steps (kvaerno5, yoshida4).
     jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); "autograd"; or None; for implicit methods
         None: finite differences of f (rodas5p, which no iteration corrects: autograd, compared with f at every step).
         "autograd": automatic differentiation where f allows it. For a complex state f must be holomorphic in y.
