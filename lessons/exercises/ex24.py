@@ -7,7 +7,7 @@ from nodekit.classroom.quiz import Prediction, Question, Quiz
 from nodekit.classroom.watch import Wrong
 
 first_guess = Prediction(
-    "With the learning rate 0.1891 the loss exploded: after about 600 steps it was above 10,000. Now both runs begin a "
+    "With the learning rate 0.1891 the loss exploded: after 547 steps it was above 10,000. Now both runs begin a "
     "thousand times nearer to the best weights, where the gradient is a thousand times smaller. What does the larger "
     "learning rate do?",
     {

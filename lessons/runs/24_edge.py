@@ -14,7 +14,7 @@ from nodekit.models.sharpness import sharpness
 
 WIDTH, TIME, LOOKS = 32, 480.0, 60
 RATES = (0.04, 0.06, 0.1)
-SETTINGS = [{"rate": str(rate), "seed": seed} for rate in (*RATES, "flow") for seed in range(5)]
+SETTINGS = [{"rate": rate, "seed": seed} for rate in (*RATES, "flow") for seed in range(5)]
 
 
 def make(seed):
@@ -71,7 +71,7 @@ def flow(seed):
 
 
 def measure(rate, seed):
-    losses, sharp = flow(seed) if rate == "flow" else descend(seed, float(rate))
+    losses, sharp = flow(seed) if rate == "flow" else descend(seed, rate)
     last = sharp[-LOOKS // 3 :]
     rose = sum(b > a for a, b in zip(losses, losses[1:], strict=False)) / (len(losses) - 1)
     return {
