@@ -5,6 +5,8 @@ rate × steps = 480. Measured: the sharpness at the start; its mean, its least a
 of the time; the loss at the end, and the share of steps at which it rose, in percent.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -73,7 +75,7 @@ def flow(seed):
 def measure(rate, seed):
     losses, sharp = flow(seed) if rate == "flow" else descend(seed, rate)
     last = sharp[-LOOKS // 3 :]
-    rose = sum(b > a for a, b in zip(losses, losses[1:], strict=False)) / (len(losses) - 1)
+    rose = sum(b > a for a, b in pairwise(losses)) / (len(losses) - 1)
     return {
         "start": sharp[0], "sharpness": sum(last) / len(last), "least": min(last), "largest": max(last),
         "loss": losses[-1], "rose": 100 * rose,

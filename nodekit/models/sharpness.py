@@ -22,7 +22,9 @@ def hessian_product(
     if not inner.requires_grad:  # the loss is linear in its parameters
         return torch.zeros_like(v)
     parts = torch.autograd.grad(inner, parameters, retain_graph=True, allow_unused=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in zip(parts, parameters, strict=True)])
+    return torch.cat(
+        [(torch.zeros_like(p) if g is None else g).flatten() for g, p in zip(parts, parameters, strict=True)]
+    )
 
 
 def sharpness(

@@ -37,9 +37,7 @@ def tangent_kernel(net: nn.Module, x: T, other: T | None = None) -> T:
     return first @ (first if other is None else output_jacobian(net, other)).T
 
 
-def linearised(
-    kernel: T, start: T, target: T, t: Any, between: T | None = None, start_between: T | None = None
-) -> T:
+def linearised(kernel: T, start: T, target: T, t: Any, between: T | None = None, start_between: T | None = None) -> T:
     """The outputs at the times t of u′ = −K (u − y), u(0) = start, in closed form: (times, n) or (times, m).
 
     With K = V diag(λ) Vᵀ: u(t) = y + V e^{−λt} Vᵀ (start − y). Where `between` is given, the kernel between m other

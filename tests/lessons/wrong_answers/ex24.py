@@ -86,7 +86,10 @@ WRONG = {
     "slowest_decay": {
         "zero": (lambda friction, curvatures: 0.0, "your rate is off"),
         "friction/2": (lambda friction, curvatures: friction / 2, "the components that swing"),
-        "fastest": (lambda friction, curvatures: float(roots(friction, curvatures).real.max()), "the fastest component"),
+        "fastest": (
+            lambda friction, curvatures: float(roots(friction, curvatures).real.max()),
+            "the fastest component",
+        ),
         "other root": (lambda friction, curvatures: float(roots(friction, curvatures, 1).real.min()), "the other root"),
         "no half": (
             lambda friction, curvatures: float(roots(friction, curvatures, half=1.0).real.min()),
