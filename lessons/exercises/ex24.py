@@ -312,8 +312,8 @@ quiz = Quiz(
         explain={
             "a": "The data are, but the loss as a function of the weights is not.",
             "b": "The slope by that weight is ten times as large. The curvature has the feature twice.",
-            "c": "The curvature XᵀX has the feature twice, so L is about a hundred times as large. That is one reason to "
-            "scale features before training.",
+            "c": "The curvature XᵀX has the feature twice, so L is about a hundred times as large. This is one reason "
+            "to scale features before training.",
             "d": "A larger feature makes the valley steeper, and the border 2/L lower.",
         },
     ),
