@@ -87,6 +87,16 @@ def test_nesterov_of_a_quadratic_is_a_bessel_function(r):
     assert np.allclose(sol.y[1:, 0], START * gamma(nu + 1) * (2 / s) ** nu * jv(nu, s), atol=1e-8)
 
 
+@pytest.mark.parametrize("r", [0.5, 3.0, 6.0])
+def test_nesterov_at_time_0(r):
+    """x″(0) = −gradient/(1 + r), which is the limit of the exact second derivative, by differences."""
+    slope = nesterov(quadratic, r)(0.0, at_rest(START))
+    assert np.allclose(slope, [0 * START, -CURVATURES * START / (1 + r)])
+    nu, s = (r - 1) / 2, np.sqrt(CURVATURES) * 1e-2
+    near = START * gamma(nu + 1) * (2 / s) ** nu * jv(nu, s)
+    assert np.allclose(2 * (near - START) / 1e-4, slope[1], rtol=1e-3)
+
+
 @pytest.mark.parametrize("r", [3.0, 4.0, 7.0])
 def test_bound(r):
     """t²(f − f*) stays below (r − 1)²|x(0) − x*|²/2, and the proof's E(t) never rises."""
