@@ -44,7 +44,7 @@ def sharpness(
     loss: 0-d tensor with its graph, of which nothing is freed. parameters: tensors that it was computed from, as
     `net.parameters()`. most: int, products with H at most. generator: of the random vector; one with seed 0 if None.
     Returns float. Raises ValueError for a loss that is not one finite number with a graph, and without parameters;
-    ArithmeticError where `most` products do not suffice.
+    ArithmeticError where `most` products do not suffice, and where H is not finite.
 
     Sources: C. Lanczos, J. Res. Nat. Bur. Standards 45, 1950; J. M. Cohen, S. Kaur, Y. Li, J. Z. Kolter, A. Talwalkar,
     Gradient descent on neural networks typically occurs at the edge of stability, 2021. Lesson 24.
@@ -62,6 +62,8 @@ def sharpness(
     basis, on, off = [v / v.norm()], [], []
     for _ in range(min(most, size)):
         w = hessian_product(gradient, parameters, basis[-1])
+        if not torch.isfinite(w).all():
+            raise ArithmeticError("the Hessian is not finite at these weights: there the loss has no curvature.")
         on.append(basis[-1] @ w)
         for _ in range(2):  # against the whole basis, twice: rounding would let old directions return
             w = w - torch.stack(basis).T @ (torch.stack(basis) @ w)

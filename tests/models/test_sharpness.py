@@ -89,3 +89,6 @@ def test_refused():
             sharpness(bad, net.parameters())
     with pytest.raises(ArithmeticError, match="by most=2 products"):
         sharpness(loss(), net.parameters(), tol=1e-9, most=2)
+    zero = torch.zeros(3, dtype=F64, requires_grad=True)
+    with pytest.raises(ArithmeticError, match="the Hessian is not finite at these weights"):
+        sharpness((zero**1.5).sum(), [zero])
