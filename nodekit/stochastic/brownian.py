@@ -44,9 +44,7 @@ class BrownianPath:
     T. J. Lyons, Variable step size control in the numerical solution of stochastic differential equations, 1997.
     """
 
-    def __init__(
-        self, seed: int, t0: float, t1: float, shape: int | tuple[int, ...] = (), cells: int = 1024
-    ) -> None:
+    def __init__(self, seed: int, t0: float, t1: float, shape: int | tuple[int, ...] = (), cells: int = 1024) -> None:
         for name, value, least in (("seed", seed, 0), ("cells", cells, 1)):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}={value!r} must be an int of at least {least}.")

@@ -1,4 +1,4 @@
-"""solve(): a stochastic differential equation, with the loop, the outputs and the failures of nodekit.solve (lesson 21)."""
+"""solve() for noise: with the loop, the outputs and the failures of nodekit.solve (built in lesson 21)."""
 
 import math
 from functools import partial
@@ -68,9 +68,9 @@ def solve(
         A fixed step size. None: steps are chosen so that one step and two of half its size agree to the tolerance. That
         needs a method of order 1: with order ½ such steps may converge to another solution (Gaines and Lyons, 1997).
     rtol, atol : as for nodekit.solve
-    max_steps, gradient, params, throw : as for nodekit.solve; of the gradients "discrete", "checkpoint", "backprop" (the
-        exact gradient of the steps that were taken), and "adjoint" (Stratonovich; the stochastic adjoint, along the same
-        path backward)
+    max_steps, gradient, params, throw : as for nodekit.solve. Of the gradients there are "discrete", "checkpoint" and
+        "backprop" (the exact gradient of the steps that were taken), and "adjoint" (Stratonovich; the stochastic adjoint,
+        along the same path backward).
 
     Returns
     -------
@@ -110,6 +110,11 @@ def solve(
     tolerance("atol", atol)
     if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
         raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
+    if way.name == "interpolated" or (way.name == "adjoint" and calculus == "ito"):
+        raise ValueError(
+            f"gradient={gradient!r} cannot be had of {calculus!r} integrals: the adjoint goes backward along the path, "
+            'which Stratonovich\'s integral allows. Take "discrete", which is exact.'
+        )
     backend = "torch" if is_torch(y0) else "numpy"
     if backend == "numpy" and (params is not None or way.name in ("adjoint", "interpolated")):
         raise ValueError(f"gradient={gradient!r} and params are for torch.")
@@ -154,7 +159,9 @@ def checked_path(
     if noise != "diagonal" and not shape:
         raise ValueError(f"noise={noise!r} needs a y0 with an axis, (..., d): it has shape ().")
     if isinstance(brownian, BrownianPath):
-        fits = len(brownian.shape) == len(wanted) and all(a in (b, "m") for a, b in zip(wanted, brownian.shape, strict=True))
+        fits = len(brownian.shape) == len(wanted) and all(
+            a in (b, "m") for a, b in zip(wanted, brownian.shape, strict=True)
+        )
         if not fits:
             raise ValueError(
                 f"brownian has shape {brownian.shape}; with noise={noise!r} and y0 of shape {shape} "
