@@ -6,7 +6,13 @@ from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
-from nodekit.models.physics import AntisymmetricCell, AntisymmetricField, HamiltonianField, Separable
+from nodekit.models.physics import (
+    AntisymmetricCell,
+    AntisymmetricField,
+    HamiltonianField,
+    LagrangianField,
+    Separable,
+)
 
 __all__ = [
     "CNF",
@@ -16,6 +22,7 @@ __all__ = [
     "Collocation",
     "ConvField",
     "HamiltonianField",
+    "LagrangianField",
     "LogTime",
     "NeuralODE",
     "Separable",

@@ -2,5 +2,6 @@
 
 from nodekit.models.physics.antisymmetric import AntisymmetricCell, AntisymmetricField
 from nodekit.models.physics.hamiltonian import HamiltonianField, Separable
+from nodekit.models.physics.lagrangian import LagrangianField
 
-__all__ = ["AntisymmetricCell", "AntisymmetricField", "HamiltonianField", "Separable"]
+__all__ = ["AntisymmetricCell", "AntisymmetricField", "HamiltonianField", "LagrangianField", "Separable"]
