@@ -34,7 +34,7 @@ second_guess = Prediction(
     answer="b",
     explain={
         "a": "The momenta do change, and the action too. But the action changes by the same number for every path.",
-        "b": "The term adds F(end) − F(start) to the action of every path, so it favours none. We measure it below.",
+        "b": "The term adds F(end) − F(start) to the action of every path, so it favours none.",
         "c": "For a linear F the term changes no derivative that enters. For another F two changes cancel each other.",
     },
 )
