@@ -278,8 +278,7 @@ quiz = Quiz(
         },
         "a",
         {
-            "a": "Then no acceleration, or more than one, satisfies the equation. Some random networks have such "
-            "points.",
+            "a": "Then no acceleration, or more than one, satisfies the equation. Random networks have such points.",
             "b": "C need not be symmetric; a product always exists.",
             "c": "L depends on both, and each derivative holds the other argument fixed.",
         },
