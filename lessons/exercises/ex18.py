@@ -272,13 +272,13 @@ quiz = Quiz(
     Question(
         "Which step from L to the acceleration can fail?",
         {
-            "a": "The solve with the mass matrix ∂²L/∂v²: it may be singular.",
-            "b": "The product C v, if C is not symmetric.",
+            "a": "The solve with the mass matrix ∂²L/∂v².",
+            "b": "The product C v, where the matrix C is not symmetric.",
             "c": "The gradient ∂L/∂q, if L depends on the velocities.",
         },
         "a",
         {
-            "a": "Then no acceleration, or more than one, satisfies the equation. Random networks have such points.",
+            "a": "M may be singular. Then no acceleration, or more than one, satisfies the equation. Random networks have such points.",
             "b": "C need not be symmetric; a product always exists.",
             "c": "L depends on both, and each derivative holds the other argument fixed.",
         },
@@ -286,7 +286,7 @@ quiz = Quiz(
     Question(
         "Two trainings of the same network end with the same accelerations. Are their Lagrangians equal?",
         {
-            "a": "Yes, up to a constant: the accelerations determine L.",
+            "a": "Yes, up to a constant: the accelerations at all states determine L, as slopes do a function.",
             "b": "Not necessarily: c L + dF(q)/dt + a constant has the same accelerations.",
             "c": "Yes, because both networks have seen the same data.",
         },
@@ -300,7 +300,7 @@ quiz = Quiz(
     Question(
         "What does a Lagrangian network conserve, whatever its weights?",
         {
-            "a": "The true energy of the system.",
+            "a": "The true energy of the system, once the training has gone on for long enough.",
             "b": "The value of L.",
             "c": "v·∂L/∂v − L of its own L, along exact solutions.",
         },
