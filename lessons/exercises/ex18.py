@@ -278,7 +278,8 @@ quiz = Quiz(
         },
         "a",
         {
-            "a": "M may be singular. Then no acceleration, or more than one, satisfies the equation. Random networks have such points.",
+            "a": "M may be singular. Then no acceleration, or more than one, satisfies the equation. Random "
+            "networks have such points.",
             "b": "C need not be symmetric; a product always exists.",
             "c": "L depends on both, and each derivative holds the other argument fixed.",
         },
