@@ -57,6 +57,11 @@ def output_times(t):
     return times.tolist()
 
 
+def with_middle(times):
+    """Two times, and one between them: two alone would return, and keep, every step."""
+    return [times[0], (times[0] + times[1]) / 2, times[1]]
+
+
 def sample_count(y0):
     """How many samples batch="blocks" has. Raises ValueError for a y0 that is not one tensor with samples first."""
     if not is_torch(y0) or isinstance(y0, tuple | dict) or not y0.dim() or not y0.numel():

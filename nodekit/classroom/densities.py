@@ -1,5 +1,4 @@
-"""Densities in the plane to learn (used from lesson 10 on): 8 gaussians, checkerboard, moons, spirals, rings,
-pinwheel.
+"""Densities in the plane to learn (from lesson 10 on): 8 gaussians, checkerboard, moons, spirals, rings, pinwheel.
 
     from nodekit.classroom.densities import DENSITIES
 

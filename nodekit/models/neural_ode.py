@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.arguments import output_times
+from nodekit.arguments import output_times, with_middle
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Stats
 from nodekit.solve import solve
@@ -71,8 +71,7 @@ class NeuralODE(nn.Module):
         """The state at t[-1], of y0's shape (any); with more than two times (n, *y0.shape). generator: of ε."""
         names = self.regularizer if self.training else ()
         regularized = Regularized(self.field, names, y0, generator) if names else None
-        # Two times would return, and keep, every step; one in between costs next to nothing.
-        t = [self.t[0], (self.t[0] + self.t[1]) / 2, self.t[1]] if len(self.t) == 2 else self.t
+        t = with_middle(self.t) if len(self.t) == 2 else self.t
         solution = solve(
             regularized or self.field,
             regularized.start(y0) if regularized else y0,

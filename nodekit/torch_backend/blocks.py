@@ -19,72 +19,64 @@ class Whole:
     def __init__(self, d):
         self.d = d
 
-    def applied(self, matrix, x):
-        """matrix @ x of a matrix (m d, m d) and a state x (d,), or m of them as one vector, (m, d)."""
-        return matrix @ x if x.dim() == 1 else (matrix @ x.reshape(-1)).reshape(x.shape)
+    def apart(self, x):
+        """A state (d,), or m of them (m, d), as what a matrix acts on: (d,) or (m d,)."""
+        return x if x.dim() == 1 else x.reshape(-1)
+
+    def together(self, x, like):
+        """What `apart` has made of something of the form of `like`, back in that form."""
+        return x if like.dim() == 1 else x.reshape(like.shape)
 
     def rows(self, ks, ys, create_graph=False):
         """[∂k_i/∂y_i] of each pair, from its graph. No k_i may depend on another's y."""
         return backward_rows(ks, ys, create_graph)
 
-    def system(self, a, J, h):
-        """I − h (a_ji J_jᵀ)_ij of m stages, J (m, d, d): (m d, m d)."""
-        m = len(a)
-        system = -h * torch.einsum("ji,jkl->iljk", a, J).reshape(m * self.d, m * self.d)
-        system.diagonal().add_(1.0)
-        return system
+    def applied(self, matrix, x):
+        """matrix @ x of a matrix (m d, m d) and a state x (d,), or m of them as one vector, (m, d)."""
+        return self.together(matrix @ self.apart(x), x)
 
     def solved(self, system, x):
         """x (m, d) -> system⁻¹ x."""
-        return torch.linalg.solve(system, x.reshape(-1)).reshape(x.shape)
+        return self.together(torch.linalg.solve(system, self.apart(x)), x)
+
+    def system(self, a, J, h):
+        """I − h (a_ji J_jᵀ)_ij of m stages, J (m, d, d): (m d, m d)."""
+        m = len(a)
+        system = torch.einsum("ji,j...kl->...iljk", a, J).reshape(*J.shape[1:-2], m * self.d, m * self.d) * -h
+        system.diagonal(dim1=-2, dim2=-1).add_(1.0)
+        return system
 
     def pulled(self, x, J):
         """J_jᵀ x_j of m stages: x (m, d), J (m, d, d) -> (m, d)."""
-        return (x[:, None] @ J)[:, 0]
+        return (x.reshape(*J.shape[:-2], 1, self.d) @ J).reshape(x.shape)
 
 
-class Samples:
-    """∂f/∂y is a block (d, d) for each of n samples, (n, d, d). The methods are those of `Whole`."""
+class Samples(Whole):
+    """∂f/∂y is a block (d, d) for each of n samples: each matrix of `Whole` is n of them, (n, ., .)."""
 
     def __init__(self, d, n):
-        self.n, self.d = n, d // n
+        super().__init__(d // n)
+        self.n = n
 
     def Jacobian(self, *arguments):
         return BlockJacobian(self, *arguments)
 
     def apart(self, x):
-        """x (n d,) or (m, n d) -> (n, d, 1) or (n, m d, 1): what one block acts on."""
+        """x (n d,) or (m, n d) -> (n, d, 1) or (n, m d, 1)."""
         if x.dim() == 1:
             return x.reshape(self.n, self.d, 1)
         return x.reshape(len(x), self.n, self.d).transpose(0, 1).reshape(self.n, -1, 1)
 
     def together(self, x, like):
-        """What `apart` has made of something of the form of `like`, back in that form."""
         if like.dim() == 1:
             return x.reshape(-1)
         return x.reshape(self.n, len(like), self.d).transpose(0, 1).reshape(like.shape)
-
-    def applied(self, matrix, x):
-        return self.together(matrix @ self.apart(x), x)
 
     def rows(self, ks, ys, create_graph=False):
         # Component i summed over the samples: what each adds depends on its own y alone.
         sums = torch.eye(self.d, dtype=ks[0].dtype, device=ks[0].device).repeat(1, self.n)
         found = backward_rows(ks, ys, create_graph, sums)
         return [rows.reshape(self.d, self.n, self.d).transpose(0, 1) for rows in found]
-
-    def system(self, a, J, h):
-        m = len(a)
-        system = -h * torch.einsum("ji,jnkl->niljk", a, J).reshape(self.n, m * self.d, m * self.d)
-        system.diagonal(dim1=-2, dim2=-1).add_(1.0)
-        return system
-
-    def solved(self, system, x):
-        return self.together(torch.linalg.solve(system, self.apart(x)), x)
-
-    def pulled(self, x, J):
-        m = len(x)
-        return torch.einsum("jni,jnik->jnk", x.reshape(m, self.n, self.d), J).reshape(m, -1)
 
 
 class BlockJacobian(Jacobian):
@@ -99,7 +91,7 @@ class BlockJacobian(Jacobian):
         self.samples = samples
 
     def with_value(self, t, y):
-        if not self.njev:
+        if not self.njev and self.samples.n > 1:
             self.look_for_strangers(t, self.values(y))
         return super().with_value(t, y)
 
@@ -109,7 +101,7 @@ class BlockJacobian(Jacobian):
         moved = y.reshape(n, d).clone()
         moved[::2] += FAR * torch.clamp(moved[::2].abs(), min=1.0)
         found = self.attempt(self.field, t, moved.reshape(-1))  # it may lie beyond a border of f
-        if found is None or n == 1:
+        if found is None:
             return
         k = self.values(self.field(t, y))
         change = (self.values(found) - k).reshape(n, d)[1::2].abs()

@@ -7,6 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
+from nodekit.classroom import kept
 from tests.lessons import front, gate, make, reading, rules
 
 v4 = nbformat.v4
@@ -151,6 +152,20 @@ def test_a_failing_cell_is_shown_and_nothing_is_overwritten(folder, capsys, monk
     assert "1 / x" in said
     assert "the file is as it was" in said
     assert path.read_bytes() == before
+
+
+@slow
+def test_what_its_author_has_solved_is_not_in_a_lesson(folder, monkeypatch):
+    """A lesson is made as for someone who begins, whatever is kept beside it."""
+    monkeypatch.delenv(kept.VARIABLE, raising=False)
+    code = "from nodekit.classroom import kept\nkept.note('.', '77', 'exercises', 'one', {'passed': True})"
+    look = "from nodekit.classroom import kept\nprint(kept.read('.'))"
+    for source, printed in ((code, None), (look, "{}\n")):  # in two kernels
+        notebook = v4.new_notebook(cells=[v4.new_code_cell(source)])
+        make.execute(notebook, folder)
+        if printed:
+            assert notebook.cells[0].outputs[0].text == printed
+    assert not (folder / kept.FILE).exists()
 
 
 @slow

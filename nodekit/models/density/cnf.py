@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.arguments import output_times
+from nodekit.arguments import output_times, with_middle
 from nodekit.models.density.divergence import Divergence, Hutchinson, exact_divergence
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Solution
@@ -129,16 +129,16 @@ class CNF(nn.Module):
         start = x, x.new_zeros(x.shape[:-1])
         if not (self.training and self.regularizer):
             self.regularization = {}
-            solution = self._solve(f, start, self._with_middle(t))
+            solution = self._solve(f, start, with_middle(t))
         else:
             regularized = Regularized(self.field, self.regularizer, x, generator, whole=f)
-            solution = self._solve(regularized, regularized.start(*start), self._with_middle(t))
+            solution = self._solve(regularized, regularized.start(*start), with_middle(t))
             self.regularization = regularized.integrals(solution.y)
         return solution.y[0][-1], solution.y[1][-1]
 
     def sample(self, shape: int | Sequence[int], generator: torch.Generator | None = None) -> T:
         """Samples (*shape, d), shape an int or a tuple, on the device and in the dtype of the field's parameters."""
-        return self._solve(self.field, self._base_sample(shape, generator), self._with_middle(self.t)).y[-1]
+        return self._solve(self.field, self._base_sample(shape, generator), with_middle(self.t)).y[-1]
 
     def sample_and_log_prob(self, shape: int | Sequence[int], generator: torch.Generator | None = None) -> tuple[T, T]:
         """Samples (*shape, d) and their log density (*shape) in one solve, both with gradients: for a reverse KL."""
@@ -154,11 +154,6 @@ class CNF(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         """For copy and pickle: without the graph of the last solve."""
         return {**self.__dict__, "regularization": {}}
-
-    @staticmethod
-    def _with_middle(t: Sequence[float]) -> list[float]:
-        """Two times would return, and keep, every step; one in between costs next to nothing."""
-        return [t[0], (t[0] + t[1]) / 2, t[1]]
 
     def _check(self, x: T) -> None:
         if x.dim() == 0 or x.shape[-1] != self.dim:

@@ -15,12 +15,9 @@ def exact_divergence(f: Field, t: Any, x: T) -> tuple[T, T]:
 
     f must treat samples by themselves: each row of f(t, x) may depend on that row of x alone (no batch normalisation).
     """
-    recorded = torch.is_grad_enabled()
-    with torch.enable_grad():
-        if not (recorded and x.requires_grad):
-            x = x.detach().requires_grad_()
-        k = f(t, x)
-        trace = torch.zeros_like(k[..., 0])
+
+    def trace(k: T, x: T, recorded: bool) -> T:
+        found = torch.zeros_like(k[..., 0])
         for i in range(x.shape[-1]):
             if not k.requires_grad:  # f is constant
                 break
@@ -30,8 +27,21 @@ def exact_divergence(f: Field, t: Any, x: T) -> tuple[T, T]:
             )
             if row is None:
                 break
-            trace = trace + row[..., i]
-    return (k, trace) if recorded else (k.detach(), trace.detach())
+            found = found + row[..., i]
+        return found
+
+    return _with_slope(f, t, x, trace)
+
+
+def _with_slope(f: Field, t: Any, x: T, trace: Callable[[T, T, bool], T]) -> tuple[T, T]:
+    """k = f(t, x), and trace(k, x, recorded) from k's graph, which both keep where autograd records."""
+    recorded = torch.is_grad_enabled()
+    with torch.enable_grad():
+        if not (recorded and x.requires_grad):
+            x = x.detach().requires_grad_()
+        k = f(t, x)
+        found = trace(k, x, recorded)
+    return (k, found) if recorded else (k.detach(), found.detach())
 
 
 class Hutchinson:
@@ -60,16 +70,14 @@ class Hutchinson:
         else:
             noise = torch.randint(0, 2, x.shape, generator=generator, device=x.device).to(x.dtype) * 2 - 1
 
+        def trace(k: T, x: T, recorded: bool) -> T:
+            row = None
+            if k.requires_grad:
+                (row,) = torch.autograd.grad(k, x, noise, create_graph=recorded, allow_unused=True)
+            return torch.zeros_like(k[..., 0]) if row is None else (row * noise).sum(-1)
+
         def estimated(f: Field, t: Any, x: T) -> tuple[T, T]:
-            recorded = torch.is_grad_enabled()
-            with torch.enable_grad():
-                if not (recorded and x.requires_grad):
-                    x = x.detach().requires_grad_()
-                k, row = f(t, x), None
-                if k.requires_grad:
-                    (row,) = torch.autograd.grad(k, x, noise, create_graph=recorded, allow_unused=True)
-                trace = torch.zeros_like(k[..., 0]) if row is None else (row * noise).sum(-1)
-            return (k, trace) if recorded else (k.detach(), trace.detach())
+            return _with_slope(f, t, x, trace)
 
         return estimated
 
