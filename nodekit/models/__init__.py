@@ -7,15 +7,18 @@ from nodekit.models.density import CNF
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
 from nodekit.models.physics import (
+    SONODE,
     AntisymmetricCell,
     AntisymmetricField,
     HamiltonianField,
     LagrangianField,
+    SecondOrderField,
     Separable,
 )
 
 __all__ = [
     "CNF",
+    "SONODE",
     "AntisymmetricCell",
     "AntisymmetricField",
     "Augmented",
@@ -25,5 +28,6 @@ __all__ = [
     "LagrangianField",
     "LogTime",
     "NeuralODE",
+    "SecondOrderField",
     "Separable",
 ]
