@@ -5,6 +5,7 @@ from torch import nn
 
 from nodekit.models.physics.hamiltonian import Energy, gradient, scalar
 from nodekit.torch_backend.private_torch import transformed
+from nodekit.torch_backend.recording import functional, recording
 
 __all__ = ["LagrangianField"]
 
@@ -13,14 +14,15 @@ class LagrangianField(nn.Module):
     """dy/dt = (v, q'') for y = (q, v), q'' from M q'' + C v = ∂L/∂q. A field f(t, y) for `solve` and `NeuralODE`.
 
     M = ∂²L/∂v² is the mass matrix and C = ∂²L/∂v∂q, both (d, d) for each sample. M is factorised, never inverted.
-    The function v·∂L/∂v − L is constant along its solutions, whatever the weights of L.
+    The function v·∂L/∂v − L is constant along its solutions, whatever the weights of L, as long as M stays regular. On a
+    path M may become singular between two steps: an adaptive solver stops there, a fixed step jumps over it.
 
     Parameters
     ----------
     net : nn.Module or function, y (..., 2d) -> L (...) or (..., 1)
         The Lagrangian, of each sample by itself, twice differentiable (tanh, softplus; not ReLU). Its mass matrix must
         be regular wherever the field is asked for: |v|²/2 plus a network begins near the identity, a bare network does
-        not. L, c L and L + dF(q)/dt have the same field.
+        not. L, c L (c ≠ 0) and L + dF(q)/dt have the same field.
     dim : int, the axis of y that holds the d positions and then the d velocities; net sees it as the last one
 
     Raises ValueError for a mass matrix that is singular to rounding, and names the sample (not under torch.func or
@@ -49,7 +51,7 @@ class LagrangianField(nn.Module):
 
     def mass_matrix(self, y: torch.Tensor) -> torch.Tensor:
         """∂²L/∂v²: (..., d, d), without y's axis `dim`. It may be singular."""
-        return self._parts(self._last(y), torch.is_grad_enabled())[2]
+        return self._parts(self._last(y))[2]
 
     def lagrangian(self, y: torch.Tensor) -> torch.Tensor:
         """L(y), without y's axis `dim`: (..., 2d) -> (...)."""
@@ -62,8 +64,7 @@ class LagrangianField(nn.Module):
         return (y.chunk(2, -1)[1] * momentum).sum(-1) - self._lagrangian(y)
 
     def _acceleration(self, y: torch.Tensor) -> torch.Tensor:
-        recorded = torch.is_grad_enabled()
-        force, C, M = self._parts(y, recorded)
+        force, C, M = self._parts(y)
         v = y.chunk(2, -1)[1]
         right = force - (C @ v[..., None])[..., 0]
         factors, pivots, _ = torch.linalg.lu_factor_ex(M)
@@ -71,17 +72,16 @@ class LagrangianField(nn.Module):
             _regular(M, factors)
         return torch.linalg.lu_solve(factors, pivots, right[..., None])[..., 0]
 
-    def _parts(self, y: torch.Tensor, recorded: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _parts(self, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """∂L/∂q (..., d), ∂²L/∂v∂q and ∂²L/∂v² (..., d, d): one gradient of L, and one of each momentum."""
-        if transformed() or torch.compiler.is_compiling():
+        if functional(y):
             return self._parts_by_func(*y.chunk(2, -1))
-        with torch.enable_grad():
-            y = y if recorded and y.requires_grad else y.detach().requires_grad_()
+        with recording(y) as (y, kept):
             q, v = y.chunk(2, -1)
             force, momentum = _gradients(self._lagrangian(torch.cat([q, v], -1)), [q, v], True)
-            rows = [_gradients(p, [q, v], recorded) for p in momentum.unbind(-1)]
-        C, M = (torch.stack(parts, -2) for parts in zip(*rows, strict=True))
-        return (force if recorded else force.detach()), C, M
+            rows = [_gradients(p, [q, v], kept) for p in momentum.unbind(-1)]
+            C, M = (torch.stack(parts, -2) for parts in zip(*rows, strict=True))
+        return (force if kept else force.detach()), C, M
 
     def _parts_by_func(self, q: torch.Tensor, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The same where torch.autograd.grad cannot be called; each row differentiates L anew."""
@@ -102,6 +102,8 @@ class LagrangianField(nn.Module):
             raise TypeError(f"y must be a tensor of positions and velocities, got {type(y).__name__}.")
         if not -y.dim() <= self.dim < y.dim():
             raise ValueError(f"y has shape {tuple(y.shape)}, and no axis dim={self.dim} with positions and velocities.")
+        if y.dtype not in (torch.float32, torch.float64):
+            raise TypeError(f"y has dtype {y.dtype}; positions and velocities in float32 or float64 were expected.")
         y = y.movedim(self.dim, -1)
         if y.shape[-1] % 2 or y.shape[-1] == 0:
             raise ValueError(
@@ -127,14 +129,23 @@ def _gradients(value: torch.Tensor, inputs: list[torch.Tensor], recorded: bool) 
 
 def _regular(M: torch.Tensor, factors: torch.Tensor) -> None:
     """Raise ValueError for the first sample whose mass matrix M (..., d, d) is singular to rounding."""
-    M, factors = M.detach(), factors.detach()
-    pivots = factors.diagonal(dim1=-2, dim2=-1).abs().amin(-1)
-    largest = M.abs().amax((-2, -1))
-    bad = pivots <= M.shape[-1] * torch.finfo(M.dtype).eps * largest  # nan is left to the solver, which names it
+    M = M.detach()
+    bad = _tiny_pivot(M, factors.detach())
+    if bad.any():  # it may only be that some masses are much smaller than others: look again, all masses scaled to 1
+        size = M.abs().amax(-1).clamp_min(torch.finfo(M.dtype).tiny).sqrt()
+        scaled = M / size[..., :, None] / size[..., None, :]
+        bad = bad & _tiny_pivot(scaled, torch.linalg.lu_factor_ex(scaled)[0])
     if bad.any():
         index = tuple(int(i) for i in bad.nonzero()[0])
         where = f"sample {index[0] if len(index) == 1 else index}" if index else "y"
+        shown = f": {M[index].tolist()}" if M.shape[-1] <= 4 else ""
         raise ValueError(
-            f"the mass matrix ∂²L/∂v² of {where} is singular: {M[index].tolist()}. No acceleration follows from this L "
+            f"the mass matrix ∂²L/∂v² of {where} is singular{shown}. No acceleration follows from this L "
             "there. Does L depend on every velocity, and not only linearly? |v|²/2 plus a network begins regular."
         )
+
+
+def _tiny_pivot(M: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """Whether the least pivot is rounding beside M's largest entry: (...). Not for nan, which the solver names."""
+    pivots = factors.diagonal(dim1=-2, dim2=-1).abs().amin(-1)
+    return pivots <= M.shape[-1] * torch.finfo(M.dtype).eps * M.abs().amax((-2, -1))

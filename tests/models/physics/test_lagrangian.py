@@ -272,3 +272,24 @@ def test_bad_input(call, error, said):
 def test_repr():
     assert "dim=0" in repr(LagrangianField(Net(2), dim=0))
     assert "dim" not in repr(LagrangianField(Net(2)))
+
+
+def test_masses_of_very_different_size_are_regular():
+    """In float32 1e-8 beside 1 is no rounding of it; a matrix of rank one is singular at any scale."""
+    masses = torch.tensor([1.0, 1e-8])
+    field = LagrangianField(lambda y: (masses * y[..., 2:] ** 2).sum(-1) / 2 - (masses * y[..., :2]).sum(-1))
+    assert torch.allclose(field.acceleration(torch.ones(3, 4)), -torch.ones(3, 2))
+    one = LagrangianField(lambda y: (y[..., 2] + 1e-4 * y[..., 3]) ** 2)
+    with pytest.raises(ValueError, match="of sample 0 is singular"):
+        one(0.0, torch.ones(3, 4))
+
+
+def test_a_large_singular_matrix_is_not_printed():
+    with pytest.raises(ValueError, match=r"of sample 0 is singular\. No acceleration"):
+        LagrangianField(lambda y: y.sum(-1))(0.0, torch.ones(2, 12))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.complex64, torch.bfloat16])
+def test_other_types_are_refused(dtype):
+    with pytest.raises(TypeError, match=r"y has dtype .* float32 or float64 were expected"):
+        LagrangianField(lambda y: y.sum(-1))(0.0, torch.ones(2, 4, dtype=dtype))
