@@ -12,6 +12,7 @@ MODULES = [
     "nodekit.drop_in",
     "nodekit.models",
     "nodekit.models.density",
+    "nodekit.models.equilibrium",
     "nodekit.models.physics",
     "nodekit.models.regularisers",
     "nodekit.gradients",

@@ -312,8 +312,8 @@ quiz = Quiz(
         },
     ),
     Question(
-        "You let a cluster of atoms run forward by leapfrog, change the signs of all momenta, and run as many steps again. How near "
-        "does it come to its start?",
+        "You let a cluster of atoms run forward by leapfrog, change the signs of all momenta, and run as many steps "
+        "again. How near does it come to its start?",
         {
             "a": "As near as the global error of leapfrog, O(h²).",
             "b": "To rounding errors, multiplied by as much as the motion itself parts neighbours.",
@@ -321,8 +321,8 @@ quiz = Quiz(
         },
         "b",
         {
-            "a": "The error is undone together with the steps. RK4 and dopri5 come back only to the errors of their steps.",
-            "b": "In the cold cluster that is below 1e-12. In the warm one, which is chaotic, the roundings grew far more.",
+            "a": "The error is undone together with the steps. RK4 and dopri5 come back only to their errors.",
+            "b": "In the cold cluster that is below 1e-12. In the warm one, which is chaotic, roundings grew far more.",
             "c": "Additions round, and the rounding is not the same on the way back.",
         },
     ),

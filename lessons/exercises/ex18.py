@@ -145,7 +145,16 @@ def check_acceleration(acceleration):
         }
         expected = of(force - times(C, v))
         wrong = {text: x for text, x in mistakes.items() if not np.allclose(x, expected, rtol=1e-7, atol=1e-9)}
-        same_values(acceleration(force, C, M, v), expected, 1e-10, "q''", wrong)
+        try:
+            got = acceleration(force, C, M, v)
+        except ValueError as error:
+            if "core dimension" in str(error):
+                raise Wrong(
+                    "np.linalg.solve takes a right side (n, d) for one matrix. For n of them give it (n, d, 1), "
+                    "right[..., None], and take [..., 0] of the result."
+                ) from error
+            raise
+        same_values(got, expected, 1e-10, "q''", wrong)
     return "Right for 4 batches, with matrices C that are not symmetric."
 
 
@@ -256,7 +265,7 @@ gauge_term = Exercise(
 quiz = Quiz(
     Question(
         "We have recorded the joint angles of a robot arm and their rates. Its masses are not known, friction is "
-        "small. Which network fits?",
+        "negligible. Which network fits?",
         {
             "a": "A Hamiltonian one, with the rates as momenta.",
             "b": "A Lagrangian one.",

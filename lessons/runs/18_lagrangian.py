@@ -17,24 +17,24 @@ from nodekit.models import HamiltonianField, LagrangianField
 torch.set_num_threads(1)
 
 # Two equal masses on two equal rods without weight. The units: a mass, a rod, and sqrt(rod/g), which is 0.32 s for a
-# rod of one metre. A state is (a, b, w, v): the angles of the rods from the vertical below, and their velocities.
+# rod of one metre. A state is (a, b, w, u): the angles of the rods from the vertical below, and their velocities.
 STEPS, BATCH, WIDTH, RATE = 1500, 256, 64, 1e-2
 REACH = 1.2  # the starts: at rest, both angles within ±REACH
 
 
 def true_field(t, y):
     """The equations of the double pendulum as textbooks have them. y: (..., 4), an array. Returns its shape."""
-    a, b, w, v = np.moveaxis(np.asarray(y), -1, 0)
+    a, b, w, u = np.moveaxis(np.asarray(y), -1, 0)
     c, s = np.cos(a - b), np.sin(a - b)
-    first, second = -(v**2) * s - 2 * np.sin(a), w**2 * s - np.sin(b)
-    return np.stack([w, v, (first - c * second) / (2 - c**2), (2 * second - c * first) / (2 - c**2)], -1)
+    first, second = -(u**2) * s - 2 * np.sin(a), w**2 * s - np.sin(b)
+    return np.stack([w, u, (first - c * second) / (2 - c**2), (2 * second - c * first) / (2 - c**2)], -1)
 
 
 def true_energy(y):
     """T + V, of arrays and tensors: (..., 4) -> (...). It is 0 with both masses at the height of the pivot, at rest."""
     cos = torch.cos if isinstance(y, torch.Tensor) else np.cos
-    a, b, w, v = (y[..., i] for i in range(4))
-    return w**2 + v**2 / 2 + w * v * cos(a - b) - 2 * cos(a) - cos(b)
+    a, b, w, u = (y[..., i] for i in range(4))
+    return w**2 + u**2 / 2 + w * u * cos(a - b) - 2 * cos(a) - cos(b)
 
 
 def starts(n, rng):
@@ -121,7 +121,7 @@ def paths(field, y0, T=30.0):
 
 def tested(field):
     """What a field is worth on new motions: the mean error of its slopes, and from 40 new starts the median error of
-    the true energy at t = 10 and 30 (and its mean), and of the angles at t = 10."""
+    the true energy at t = 10 and 30 (and its mean), and of the angles at t = 10; `lost`."""
     y, acceleration = recordings(1000, 100)
     with torch.no_grad():
         found = field(0.0, torch.tensor(y, dtype=torch.float32)).numpy()
@@ -136,7 +136,17 @@ def tested(field):
         "energy 30": float(np.median(error[300])),
         "mean energy 30": float(error[300].mean()),
         "angles 10": float(np.median(np.linalg.norm(path[100, :, :2] - truth[:, :2], axis=1))),
+        "paths lost": lost(field, path),
     }
+
+
+def lost(field, path):
+    """On how many of the paths (times, n, 4) a learned mass matrix passes through a singular one."""
+    if not isinstance(field, LagrangianField):
+        return 0
+    with torch.no_grad():
+        M = field.mass_matrix(torch.tensor(path, dtype=torch.float32))
+    return int((torch.linalg.det(M) < 0).any(0).sum())
 
 
 def measure(kind, seed):

@@ -4,6 +4,7 @@ from nodekit.models.augmented import Augmented
 from nodekit.models.collocation import Collocation
 from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
+from nodekit.models.equilibrium import DEQ
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
 from nodekit.models.physics import (
@@ -18,6 +19,7 @@ from nodekit.models.physics import (
 
 __all__ = [
     "CNF",
+    "DEQ",
     "SONODE",
     "AntisymmetricCell",
     "AntisymmetricField",

@@ -7,6 +7,7 @@ from torch import nn
 import nodekit
 from nodekit.models import CNF, HamiltonianField, LagrangianField
 from nodekit.models.density import Hutchinson
+from nodekit.models.equilibrium import fixed_point
 from nodekit.models.regularisers import Regularized
 
 F64 = torch.float64
@@ -44,6 +45,9 @@ MADE = {
     "CNF": lambda x: CNF(Field(), 4).log_prob(x),
     "CNF, estimated": lambda x: CNF(Field(), 4, divergence=Hutchinson()).log_prob(x, generator()),
     "penalties": penalties,
+    "a fixed point by Newton": lambda x: (
+        fixed_point(lambda z: torch.tanh(FIELD(z) + x), torch.zeros_like(x), "newton").z
+    ),
     "an implicit solve": lambda x: nodekit.solve(HAMILTONIAN, x, (0.0, 1.0), "kvaerno5", jac="autograd").y,
 }
 

@@ -103,6 +103,7 @@ WRONG = {
             "one entry of C only",
         ),
         "one column": (accelerating(lambda f, C, M, v: solved(f - times(C, v), M)[..., None]), "was expected"),
+        "one matrix": (accelerating(lambda f, C, M, v: np.linalg.solve(M, f - times(C, v))), "n of them give it"),
         "in place": (acceleration_in_place, "changed force itself"),
     },
     "energy": {
