@@ -1,4 +1,4 @@
-"""Derivatives inside of a function that is itself run with, or without, gradients (used by models and Newton's families)."""
+"""Derivatives inside of a function that may itself run without gradients (used by models and Newton's families)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

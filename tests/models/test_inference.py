@@ -54,7 +54,7 @@ MADE = {
 
 @pytest.mark.parametrize("name", MADE)
 def test_values_do_not_depend_on_who_records(name):
-    """A tensor of inference_mode has no graph: a derivative of 0 in its place would be a wrong answer without a word."""
+    """A tensor of inference_mode has no graph: a derivative of 0 in its place would be wrong without a word."""
     x = torch.randn(3, 4, dtype=F64, generator=torch.Generator().manual_seed(0))
     recorded = MADE[name](x.clone().requires_grad_()).detach()
     assert recorded.abs().max() > 1e-3

@@ -14,8 +14,8 @@ class LagrangianField(nn.Module):
     """dy/dt = (v, q'') for y = (q, v), q'' from M q'' + C v = ∂L/∂q. A field f(t, y) for `solve` and `NeuralODE`.
 
     M = ∂²L/∂v² is the mass matrix and C = ∂²L/∂v∂q, both (d, d) for each sample. M is factorised, never inverted.
-    The function v·∂L/∂v − L is constant along its solutions, whatever the weights of L, as long as M stays regular. On a
-    path M may become singular between two steps: an adaptive solver stops there, a fixed step jumps over it.
+    The function v·∂L/∂v − L is constant along its solutions, whatever the weights of L, as long as M stays regular.
+    On a path M may become singular between two steps: an adaptive solver stops there, a fixed step jumps over it.
 
     Parameters
     ----------
