@@ -12,6 +12,7 @@ from nodekit.models.physics import (
     AntisymmetricCell,
     AntisymmetricField,
     HamiltonianField,
+    LagrangianField,
     SecondOrderField,
     Separable,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Collocation",
     "ConvField",
     "HamiltonianField",
+    "LagrangianField",
     "LogTime",
     "NeuralODE",
     "SecondOrderField",
