@@ -16,6 +16,7 @@ MODULES = [
     "nodekit.models.physics",
     "nodekit.models.regularisers",
     "nodekit.gradients",
+    "nodekit.stochastic",
     "nodekit.problems.problem",
     "nodekit.problems",
     "nodekit.problems.mechanics",

@@ -41,7 +41,7 @@ def solve(
     rtol: "Tolerance" = 1e-3,
     atol: "Tolerance" = 1e-6,
     max_steps: int = 100_000,
-    gradient: "Gradient" = "discrete",
+    gradient: "Gradient" = "backprop",
     params: "Sequence[torch.Tensor] | None" = None,
     throw: bool = True,
 ) -> Solution:
@@ -68,9 +68,10 @@ def solve(
         A fixed step size. None: steps are chosen so that one step and two of half its size agree to the tolerance. That
         needs a method of order 1: with order ½ such steps may converge to another solution (Gaines and Lyons, 1997).
     rtol, atol : as for nodekit.solve
-    max_steps, gradient, params, throw : as for nodekit.solve. Of the gradients there are "discrete", "checkpoint" and
-        "backprop" (the exact gradient of the steps that were taken), and "adjoint" (Stratonovich; the stochastic adjoint,
-        along the same path backward).
+    max_steps, gradient, params, throw : as for nodekit.solve. Of the gradients there are "backprop", the default, and
+        "checkpoint" ("discrete" is the same here), which both give the exact gradient of the steps that were taken, the
+        one quicker and the other with less memory; and "adjoint" (Stratonovich): the stochastic adjoint, along the same
+        path backward.
 
     Returns
     -------
@@ -101,8 +102,8 @@ def solve(
         )
     if step is None and m.orders[noise] < 1:
         raise ValueError(
-            f"method={method!r} with noise={noise!r} has strong order ½: give it a step size, as in step=0.01. Steps of "
-            "its own choice may converge to another solution."
+            f"method={method!r} with noise={noise!r} has strong order ½: give it a step size, as in step=0.01. Steps "
+            "of its own choice may converge to another solution."
         )
     if step is not None:
         positive("step", step, (times[0], times[-1]))
@@ -122,22 +123,22 @@ def solve(
         raise TypeError("y0 must be one array or tensor.")
 
     state = import_module(f"nodekit.{backend}_backend.state")
-    y0 = state.check_state(y0)
-    if "complex" in str(y0.dtype):
-        raise TypeError(f"y0 is {y0.dtype}; the state of a stochastic differential equation is real here.")
-    rtol, atol = (state.check_tolerance(name, x, y0) for name, x in (("rtol", rtol), ("atol", atol)))
-    shape = tuple(y0.shape)
-    path = checked_path(brownian, times, shape, noise, step, diffusion, y0)
+    start: Any = state.check_state(y0)
+    if "complex" in str(start.dtype):
+        raise TypeError(f"y0 is {start.dtype}; the state of a stochastic differential equation is real here.")
+    rtol, atol = (state.check_tolerance(name, x, start) for name, x in (("rtol", rtol), ("atol", atol)))
+    shape = tuple(start.shape)
+    path = checked_path(brownian, times, shape, noise, step, diffusion, start)
 
     def stepper(fixed: bool) -> Any:
-        made = over(state.Stepper, Noisy)(drift, y0, m, rtol, atol, fixed)
+        made = over(state.Stepper, Noisy)(drift, start, m, rtol, atol, fixed)
         return made.equip(diffusion, noise, calculus == "ito", path, shape)
 
     run = partial(
         loop.integrate, times=times, step=step, first_step=None, max_step=math.inf, max_steps=max_steps,
         controller=CONTROLLERS["PI"],
     )  # fmt: skip
-    noisy, y = stepper(step is not None), state.flat(y0)
+    noisy, y = stepper(step is not None), state.flat(start)
     with noisy.held():
         if backend == "numpy":
             solution = run(noisy, y)

@@ -9,7 +9,6 @@ what was rejected would favour small increments (J. G. Gaines, T. J. Lyons, 1997
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ SHORTEST = 64  # parts of the path's resolution
 
 
 class Noisy:
-    """A stepper over a library's base: steps of a stochastic method, given by `equip` what a drift alone does not say."""
+    """A stepper over a library's base. `equip` tells it what the steps of a stochastic method need beside the drift."""
 
     one_step = repeats = True
     error_order = 1.5  # of the difference over one step, for methods of strong order 1
@@ -133,5 +132,5 @@ class Noisy:
     def step_vjp(self, t, y, h, kept, a, inside, params):
         return self.recorded_vjp(t, y, h, a, inside, params)
 
-    def count(self) -> dict[str, Any]:
+    def count(self):
         return {**super().count(), "ngev": self.ngev}
