@@ -63,7 +63,7 @@ class BrownianPath:
         self._state = self._generator.state
         self._lock = threading.Lock()  # two threads must not walk about in one tree
         root = self.resolution * 2**self.levels
-        start, end = np.zeros(self.shape), math.sqrt(root) * self._numbers(self.levels, 0)
+        start, end = np.zeros(self.shape), math.sqrt(root) * self._numbers(0)
         self._way = [(0, 2**self.levels, start, end)]  # from the root to where we are: (begin, end, W there, W there)
         self._last: dict[int, Any] = {}
 
@@ -98,7 +98,7 @@ class BrownianPath:
             middle = (begin + end) // 2
             size = end - begin
             between = 0.5 * (first + last)
-            between += (0.5 * math.sqrt(size * self.resolution)) * self._numbers(size.bit_length() - 2, middle)
+            between += (0.5 * math.sqrt(size * self.resolution)) * self._numbers(middle)
             if place < middle:
                 end, last = middle, between
             else:
@@ -106,10 +106,10 @@ class BrownianPath:
             way.append((begin, end, first, last))
         return first if place == begin else last
 
-    def _numbers(self, level: int, place: int) -> Any:
-        """The normal numbers of one node of the tree. Setting the counter is what makes them a function of it."""
+    def _numbers(self, place: int) -> Any:
+        """The normal numbers of the node with this middle (0: the root's end), as a function of the seed and of it."""
         state = self._state
-        state["state"]["counter"][:] = (0, place, level, 0)
+        state["state"]["counter"][:] = (0, place, 0, 0)
         state["buffer_pos"], state["has_uint32"] = 4, 0
         self._generator.state = state
         return self._normal(self.shape)
