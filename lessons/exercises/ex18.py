@@ -56,7 +56,7 @@ def action(L, t, q):
 
 def uneven(q, v):
     """A Lagrangian that no exchange of its arguments leaves alone."""
-    return (1 + q[0] ** 2) * v[0] ** 2 + 0.5 * v[-1] ** 2 - np.sin(q[-1]) + 0.3 * q[0] * v[-1]
+    return (1 + q[0] ** 2) * v[0] ** 2 + 0.5 * v[-1] ** 2 - np.sin(q[-1]) + 0.3 * q[0] * v[-1] - 30.0
 
 
 def check_action(action):
