@@ -172,3 +172,36 @@ def test_nesterov_refuses_times_and_velocities():
         f(-0.5, at_rest(START))
     with pytest.raises(ValueError, match="at t = 0 the velocity must be 0"):
         f(0.0, np.stack([START, 0.1 * START]))
+
+
+@pytest.mark.parametrize("make", [gradient_flow, lambda g: heavy_ball(g, 1.0), lambda g: nesterov(g, 3.0)])
+def test_a_gradient_of_another_shape_is_refused(make):
+    """The value of a function in place of its gradient would be added to every component."""
+    field = make(lambda x: (x**2).sum())
+    state = np.ones(3) if make is gradient_flow else at_rest(np.ones(3))
+    with pytest.raises(ValueError, match=r"gradient returned shape \(\) for x of shape \(3,\)"):
+        field(1.0, state)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nesterov_bound(0.0, 1.0), "the bound is for t > 0"),
+        (lambda: nesterov_bound(np.array([1.0, -1.0]), 1.0), "the bound is for t > 0"),
+        (lambda: nesterov_bound(1.0, -1.0), "distance=-1.0 must be at least 0"),
+        (lambda: nesterov(lambda x: x)(math.nan, np.zeros((2, 3))), "t=nan"),
+        (lambda: nodekit.solve(nesterov(lambda x: x), at_rest([1.0]), (0.0, 1.0), "radau"), "begin at a small t > 0"),
+    ],
+)
+def test_bad_times(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_an_implicit_method_from_a_small_time_on():
+    t0, r = 1e-4, 3.0
+    x = np.array([1.0, -2.0])
+    start = np.stack([x, -t0 * x / (1 + r)])
+    sol = nodekit.solve(nesterov(lambda x: x, r), start, (t0, 3.0), "radau", rtol=1e-9, atol=1e-11)
+    right = nodekit.solve(nesterov(lambda x: x, r), at_rest(x), (0.0, 3.0), rtol=1e-10, atol=1e-12)
+    assert np.allclose(sol.y[-1], right.y[-1], atol=1e-6)

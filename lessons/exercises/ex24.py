@@ -142,6 +142,7 @@ def check_slowest_decay(slowest_decay):
             "The roots have 4 times the curvature under the square root.": float(
                 ((friction - np.sqrt(friction**2 - curvatures + 0j)) / 2).real.min()
             ),
+            "√μ is the rate at the best friction only; the friction here is another.": float(np.sqrt(curvatures.min())),
             "This is how fast the gradient flow comes to rest: the smallest curvature. The ball has mass.": float(
                 curvatures.min()
             ),
@@ -204,6 +205,7 @@ def check_momentum_limit(momentum_limit):
                 (1 - np.sqrt(beta)) ** 2 / L,
                 (1 + np.sqrt(beta)) ** 2 / L,
             ],
+            "This is the limit for β → 1: here β is smaller.": 4 / L,
             "L is the curvature: the larger it is, the lower the border. Divide by it.": 2 * (1 + beta) * L,
         }
         value = float(as_array(momentum_limit(L, beta), "your border"))
@@ -300,8 +302,8 @@ linear_outputs = Exercise(
 
 quiz = Quiz(
     Question(
-        "A linear model has two features of about the same size. You measure the second one in millimetres instead of "
-        "centimetres, so that its numbers are ten times as large. What happens to the largest learning rate?",
+        "A linear model without a constant has two uncorrelated features of mean 0 and about the same size. You measure "
+        "the second one in millimetres instead of centimetres, so that its numbers are ten times as large. What happens to the largest learning rate?",
         {
             "a": "It stays: the data are the same.",
             "b": "It becomes about ten times smaller.",
@@ -318,8 +320,8 @@ quiz = Quiz(
         },
     ),
     Question(
-        "On a quadratic function with the largest curvature L, gradient descent with h = 2.02/L starts exactly on the "
-        "floor of the valley, at a point that has no component along the steepest direction. What happens?",
+        "In a valley that is turned, as in section 2, with the largest curvature L, gradient descent with h = 2.02/L "
+        "starts exactly on the floor of the valley, at a point that has no component along the steepest direction. What happens?",
         {
             "a": "It converges, in exact arithmetic; rounding puts a little into the steepest direction, which grows.",
             "b": "It explodes at once: h is above 2/L.",
@@ -366,7 +368,7 @@ quiz = Quiz(
             "a": "That is how far the border of the learning rate moves. More comes from the rate at which the slowest "
             "component comes to rest.",
             "b": "The steps grow like the condition number for descent, and like its square root for the ball: 10,000 "
-            "and 100, up to factors. We measured 47.",
+            "and 100, up to factors. We measured 46.",
             "c": "The root of the condition number remains.",
             "d": "It swings, but with the friction 2√μ all components come to rest at the same rate.",
         },

@@ -8,6 +8,8 @@ makes their start. Euler's steps of the first are gradient descent, with the ste
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nodekit.arrays import namespace
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def gradient_flow(gradient: "Callable[[Any], Any]") -> "Field":
     """
 
     def f(t: Any, x: Any) -> Any:
-        return -gradient(x)
+        return -_slope(gradient, x)
 
     return f
 
@@ -49,7 +51,7 @@ def heavy_ball(gradient: "Callable[[Any], Any]", friction: float) -> "Field":
 
     def f(t: Any, state: Any) -> Any:
         x, v = state
-        return namespace(state).stack([v, -friction * v - gradient(x)])
+        return namespace(state).stack([v, -friction * v - _slope(gradient, x)])
 
     return f
 
@@ -73,12 +75,15 @@ def nesterov(gradient: "Callable[[Any], Any]", r: float = 3.0) -> "Field":
     def f(t: Any, state: Any) -> Any:
         x, v = state
         if t > 0:
-            return namespace(state).stack([v, -(r / t) * v - gradient(x)])
-        if t < 0:
+            return namespace(state).stack([v, -(r / t) * v - _slope(gradient, x)])
+        if not t >= 0:
             raise ValueError(f"t={float(t)!r}: the friction r/t is that of a ball for t >= 0 only. Start at t = 0.")
         if (v != 0).any():
-            raise ValueError("at t = 0 the velocity must be 0: there the friction r/t is infinite. Use at_rest(x).")
-        return namespace(state).stack([v, -gradient(x) / (1 + r)])
+            raise ValueError(
+                "at t = 0 the velocity must be 0: there the friction r/t is infinite. Use at_rest(x). An implicit "
+                "method asks beside its start, too: with one, begin at a small t > 0, with v = -t gradient(x)/(1 + r)."
+            )
+        return namespace(state).stack([v, -_slope(gradient, x) / (1 + r)])
 
     return f
 
@@ -87,13 +92,26 @@ def nesterov_bound(t: Any, distance: float, r: float = 3.0) -> Any:
     """(r − 1)² distance²/(2t²): what f(x(t)) − f* is at most under `nesterov`, for a convex f and r >= 3.
 
     t: float > 0, or an array of them. distance: |x(0) − x*|, to any point x* where f is least. Returns t's shape.
-    Raises ValueError for r < 3, for which there is no such bound.
+    Raises ValueError for r < 3, for which there is no such bound, for a t that is not positive and a negative distance.
 
     Source: W. Su, S. Boyd, E. J. Candès, 2016; their theorem 3 is r = 3, 2 distance²/t². Lesson 24 has the proof.
     """
     if not 3 <= r < math.inf:
         raise ValueError(f"r={r!r}: this bound holds for r >= 3.")
+    if not distance >= 0:
+        raise ValueError(f"distance={distance!r} must be at least 0.")
+    t = t if hasattr(t, "dtype") else np.asarray(t, float)
+    if not bool((t > 0).all()):
+        raise ValueError(f"t={t!r}: the bound is for t > 0.")
     return (r - 1) ** 2 * distance**2 / (2 * t**2)
+
+
+def _slope(gradient: "Callable[[Any], Any]", x: Any) -> Any:
+    """gradient(x). Raises ValueError where it has not x's shape: a number would be added to every component."""
+    g = gradient(x)
+    if getattr(g, "shape", ()) != x.shape:
+        raise ValueError(f"gradient returned shape {tuple(getattr(g, 'shape', ()))} for x of shape {tuple(x.shape)}.")
+    return g
 
 
 def at_rest(x: "Array") -> Any:

@@ -14,13 +14,16 @@ def hessian_product(
 
     gradient: of the loss by each of the parameters, made with create_graph=True. parameters: the tensors themselves.
     v: (p,), in the order of the parameters, each flattened.
+    Raises ValueError for a gradient without a graph: made without create_graph=True, or of a loss that is linear in all
+    its parameters, whose H is 0.
 
     Source: B. A. Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6, 1994. Lesson 24.
     """
-    inner = torch.cat([g.flatten() for g in gradient]) @ v
     parameters = list(parameters)
-    if not inner.requires_grad:  # the loss is linear in its parameters
-        return torch.zeros_like(v)
+    with torch.enable_grad():
+        inner = torch.cat([g.flatten() for g in gradient]) @ v
+    if not inner.requires_grad:
+        raise ValueError("the gradient has no graph: make it with create_graph=True, where gradients are recorded.")
     parts = torch.autograd.grad(inner, parameters, retain_graph=True, allow_unused=True)
     return torch.cat(
         [(torch.zeros_like(p) if g is None else g).flatten() for g, p in zip(parts, parameters, strict=True)]
@@ -37,25 +40,36 @@ def sharpness(
     """The largest eigenvalue of the Hessian of a loss: the largest, not the largest in size; it may be negative.
 
     By Lanczos' method from a random vector: an orthonormal basis of v, Hv, H²v, …, in which H is tridiagonal. It ends
-    when the residual |Hu − λu| is at most tol times the largest eigenvalue in size; then some eigenvalue of H is as
-    near to λ as that. Gradient descent with the learning rate h is stable on the loss's quadratic model while the
-    sharpness is below 2/h.
+    when the residual |Hu − λu| is at most tol |λ|, or rounding of the eigenvalue that is largest in size; then some
+    eigenvalue of H is as near to λ as that. Gradient descent with the learning rate h is stable on the loss's quadratic
+    model while the sharpness is below 2/h.
 
     loss: 0-d tensor with its graph, of which nothing is freed. parameters: tensors that it was computed from, as
     `net.parameters()`. most: int, products with H at most. generator: of the random vector; one with seed 0 if None.
-    Returns float. Raises ValueError for a loss that is not one finite number with a graph, and without parameters;
-    ArithmeticError where `most` products do not suffice, and where H is not finite.
+    Returns float. Raises ValueError for a loss that is not one finite number with a graph, without parameters, and
+    where the loss depends on none of them; TypeError for parameters of several types, or one tensor; ArithmeticError
+    where `most` products do not suffice, and where H is not finite.
 
     Sources: C. Lanczos, J. Res. Nat. Bur. Standards 45, 1950; J. M. Cohen, S. Kaur, Y. Li, J. Z. Kolter, A. Talwalkar,
     Gradient descent on neural networks typically occurs at the edge of stability, 2021. Lesson 24.
     """
+    if isinstance(parameters, torch.Tensor):
+        raise TypeError("parameters must be a list of tensors, as net.parameters() gives, and not one tensor.")
+    if not isinstance(most, int) or isinstance(most, bool) or most < 1:
+        raise ValueError(f"most={most!r} must be an int of at least 1.")
     parameters = [p for p in parameters if p.requires_grad]
     if not parameters:
         raise ValueError("sharpness needs parameters that require gradients, got none.")
     if loss.ndim or not loss.requires_grad or not torch.isfinite(loss):
         raise ValueError(f"sharpness needs a loss of one finite number with its graph, got {loss!r}.")
-    gradient = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
-    gradient = tuple(torch.zeros_like(p) if g is None else g for g, p in zip(gradient, parameters, strict=True))
+    if len({(p.dtype, p.device) for p in parameters}) > 1:
+        raise TypeError(f"the parameters must be of one type, got {sorted({str(p.dtype) for p in parameters})}.")
+    with torch.enable_grad():
+        found = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
+        if all(g is None for g in found):
+            raise ValueError("the loss does not depend on any of these parameters. Are they those of another net?")
+        # 0 times p: a part of the loss that is linear, or does not depend on p, has a graph all the same
+        gradient = tuple((0 if g is None else g) + 0 * p for g, p in zip(found, parameters, strict=True))
     size, one = sum(p.numel() for p in parameters), parameters[0]
     generator = generator or torch.Generator(device=one.device).manual_seed(0)
     v = torch.randn(size, generator=generator, dtype=one.dtype, device=one.device)
@@ -74,7 +88,8 @@ def sharpness(
             matrix = matrix + side + side.T
         values, vectors = torch.linalg.eigh(matrix)
         # |Hu − λu| of the vector u = basis · vectors[:, -1]; where nothing is left of w, the basis is closed
-        if off[-1] * vectors[-1, -1].abs() <= tol * values.abs().max() or len(on) == size:
+        rounding = 10 * torch.finfo(one.dtype).eps * values.abs().max()
+        if off[-1] * vectors[-1, -1].abs() <= torch.maximum(tol * values[-1].abs(), rounding) or len(on) == size:
             return values[-1].item()
         basis.append(w / off[-1])
     raise ArithmeticError(

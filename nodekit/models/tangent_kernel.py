@@ -1,5 +1,6 @@
 """The tangent kernel of a net, and the linear ODE that its training follows when it is wide (built in lesson 24)."""
 
+import copy
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ def output_jacobian(net: nn.Module, x: T) -> T:
     net: a Module. x: (n, ...), inputs. The outputs (n, ...) are flattened, sample by sample, and so are the weights,
     in the order of `net.parameters()`. Raises ValueError where no weight requires gradients.
     """
+    # A copy: functional_call would take a layer that the net holds twice apart. names: those of net.parameters().
+    net = copy.deepcopy(net)
     weights = {name: p.detach() for name, p in net.named_parameters() if p.requires_grad}
     if not weights:
         raise ValueError("output_jacobian needs a net with weights that require gradients, got none.")
@@ -45,7 +48,8 @@ def linearised(kernel: T, start: T, target: T, t: Any, between: T | None = None,
     (start − y), with φ = (1 − e^{−λt})/λ, and t where λ = 0. It is exact for a model that is linear in its weights.
 
     kernel: (n, n), symmetric. start, target: (n,). t: (times,), numbers >= 0. between: (m, n). start_between: (m,).
-    Raises ValueError where shapes do not fit, or only one of the last two is given.
+    Raises ValueError where shapes do not fit, only one of the last two is given, for a kernel that is not symmetric,
+    and for a negative time.
 
     Source: J. Lee, L. Xiao, S. S. Schoenholz, Y. Bahri, R. Novak, J. Sohl-Dickstein, J. Pennington, Wide neural
     networks of any depth evolve as linear models under gradient descent, 2019. Lesson 24.
@@ -56,8 +60,14 @@ def linearised(kernel: T, start: T, target: T, t: Any, between: T | None = None,
         raise ValueError(f"kernel (n, n), start (n,) and target (n,) are wanted, got {shapes}.")
     if (between is None) != (start_between is None):
         raise ValueError("between and start_between go together: the kernel at other inputs, and the outputs there.")
-    values, vectors = torch.linalg.eigh(kernel)
+    eps = torch.finfo(kernel.dtype).eps
+    if (kernel - kernel.T).abs().max() > 100 * n * eps * kernel.abs().max():
+        raise ValueError("kernel must be symmetric, as tangent_kernel(net, x) is.")
     steps = torch.as_tensor(t, dtype=kernel.dtype, device=kernel.device).reshape(-1, 1)
+    if not bool((steps >= 0).all()):
+        raise ValueError(f"t={t!r}: times must be at least 0.")
+    values, vectors = torch.linalg.eigh(kernel)
+    values = torch.where(values.abs() < n * eps * values.abs().max(), 0.0, values)  # rounding, which would grow
     left = vectors.T @ (start - target)
     if between is None or start_between is None:
         return target + (torch.exp(-values * steps) * left) @ vectors.T

@@ -112,6 +112,7 @@ class Symplectic(Geometric):
     def __init__(self, f, y0, method, *rest):
         super().__init__(f, y0, method, *rest)
         check_halves(method, y0)
+        self.hint = batch_hint(y0)
 
     def first_aux(self, t, y, finite):
         if finite and self.sees_values():
@@ -126,7 +127,7 @@ class Symplectic(Geometric):
             if not bool((self.halves(self.again(t, self.join(moved[i])))[i] == self.halves(self.k0)[i]).all()):
                 raise ValueError(
                     f"method={self.method.name!r} needs a separable f, but {what} depends on {other} here. "
-                    "Use 'implicit_midpoint', which is symplectic for any Hamiltonian."
+                    f"Use 'implicit_midpoint', which is symplectic for any Hamiltonian.{self.hint}"
                 )
 
     def halves(self, y):
@@ -186,7 +187,17 @@ def check_halves(method, y0):
     elif y0.ndim == 0 or y0.shape[0] % 2:
         raise ValueError(
             f"method={method.name!r} needs a state (q, p) with an even first axis, got shape {tuple(y0.shape)}."
+            f"{batch_hint(y0)}"
         )
+
+
+def batch_hint(y):
+    """What to do with samples along the first axis, which is the one that is halved."""
+    return (
+        ""
+        if isinstance(y, tuple | dict) or y.ndim < 2
+        else f" q and p are the halves of y's first axis, shape {tuple(y.shape)}: put samples last."
+    )
 
 
 def of(method):

@@ -85,6 +85,7 @@ class Stepper:
     repeats = False  # whether again_end finds the end of an accepted step from its start
     graphs = None  # of the accepted steps, where autograd recorded them one by one
     compile = False  # whether the steps of a backward pass run as compiled graphs
+    adjoint = None  # on torch: the family's own continuous adjoint, as those of torch_backend/gradients/adjoint.py
     recipe = None  # (function, arguments): how to make one that repeats steps, in another process
     norm: Any = (
         None  # function of an error in units of the tolerance: what decides. A library's is the root mean square

@@ -92,3 +92,41 @@ def test_refused():
     zero = torch.zeros(3, dtype=F64, requires_grad=True)
     with pytest.raises(ArithmeticError, match="the Hessian is not finite at these weights"):
         sharpness((zero**1.5).sum(), [zero])
+
+
+def test_a_negative_eigenvalue_that_is_larger_in_size_hides_nothing():
+    """Curvatures of −1e4 and 3 and 400 within ±1: the largest is 3."""
+    g = torch.Generator().manual_seed(2)
+    curvatures = torch.cat([torch.tensor([-1e4, 3.0]), 2 * torch.rand(400, generator=g) - 1]).double()
+    w = torch.zeros(402, dtype=torch.float64, requires_grad=True)
+    assert abs(sharpness((curvatures * w**2).sum() / 2, [w]) - 3) < 3e-3
+
+
+def test_a_loss_made_before_no_grad():
+    w = torch.tensor([1.0, 2.0, -1.0], dtype=torch.float64, requires_grad=True)
+    loss = (w**4).sum()
+    with torch.no_grad():
+        assert abs(sharpness(loss, [w]) - 48) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda w: sharpness((w**2).sum(), [torch.zeros(2, requires_grad=True)]), ValueError, "another net"),
+        (lambda w: sharpness((w**2).sum(), w), TypeError, "list of tensors"),
+        (lambda w: sharpness((w**2).sum(), [w], most=0), ValueError, "most=0 must be an int of at least 1"),
+        (
+            lambda w: sharpness((w**2).sum(), [w, torch.zeros(2, requires_grad=True)]),
+            TypeError,
+            "must be of one type, got .'torch.float32', 'torch.float64'",
+        ),
+        (
+            lambda w: hessian_product(torch.autograd.grad((w**2).sum(), [w]), [w], w.detach()),
+            ValueError,
+            "create_graph=True",
+        ),
+    ],
+)
+def test_what_would_be_zero_without_a_word(make, error, words):
+    with pytest.raises(error, match=words):
+        make(torch.ones(3, dtype=torch.float64, requires_grad=True))

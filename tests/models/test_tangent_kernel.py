@@ -11,7 +11,9 @@ F64 = torch.float64
 
 def make(seed=0, outputs=1):
     g = torch.Generator().manual_seed(seed)
-    net = torch.nn.Sequential(torch.nn.Linear(2, 6), torch.nn.Tanh(), torch.nn.Linear(6, outputs)).double()
+    net = torch.torch.nn.Sequential(
+        torch.torch.nn.Linear(2, 6), torch.torch.nn.Tanh(), torch.torch.nn.Linear(6, outputs)
+    ).double()
     with torch.no_grad():
         for p in net.parameters():
             p.copy_(torch.randn(p.shape, generator=g, dtype=F64))
@@ -71,7 +73,7 @@ def test_linear_ode():
 
 def test_exact_for_a_model_linear_in_its_weights():
     """Gradient flow of ½ Σ (w·φ(x) − y)², with fewer weights than samples: K has zeros among its eigenvalues."""
-    net = torch.nn.Linear(2, 1).double()
+    net = torch.torch.nn.Linear(2, 1).double()
     _, x, other, y = make(3)
     design = torch.cat([x, torch.ones(5, 1, dtype=F64)], 1)
     w = torch.cat([net.weight[0], net.bias]).detach()
@@ -99,3 +101,36 @@ def test_refused():
         linearised(K, u, u, [0.0], between=K)
     with pytest.raises(ValueError, match=r"between must be \(2, 3\), got \(3, 2\)"):
         linearised(K, u, u, [0.0], torch.ones(3, 2, dtype=F64), torch.zeros(2, dtype=F64))
+
+
+def test_a_layer_held_twice_is_left_whole():
+    """The derivatives of its weights add up, as autograd's do, and the net can still be trained."""
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(2, 2).double()
+    net, x = torch.nn.Sequential(layer, torch.nn.Tanh(), layer), torch.randn(3, 2, dtype=torch.float64)
+    found = output_jacobian(net, x)
+    rows = [
+        torch.cat([g.flatten() for g in torch.autograd.grad(out, list(net.parameters()), retain_graph=True)])
+        for out in net(x).flatten()
+    ]
+    assert torch.allclose(found, torch.stack(rows))
+    assert isinstance(layer.weight, torch.nn.Parameter)
+    net(x).sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_rounding_eigenvalues_do_not_grow():
+    """A kernel of rank 1: what it does not see stays, however late."""
+    v = torch.tensor([1.0, 2.0, -1.0])
+    late = linearised(torch.outer(v, v), torch.tensor([1.0, 0.0, 1.0]), torch.zeros(3), [1e8])
+    assert late.abs().max() <= 1.1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"kernel": torch.triu(torch.ones(3, 3))}, "must be symmetric"), ({"t": [-1.0]}, "at least 0")],
+)
+def test_linearised_refuses(change, words):
+    given = {"kernel": torch.eye(3), "start": torch.ones(3), "target": torch.zeros(3), "t": [1.0], **change}
+    with pytest.raises(ValueError, match=words):
+        linearised(**given)

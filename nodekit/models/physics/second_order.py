@@ -1,0 +1,95 @@
+"""SecondOrderField and SONODE: x'' = f(t, x, x'), learned (built in lesson 17)."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from nodekit.models.neural_ode import NeuralODE
+from nodekit.models.physics.hamiltonian import halves
+
+__all__ = ["SONODE", "SecondOrderField"]
+
+
+class SecondOrderField(nn.Module):
+    """(x, v)' = (v, acceleration(t, x, v)): a field f(t, y) for `solve` and `NeuralODE`, positions first.
+
+    The first half of y' is the second half of y, whatever the weights, so v is the velocity of x and nothing else.
+
+    Parameters
+    ----------
+    acceleration : nn.Module or function, (t, x (..., d), v (..., d)) -> (..., d)
+
+    Raises TypeError for an acceleration that cannot be called or has another type than x, ValueError for a y without
+    two halves, and for an acceleration of another shape than x. The splittings of `solve` (leapfrog) halve the first
+    axis, so they take one state (2d,) and no batch.
+
+    Source: A. Norcliffe, C. Bodnar, B. Day, N. Simidjievski, P. Liò, On second order behaviour in augmented neural
+    ODEs, 2020, section 3.
+    """
+
+    def __init__(self, acceleration: Any) -> None:
+        super().__init__()
+        if not callable(acceleration):
+            raise TypeError(
+                f"acceleration must be an nn.Module or a function of (t, x, v), got {type(acceleration).__name__}."
+            )
+        self.acceleration = acceleration
+
+    def forward(self, t: float | torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """(v, acceleration(t, x, v)) at y = (x, v) (..., 2d): (..., 2d)."""
+        x, v = halves(y)
+        a = self.acceleration(t, x, v)
+        if not isinstance(a, torch.Tensor) or a.shape != x.shape:
+            got = tuple(a.shape) if isinstance(a, torch.Tensor) else type(a).__name__
+            raise ValueError(f"acceleration returned {got} for x and v {tuple(x.shape)}; that shape was expected.")
+        if a.dtype != x.dtype:
+            raise TypeError(f"acceleration returned {a.dtype} for x and v of {x.dtype}; that type was expected.")
+        return torch.cat([v, a], -1)
+
+
+class SONODE(NeuralODE):
+    """x0 -> (x, v) at the end of x'' = acceleration(t, x, v), where v starts as it is given or as velocity(x0).
+
+    Parameters
+    ----------
+    acceleration : nn.Module or function, (t, x (..., d), v (..., d)) -> (..., d)
+    velocity : nn.Module or function x0 (..., d) -> v0 (..., d), or None
+        The initial velocity, learned from the initial position. None: it is given in each call.
+    **options
+        As for `NeuralODE`: t, method, rtol, atol, step, max_steps, gradient, regularizer; and its attributes.
+
+    model(x0) or model(x0, v0): (..., 2d), positions first; with more than two times (n, ..., 2d).
+    What is learned of v0 is one function of x0: of two paths with equal x0 and different velocities it knows nothing.
+
+    Raises TypeError for parts that cannot be called and a velocity of another type than x0, ValueError for a velocity
+    that is missing or of another shape than x0.
+
+    Source: A. Norcliffe, C. Bodnar, B. Day, N. Simidjievski, P. Liò, On second order behaviour in augmented neural
+    ODEs, 2020, section 3.
+    """
+
+    def __init__(self, acceleration: Any, velocity: Any = None, **options: Any) -> None:
+        super().__init__(SecondOrderField(acceleration), **options)
+        if velocity is not None and not callable(velocity):
+            raise TypeError(f"velocity must be an nn.Module, a function of x0, or None, got {type(velocity).__name__}.")
+        self.velocity = velocity
+
+    def start(self, x0: torch.Tensor, v0: torch.Tensor | None = None) -> torch.Tensor:
+        """(x0, v0): (..., 2d), with v0 = velocity(x0) where it is not given."""
+        if v0 is None:
+            if self.velocity is None:
+                raise ValueError("v0 is missing: give it, model(x0, v0), or a network for it, velocity=..., above.")
+            v0 = self.velocity(x0)
+        if not isinstance(v0, torch.Tensor) or v0.shape != x0.shape:
+            got = tuple(v0.shape) if isinstance(v0, torch.Tensor) else type(v0).__name__
+            raise ValueError(f"the initial velocity is {got} for x0 {tuple(x0.shape)}; that shape was expected.")
+        if v0.dtype != x0.dtype:
+            raise TypeError(f"the initial velocity is {v0.dtype} for x0 of {x0.dtype}; that type was expected.")
+        return torch.cat([x0, v0], -1)
+
+    def forward(  # type: ignore[override]  # a start has two parts here
+        self, x0: torch.Tensor, v0: torch.Tensor | None = None, generator: torch.Generator | None = None
+    ) -> torch.Tensor:
+        """(x, v) at t[-1]; with more than two times at all of them."""
+        return super().forward(self.start(x0, v0), generator)
