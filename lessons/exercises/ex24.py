@@ -302,8 +302,9 @@ linear_outputs = Exercise(
 
 quiz = Quiz(
     Question(
-        "A linear model without a constant has two uncorrelated features of mean 0 and about the same size. You measure "
-        "the second one in millimetres instead of centimetres, so that its numbers are ten times as large. What happens to the largest learning rate?",
+        "A linear model without a constant has two uncorrelated features of mean 0 and about the same size. You "
+        "measure the second one in millimetres instead of centimetres, so that its numbers are ten times as large. "
+        "What happens to the largest learning rate?",
         {
             "a": "It stays: the data are the same.",
             "b": "It becomes about ten times smaller.",
@@ -321,7 +322,8 @@ quiz = Quiz(
     ),
     Question(
         "In a valley that is turned, as in section 2, with the largest curvature L, gradient descent with h = 2.02/L "
-        "starts exactly on the floor of the valley, at a point that has no component along the steepest direction. What happens?",
+        "starts exactly on the floor of the valley, at a point that has no component along the steepest direction. "
+        "What happens?",
         {
             "a": "It converges, in exact arithmetic; rounding puts a little into the steepest direction, which grows.",
             "b": "It explodes at once: h is above 2/L.",
