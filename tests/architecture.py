@@ -28,7 +28,7 @@ LEVELS = [
     ["steppers"],
     ["numpy_backend", "torch_backend"],
     ["front"],
-    ["analysis", "models", "drop_in"],
+    ["analysis", "models", "drop_in", "stochastic"],
     ["classroom"],
     ["door"],
 ]

@@ -4,6 +4,7 @@ from nodekit.models.augmented import Augmented
 from nodekit.models.collocation import Collocation
 from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
+from nodekit.models.equilibrium import DEQ
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
 from nodekit.models.physics import (
@@ -11,12 +12,14 @@ from nodekit.models.physics import (
     AntisymmetricCell,
     AntisymmetricField,
     HamiltonianField,
+    LagrangianField,
     SecondOrderField,
     Separable,
 )
 
 __all__ = [
     "CNF",
+    "DEQ",
     "SONODE",
     "AntisymmetricCell",
     "AntisymmetricField",
@@ -24,6 +27,7 @@ __all__ = [
     "Collocation",
     "ConvField",
     "HamiltonianField",
+    "LagrangianField",
     "LogTime",
     "NeuralODE",
     "SecondOrderField",

@@ -86,6 +86,7 @@ class Stepper:
     repeats = False  # whether again_end finds the end of an accepted step from its start
     graphs = None  # of the accepted steps, where autograd recorded them one by one
     compile = False  # whether the steps of a backward pass run as compiled graphs
+    adjoint = None  # on torch: the family's own continuous adjoint, as those of torch_backend/gradients/adjoint.py
     recipe = None  # (function, arguments): how to make one that repeats steps, in another process
     breaks: dict[float, Any] = {}  # noqa: RUF012  {time: `breaks.Sides`} of the breakpoints, in the order of the way
     norm: Any = (

@@ -11,6 +11,7 @@ import torch
 
 from nodekit.steppers import jacobian
 from nodekit.torch_backend.private_torch import transformed
+from nodekit.torch_backend.recording import recording
 from nodekit.torch_backend.state import all_finite
 
 
@@ -41,8 +42,7 @@ class Jacobian(jacobian.Jacobian):
 
     def rows(self, t, y):
         """(∂f/∂y, f), (d, d) and (d,), by autograd: one evaluation of f, and one backward pass a row."""
-        with torch.inference_mode(False), torch.enable_grad():
-            y = y.detach().clone().requires_grad_()
+        with recording(y.detach().clone()) as (y, _):
             k = self.field(t, y)
             return backward_rows([k], [y])[0], k.detach()
 

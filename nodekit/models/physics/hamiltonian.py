@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from nodekit.torch_backend.private_torch import transformed
+from nodekit.torch_backend.recording import functional, recording
 
 Energy: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
@@ -97,16 +97,13 @@ class HamiltonianField(nn.Module):
 
 def gradient(energy: Energy, y: torch.Tensor) -> torch.Tensor:
     """∇H at each sample: y (..., n) -> (..., n), recorded where gradients are. The sum over samples couples nothing."""
-    if transformed() or torch.compiler.is_compiling():
+    if functional(y):
         return torch.func.grad(lambda y: energy(y).sum())(y)  # elsewhere it costs 4 to 8 times what follows
-    recorded = torch.is_grad_enabled()
-    with torch.enable_grad():
-        if not (recorded and y.requires_grad):
-            y = y.detach().requires_grad_()
+    with recording(y) as (y, kept):
         total = energy(y).sum()
         if not total.requires_grad:  # a constant
             return torch.zeros_like(y)
-        (found,) = torch.autograd.grad(total, y, create_graph=recorded, allow_unused=True)
+        (found,) = torch.autograd.grad(total, y, create_graph=kept, allow_unused=True)
     return torch.zeros_like(y) if found is None else found
 
 

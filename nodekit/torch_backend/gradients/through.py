@@ -188,7 +188,7 @@ class WayBack:
         return self.stepper.layout.flatten(self.path(marks)), marks
 
     def vjp(self, marks, d_states, params):
-        way = {"adjoint": adjoint, "interpolated": interpolated}.get(self.way.name, discrete)
+        way = {"adjoint": self.stepper.adjoint or adjoint, "interpolated": interpolated}.get(self.way.name, discrete)
         direction = 1.0 if self.path.times[-1] >= self.path.times[0] else -1.0
         order = sorted(range(len(marks)), key=lambda i: direction * marks[i])
         repeated = self.stepper.again.nfev  # by steps that are repeated for their states alone
