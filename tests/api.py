@@ -18,6 +18,7 @@ MODULES = [
     "nodekit.models.sharpness",
     "nodekit.models.tangent_kernel",
     "nodekit.gradients",
+    "nodekit.paths",
     "nodekit.stochastic",
     "nodekit.problems.problem",
     "nodekit.problems",
