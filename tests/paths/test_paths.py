@@ -1,10 +1,13 @@
 """Paths through observations: against SciPy, what each knows of the future, missing values, both libraries."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from scipy.interpolate import CubicHermiteSpline, CubicSpline, make_interp_spline
 
+import nodekit
 from nodekit import paths
 
 RNG = np.random.default_rng(200)
@@ -168,3 +171,25 @@ def test_errors(make, error, words):
 def test_what_is_shown():
     shown = repr(paths.hermite(VALUES, TIMES))
     assert shown.endswith("8 pieces of degree 3, values (2, 3), looks ahead to the next observation)")
+
+
+def test_a_solve_along_a_path_stops_at_its_knots():
+    """dh/dt = A h · dX/dt by fixed steps of RK4: order 4 across knots, against a tight solve of each piece."""
+    X = paths.linear(VALUES[:1], TIMES)
+    A = np.array([[0.3, -1.0], [0.8, 0.2]])
+
+    def f(t, h):
+        return h @ A.T * X.derivative(t)[0, 0] + np.sin(h) * X.derivative(t)[0, 2]
+
+    h0, right = np.array([1.0, -0.5]), np.array([1.0, -0.5])
+    for start, end in pairwise(TIMES):
+        slope = X.derivative((start + end) / 2)[0]
+        own = lambda t, h, slope=slope: h @ A.T * slope[0] + np.sin(h) * slope[2]  # noqa: E731
+        right = nodekit.solve(own, right, (start, end), "dop853", rtol=1e-12, atol=1e-13).y[-1]
+    errors = [
+        np.abs(nodekit.solve(f, h0, X.ends, "rk4", step=step, breakpoints=X.breakpoints).y[-1] - right).max()
+        for step in (0.05, 0.025, 0.0125)
+    ]
+    assert np.all(np.diff(np.log2(errors)) < -3.5)
+    across = np.abs(nodekit.solve(f, h0, X.ends, "rk4", step=0.0125).y[-1] - right).max()
+    assert across > 1e3 * errors[-1]
