@@ -1,7 +1,10 @@
 """stochastic.solve: orders along one path, two integrals, free steps, both libraries, failures and errors."""
 
 import math
+import pickle
 
+import autograd
+import autograd.numpy as anp
 import numpy as np
 import pytest
 import torch
@@ -290,6 +293,11 @@ GOOD = {
             ValueError,
             r"y of shape \(2, 3\) \(2, 3, m\) was expected",
         ),
+        (
+            {"y0": torch.ones(2, 3), "t": torch.tensor([0.0, 1.0], requires_grad=True)},
+            ValueError,
+            "no derivative by time",
+        ),
         ({"noise": "commutative", "y0": np.float64(1.0)}, ValueError, "needs a y0 with an axis"),
         (
             {"y0": torch.ones(2, 3), "diffusion": lambda t, y: y.double()},
@@ -301,3 +309,31 @@ GOOD = {
 def test_errors(changed, error, words):
     with pytest.raises(error, match=words):
         stochastic.solve(**{**GOOD, **changed})
+
+
+def test_a_solution_travels():
+    """Pickled, with its dense output: on the same path."""
+    sol = stochastic.solve(decay, size, np.ones(3), (0.0, 1.0), "ito", 5, rtol=1e-2)
+    again = pickle.loads(pickle.dumps(sol))
+    assert np.array_equal(again(0.37), sol(0.37))
+
+
+def decay(t, y):
+    return -y
+
+
+def size(t, y):
+    return 0.2 * y
+
+
+def test_autograd_differentiates_numpy_solves():
+    """By the diffusion's parameter, along one path, as differences do."""
+    path = BrownianPath(6, 0.0, 1.0, (2, 3), cells=40)
+
+    def end(sigma):
+        g = lambda t, y: sigma * anp.cos(y + t)[..., None] * np.array([1.0, -0.5, 0.3])  # noqa: E731
+        f = lambda t, y: -y * sigma  # noqa: E731
+        sol = stochastic.solve(f, g, np.ones((2, 2)), (0.0, 1.0), "ito", path, "euler_maruyama", "general", step=0.025)
+        return anp.sum(sol.y[-1] * np.array([[1.0, 2.0], [-1.0, 0.5]]))
+
+    assert np.isclose(autograd.grad(end)(0.4), (end(0.4 + 1e-6) - end(0.4 - 1e-6)) / 2e-6, rtol=1e-6)
