@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nodekit import gradients
-from nodekit.arguments import output_times, positive, tolerance
+from nodekit.arguments import at_least_one, output_times, positive, tolerance
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
 from nodekit.stepping import loop
@@ -112,8 +112,7 @@ def solve(
         positive("step", step, (times[0], times[-1]))
     tolerance("rtol", rtol)
     tolerance("atol", atol)
-    if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
-        raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
+    at_least_one("max_steps", max_steps)
     if way.name == "interpolated" or (way.name == "adjoint" and calculus == "ito"):
         raise ValueError(
             f"gradient={gradient!r} cannot be had of {calculus!r} integrals: the adjoint goes backward along the path, "

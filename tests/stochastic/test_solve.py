@@ -43,7 +43,7 @@ def slope(steps, errors):
     return -np.polyfit(np.log(steps), np.log(errors), 1)[0]
 
 
-@pytest.mark.parametrize(
+STRONG = pytest.mark.parametrize(
     ("calculus", "method", "order"),
     [
         ("ito", "euler_maruyama", 0.5),
@@ -52,6 +52,9 @@ def slope(steps, errors):
         ("stratonovich", "heun", 1.0),
     ],
 )
+
+
+@STRONG
 def test_strong_orders_with_commutative_noise(calculus, method, order, record_property):
     path, steps = BrownianPath(21, 0.0, 1.0, (400, 2), cells=512), (16, 32, 64, 128)
     noise = "general" if method == "euler_maruyama" else "commutative"
@@ -64,15 +67,7 @@ def test_strong_orders_with_commutative_noise(calculus, method, order, record_pr
     assert abs(found - order) < 0.12
 
 
-@pytest.mark.parametrize(
-    ("calculus", "method", "order"),
-    [
-        ("ito", "euler_maruyama", 0.5),
-        ("ito", "milstein", 1.0),
-        ("stratonovich", "milstein", 1.0),
-        ("stratonovich", "heun", 1.0),
-    ],
-)
+@STRONG
 def test_strong_orders_with_diagonal_noise(calculus, method, order):
     """dy = 0.2 t y dt + σ y dW: y = exp(0.1 t² from 0.5 on − σ²t/2 for Itô + σW)."""
     n, sigma = 4000, np.linspace(0.4, 0.8, 4000)
