@@ -38,7 +38,7 @@ class SecondOrderField(nn.Module):
 
     def forward(self, t: float | torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """(v, acceleration(t, x, v)) at y = (x, v) (..., 2d): (..., 2d)."""
-        x, v = halves(y)
+        x, v = halves(y, "velocities")
         a = self.acceleration(t, x, v)
         check_like(a, x, "acceleration returned", "x and v")
         return torch.cat([v, a], -1)
