@@ -29,6 +29,7 @@ class Stats:
     """Counts of one solve.
 
     nfev: evaluations of f. njev, nlu: Jacobians and factorisations (0 for explicit methods).
+    ngev: evaluations of the diffusion, in nodekit.stochastic.
     nfev_backward: evaluations of f in the backward passes through the solve so far, on torch; vjps are not counted.
     n_accepted, n_rejected: steps. switches: (t, method) of every change that method="auto" made.
     per_sample: with batch="independent", a Stats whose counts are tensors (n,), one for every sample.
@@ -41,6 +42,7 @@ class Stats:
     nlu: int = 0
     n_accepted: int = 0
     n_rejected: int = 0
+    ngev: int = 0
     switches: list[tuple[float, str]] = field(default_factory=list)
     per_sample: Any = field(default=None, repr=False)
     total: Any = field(default=None, repr=False, compare=False)

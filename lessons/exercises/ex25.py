@@ -152,7 +152,7 @@ def check_equilibrium_gradient(equilibrium_gradient):
             "This is the gradient without any round, B^T g: the Jacobian-free one.": after(0) if rounds else None,
             "The sign: u = g + J^T u, and yours has a minus.": after(rounds, sign=-1.0) if rounds else None,
             "g is added once only. It comes in again in every round.": B.T @ powers @ g if rounds else None,
-            "Each round adds to g, not to the last u: write u = g + vjp_z(u). (With u += ... and u = g, g itself changes.)": (
+            "Each round adds to g, not to the last u: write u = g + vjp_z(u). (Or did u += ... change g?)": (
                 B.T @ np.linalg.matrix_power(np.eye(d) + J.T, rounds) @ g if rounds else None
             ),
             "One round too many.": after(rounds + 1),

@@ -12,6 +12,7 @@ from nodekit.models.physics import (
     AntisymmetricCell,
     AntisymmetricField,
     HamiltonianField,
+    LagrangianField,
     SecondOrderField,
     Separable,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "ConvField",
     "GapGRU",
     "HamiltonianField",
+    "LagrangianField",
     "LatentODE",
     "LogTime",
     "NeuralODE",

@@ -12,6 +12,7 @@ import torch
 from torch.func import jvp
 
 from nodekit.arguments import output_times
+from nodekit.torch_backend.recording import recording
 
 if TYPE_CHECKING:
     from nodekit.hints import Times
@@ -152,15 +153,14 @@ class Regularized:
         return {name: x[-1, 0].abs() for name, x in zip(self.names, found, strict=True)}
 
     def __call__(self, t: Any, state: tuple[T, ...]) -> tuple[T, ...]:
-        inner, recorded = state[: len(state) - len(self.names)], torch.is_grad_enabled()
+        inner = state[: len(state) - len(self.names)]
         if "jacobian" not in self.names:
             slopes = self._slopes(t, inner)
-            return *slopes, *self._densities(t, inner[0], slopes[0], recorded)
-        with torch.enable_grad():
-            y = inner[0] if recorded and inner[0].requires_grad else inner[0].detach().requires_grad_()
+            return *slopes, *self._densities(t, inner[0], slopes[0], torch.is_grad_enabled())
+        with recording(inner[0]) as (y, kept):
             slopes = self._slopes(t, (y, *inner[1:]))
-            found = *slopes, *self._densities(t, y, slopes[0], recorded)
-        return found if recorded else tuple(x.detach() for x in found)
+            found = *slopes, *self._densities(t, y, slopes[0], kept)
+        return found if kept else tuple(x.detach() for x in found)
 
     def _slopes(self, t: Any, inner: tuple[T, ...]) -> tuple[T, ...]:
         return (self.field(t, inner[0]),) if self.whole is None else self.whole(t, inner)

@@ -7,6 +7,7 @@ matrix (n d, n d), made by d backward passes in place of n d, and n small system
 import torch
 
 from nodekit.torch_backend.newton import Jacobian, backward_rows
+from nodekit.torch_backend.recording import recording
 
 FAR = 1e-2  # how far samples are moved, relatively, to see whether others notice
 
@@ -116,8 +117,7 @@ class BlockJacobian(Jacobian):
         return self.samples.applied(matrix, v.to(matrix.dtype))
 
     def rows(self, t, y):
-        with torch.inference_mode(False), torch.enable_grad():
-            y = y.detach().clone().requires_grad_()
+        with recording(y.detach().clone()) as (y, _):
             k = self.field(t, y)
             return self.samples.rows([k], [y])[0], k.detach()
 

@@ -12,11 +12,11 @@ PARTS = {
     "II Learning through a solver": {"05": "", "06": "", "07": "", "08": "", "09": ""},
     "III Densities that flow": {"10": "", "11": "", "12": ""},
     "IV Stability and stiffness": {"13": "", "14": "", "15": ""},
-    "V Physics": {"16": "", "17": "", "18": "Lagrangian networks"},
+    "V Physics": {"16": "", "17": "", "18": ""},
     "VI Time series": {"19": "", "20": "Controlled differential equations", "21": "Neural SDEs"},
     "VII Generation today": {"22": "Diffusion and the probability flow", "23": "Flow matching"},
     "VIII The wider view": {
-        "24": "Optimisation as an ODE", "25": "", "26": "Universal differential equations",
+        "24": "", "25": "", "26": "Universal differential equations",
         "27": "Scaling out, and when not to",
     },
     "IX At work": {"28": "Control: an environment as an ODE", "29": "Pictures in motion"},

@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from nodekit.torch_backend.recording import recording
+
 T = torch.Tensor
 Field = Callable[[Any, T], T]
 Divergence = Callable[[Field, Any, T], tuple[T, T]]
@@ -35,13 +37,10 @@ def exact_divergence(f: Field, t: Any, x: T) -> tuple[T, T]:
 
 def _with_slope(f: Field, t: Any, x: T, trace: Callable[[T, T, bool], T]) -> tuple[T, T]:
     """k = f(t, x), and trace(k, x, recorded) from k's graph, which both keep where autograd records."""
-    recorded = torch.is_grad_enabled()
-    with torch.enable_grad():
-        if not (recorded and x.requires_grad):
-            x = x.detach().requires_grad_()
+    with recording(x) as (x, kept):
         k = f(t, x)
-        found = trace(k, x, recorded)
-    return (k, found) if recorded else (k.detach(), found.detach())
+        found = trace(k, x, kept)
+    return (k, found) if kept else (k.detach(), found.detach())
 
 
 class Hutchinson:

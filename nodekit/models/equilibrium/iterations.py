@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import torch
 
+from nodekit.torch_backend.recording import recording
+
 Map = Callable[[torch.Tensor], torch.Tensor]
 
 NO_GRAPH = (
-    "method='newton' needs the Jacobian of f, and what f returned has no graph that leads to z. Is there a detach, "
-    "NumPy, or inference_mode in f? Where f does not depend on z, 'picard' takes one step."
+    "method='newton' needs the Jacobian of f, and what f returned has no graph that leads to z. Is there a detach "
+    "or NumPy in f? Where f does not depend on z, 'picard' takes one step."
 )
 
 
@@ -40,8 +42,7 @@ class Newton(Picard):
 
     def __call__(self, z: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         d = z.shape[1]
-        with torch.enable_grad():
-            at = z.detach().requires_grad_()
+        with recording(z) as (at, _):
             out = self.f(at)
             if not out.requires_grad:
                 raise ValueError(NO_GRAPH)

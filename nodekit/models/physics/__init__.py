@@ -2,6 +2,7 @@
 
 from nodekit.models.physics.antisymmetric import AntisymmetricCell, AntisymmetricField
 from nodekit.models.physics.hamiltonian import HamiltonianField, Separable
+from nodekit.models.physics.lagrangian import LagrangianField
 from nodekit.models.physics.second_order import SONODE, SecondOrderField
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "AntisymmetricCell",
     "AntisymmetricField",
     "HamiltonianField",
+    "LagrangianField",
     "SecondOrderField",
     "Separable",
 ]
