@@ -75,9 +75,10 @@ class CDE(nn.Module):
         path: of `nodekit.paths`, of tensors (..., n, channels).
         """
         if not isinstance(path, Path) or not is_torch(path.coefficients):
+            given = "a Path of NumPy arrays" if isinstance(path, Path) else type(path).__name__
             raise TypeError(
-                f"path must be a Path of torch tensors, as nodekit.paths.hermite(values) gives it for a tensor, "
-                f"got {type(path).__name__}."
+                "path must be a Path of torch tensors, as nodekit.paths.hermite(values) makes it of a tensor, "
+                f"got {given}."
             )
         start, end = path.ends
         asked = [end] if t is None else [float(s) for s in t]
