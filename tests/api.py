@@ -15,6 +15,7 @@ MODULES = [
     "nodekit.models.equilibrium",
     "nodekit.models.physics",
     "nodekit.models.regularisers",
+    "nodekit.models.series",
     "nodekit.models.sharpness",
     "nodekit.models.tangent_kernel",
     "nodekit.gradients",

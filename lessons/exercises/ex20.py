@@ -65,7 +65,9 @@ def check_area_matrix(area_matrix):
             raise Wrong("This is (3,), as dh is. What is wanted is the matrix (3, 2) that multiplies dX.")
         last = lambda a, b, right=right: np.vstack([right[:2], [a, b]])  # noqa: E731
         mistakes = {
-            "The sign of the area: a turn to the left, against the clock, counts as positive.": last(h[1] / 2, -h[0] / 2),
+            "The sign of the area: a turn to the left, against the clock, counts as positive.": last(
+                h[1] / 2, -h[0] / 2
+            ),
             "Twice the area: a triangle is half of a parallelogram.": last(-h[1], h[0]),
             "The coordinates in the last row have changed places: the area grows by (h1 dX2 - h2 dX1) / 2.": last(
                 h[0] / 2, -h[1] / 2
@@ -203,7 +205,9 @@ def check_as_controlled(as_controlled):
         spread[:d, 1:] = g(h, x)[:, None]
         end, low = np.roll(put(), -1, 1), np.roll(put(), c, 0)
         mistakes = {
-            "The rows of x are empty: then x stands still. It follows the path: the identity.": put(rows=np.zeros((c, c))),
+            "The rows of x are empty: then x stands still. It follows the path: the identity.": put(
+                rows=np.zeros((c, c))
+            ),
             "g belongs to dt alone, and stands in the other columns of h too.": spread,
             "Time is the first column; yours has it last.": end,
             "z = (h, x): the rows of h come first.": low,
@@ -261,7 +265,7 @@ quiz = Quiz(
         "A model is to raise an alarm at the hour, from measurements up to that hour. Which path may it be trained on?",
         {
             "a": "A natural cubic spline, since it is the smoothest.",
-            "b": "A Hermite path with slopes that look back, each piece followed when the observation at its end is in.",
+            "b": "A Hermite path with slopes that look back, each piece followed when its end has been observed.",
             "c": "Any, as long as the model reads it only up to that hour.",
         },
         "b",

@@ -16,8 +16,10 @@ from nodekit.models.physics import (
     SecondOrderField,
     Separable,
 )
+from nodekit.models.series import CDE
 
 __all__ = [
+    "CDE",
     "CNF",
     "DEQ",
     "SONODE",

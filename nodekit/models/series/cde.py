@@ -42,7 +42,7 @@ class CDE(nn.Module):
     where the solve fails.
 
     Source: P. Kidger, J. Morrill, J. Foster, T. Lyons, Neural controlled differential equations for irregular time
-    series, 2020, equations (4) and (5). There the field sees h only.
+    series, 2020, section 3. There the field sees h only.
     """
 
     def __init__(

@@ -191,7 +191,7 @@ def test_errors_say_what_is_wrong():
         CDE(linear, None)
     with pytest.raises(ValueError, match="is not known"):
         CDE(linear, linear, method="rk5")
-    with pytest.raises(TypeError, match="path must be a Path of torch tensors, .* got Tensor"):
+    with pytest.raises(TypeError, match=r"path must be a Path of torch tensors, .* got Tensor"):
         net(curves())
     with pytest.raises(TypeError, match=r"a Path of NumPy arrays"):
         net(paths.hermite(curves().numpy()))
