@@ -4,8 +4,9 @@
 
 task: "strokes", 10 classes of strokes of a pen, each drawn at a speed that varies, 40 points; "spirals", 2 classes, to
 the left or to the right, 60 points. dropped: how many per cent of the points, each curve its own.
-model: "CDE" (linear path through the points, rk4 from knot to knot), or "GRU" (it is given the points, and the time
-since the last one), or "GRU, resampled" (it is given 40 points of the same lines, at equal steps of time).
+model: "CDE" (lines through the points, with time as a third channel, rk4 from knot to knot), or "CDE without time";
+"GRU" (it is given the points, and the time since the last one), or "GRU, resampled" (it is given 40 points of the same
+lines, at equal steps of time).
 accuracy: per cent of 500 new curves. midpoints: the same, with the midpoint of each line between two observations
 inserted. seven: with seven points on each line, at equal steps. cpu_s: CPU seconds of the training.
 """
@@ -19,7 +20,7 @@ from nodekit import paths
 from nodekit.classroom.runs import make
 from nodekit.models.series import CDE
 
-MODELS = ("CDE", "GRU", "GRU, resampled")
+MODELS = ("CDE", "CDE without time", "GRU", "GRU, resampled")
 SETTINGS = [
     {"task": task, "dropped": dropped, "model": model, "seed": seed}
     for task, rates in (("strokes", (30, 50, 70)), ("spirals", (67,)))
@@ -98,15 +99,17 @@ class Matrix(torch.nn.Module):
 
 
 class Controlled(torch.nn.Module):
-    """Scores (n, classes) of curves x (n, m, 2), by a CDE along the lines between the points."""
+    """Scores (n, classes) of curves x (n, m, 2), at times t (n, m), by a CDE along lines between the points."""
 
-    def __init__(self, classes, hidden=16):
+    def __init__(self, classes, timed=True, hidden=16):
         super().__init__()
-        self.cde = CDE(Matrix(hidden, 2), torch.nn.Linear(2, hidden), method="rk4", step=1.0, gradient="backprop")
+        self.timed, channels = timed, 3 if timed else 2
+        start = torch.nn.Linear(channels, hidden)
+        self.cde = CDE(Matrix(hidden, channels), start, method="rk4", step=1.0, gradient="backprop")
         self.read = torch.nn.Linear(hidden, classes)
 
     def forward(self, x, t):
-        return self.read(self.cde(paths.linear(x)))
+        return self.read(self.cde(paths.linear(torch.cat([x, 3 * t[..., None]], -1) if self.timed else x)))
 
 
 class Recurrent(torch.nn.Module):
@@ -129,7 +132,10 @@ def train(task, dropped, model, seed, epochs=None, rate=4e-2):
     x, t, label = examples(task, dropped, 1024, 1000 + seed)
     torch.manual_seed(seed)
     classes, epochs = CLASSES[task], epochs or EPOCHS[task]
-    net = Controlled(classes) if model == "CDE" else Recurrent(classes, resampled="resampled" in model)
+    if "CDE" in model:
+        net = Controlled(classes, timed="without" not in model)
+    else:
+        net = Recurrent(classes, resampled="resampled" in model)
     optimizer = torch.optim.Adam(net.parameters(), rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=8 * epochs, pct_start=0.2)
     begin = time.process_time()
