@@ -265,14 +265,14 @@ quiz = Quiz(
         "A model is to raise an alarm at the hour, from measurements up to that hour. Which path may it be trained on?",
         {
             "a": "A natural cubic spline, since it is the smoothest.",
-            "b": "A Hermite path with slopes that look back, each piece followed when its end has been observed.",
-            "c": "Any, as long as the model reads it only up to that hour.",
+            "b": "Any, as long as the model reads it only up to that hour.",
+            "c": "A Hermite path with slopes that look back, each piece followed when its end has been observed.",
         },
-        "b",
+        "c",
         {
             "a": "Every piece of it depends on all later measurements.",
-            "b": "A piece depends on observations up to its end, and on none behind it.",
-            "c": "The spline up to that hour was bent by what came after it.",
+            "b": "The spline up to that hour was bent by what came after it.",
+            "c": "A piece depends on observations up to its end, and on none behind it.",
         },
     ),
     Question(
