@@ -294,7 +294,7 @@ quiz = Quiz(
         {
             "a": "Every one.",
             "b": "One whose h starts from X's first value, or whose f sees X.",
-            "c": "None.",
+            "c": "None: every CDE sees the changes of X, and nothing else of it.",
         },
         "b",
         {
