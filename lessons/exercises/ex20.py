@@ -279,7 +279,7 @@ quiz = Quiz(
         "An adaptive solver runs along 20 straight lines and rejects over a hundred steps. What is the cure?",
         {
             "a": "Let it end a step at each knot.",
-            "b": "A looser tolerance.",
+            "b": "A looser tolerance, so that fewer steps are rejected.",
             "c": "A method of higher order.",
         },
         "a",
