@@ -19,6 +19,12 @@ def positive(name, value, times=()):
             raise ValueError(f"{name}={value!r} is lost in the rounding of t={t!r}. Take a larger one.")
 
 
+def at_least_one(name, value):
+    """Raise ValueError unless value is a whole number >= 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}={value!r} must be a whole number of at least 1.")
+
+
 def tolerance(name, value):
     """Raise ValueError unless value holds numbers > 0 alone: a number, an array, or a tuple or dict of arrays."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else [value]

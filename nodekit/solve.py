@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from nodekit import gradients, methods, steppers
-from nodekit.arguments import increasing, output_times, positive, sample_count, sample_times, tolerance
+from nodekit.arguments import at_least_one, increasing, output_times, positive, sample_count, sample_times, tolerance
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
 from nodekit.stepping import breaks, loop
@@ -159,8 +159,7 @@ def solve(
     tolerance("atol", atol)
     if step is None and not m.adaptive:
         raise ValueError(f"method={m.name!r} has no error estimate: give it a step size, as in step=0.01.")
-    if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
-        raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
+    at_least_one("max_steps", max_steps)
     ends = (times.min().item(), times.max().item()) if independent else (times[0], times[-1])
     if step is not None:
         positive("step", step, ends)

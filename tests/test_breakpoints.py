@@ -291,7 +291,8 @@ def test_gradients_of_other_families_equal_finite_differences(method, way):
     """Families whose steps are repeated, solved for, or recorded."""
     if way == "backprop" and methods.get(method).family in ("implicit", "rosenbrock", "auto"):
         pytest.skip("their steps cannot be recorded, as without breakpoints")
-    kwargs = {"step": 0.05} if sized(method) else {"rtol": 1e-8, "atol": 1e-8}
+    # kvaerno3 of order 3 would take thousands of steps to a tight tolerance
+    kwargs = {"step": 0.05} if sized(method) or method == "kvaerno3" else {"rtol": 1e-8, "atol": 1e-8}
 
     def loss(y0, p):
         return torch_loss(p, y0, TIMES["at and between knots"], method, way, **kwargs)[0]
