@@ -16,9 +16,10 @@ from nodekit.models.physics import (
     SecondOrderField,
     Separable,
 )
-from nodekit.models.series import ODERNN, GapGRU, LatentODE, Series
+from nodekit.models.series import CDE, ODERNN, GapGRU, LatentODE, Series
 
 __all__ = [
+    "CDE",
     "CNF",
     "DEQ",
     "ODERNN",
