@@ -178,7 +178,10 @@ milstein_without_dg = Exercise(
 
 
 def bridge(s, w_s, u, w_u, t, z):
-    """W(t) between W(s) = w_s and W(u) = w_u, from standard normal numbers z. s < t < u. w_s, w_u, z: (d,)."""
+    """W(t) between W(s) = w_s and W(u) = w_u, from standard normal numbers z.
+
+    s, t, u: floats, s < t < u. w_s, w_u, z: (d,). Returns (d,).
+    """
     along = (t - s) / (u - s)
     return w_s + along * (w_u - w_s) + np.sqrt((t - s) * (u - t) / (u - s)) * z
 
@@ -324,8 +327,8 @@ quiz = Quiz(
         answer="a",
         explain={
             "a": "The shift is ½ g g', and g = 0.5 does not depend on x.",
-            "b": "g g' = 0.25 x.",
-            "c": "g g' = sin(x) cos(x). What the drift is does not matter.",
+            "b": "Here g g' = 0.25 x, so the drifts differ by x/8.",
+            "c": "Here g g' = sin(x) cos(x). What the drift is does not matter.",
             "d": "They differ by ½ g g', which is 0 if g does not depend on x.",
         },
     ),

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["solve"]
 
-CALCULI = "ito", "stratonovich"
-
 
 def solve(
     drift: "Field",
@@ -89,10 +87,6 @@ def solve(
     for name, f in (("drift", drift), ("diffusion", diffusion)):
         if not callable(f):
             raise TypeError(f"{name} must be a function (t, y), got {type(f).__name__}.")
-    if calculus not in CALCULI:
-        raise ValueError(f"calculus={calculus!r} is not known. Choose one of: {', '.join(CALCULI)}.")
-    if noise not in methods.NOISES:
-        raise ValueError(f"noise={noise!r} is not known. Choose one of: {', '.join(methods.NOISES)}.")
     m, way = methods.get(method, calculus, noise), gradients.get(gradient)
     times = output_times(t)
     if calculus == "ito" and times[-1] < times[0]:
