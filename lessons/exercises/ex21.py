@@ -9,10 +9,10 @@ from nodekit.stochastic.methods import milstein
 
 first_guess = Prediction(
     "On x' = 0 with the noise x dW, Euler's and Heun's solutions end at different values: their means over many paths "
-    "are 1.00 and 1.65 with 64 steps. What becomes of this gap with 1024 steps along the same noise?",
+    "are 0.99 and 1.63 with 64 steps. What becomes of this gap with 512 steps along the same noise?",
     {
-        "a": "It becomes 16 times smaller: the worse of the two has order 1.",
-        "b": "It becomes 4 times smaller: noise makes a solver's error fall like √h.",
+        "a": "It becomes 8 times smaller: the worse of the two has order 1.",
+        "b": "It becomes about 3 times smaller: noise makes a solver's error fall like √h.",
         "c": "It stays.",
         "d": "It grows: with more steps there is more noise.",
     },
@@ -20,7 +20,7 @@ first_guess = Prediction(
     explain={
         "a": "That would be so if both approached one solution. They approach two.",
         "b": "Each solver's own error does fall, Euler's like √h. But the two approach different limits.",
-        "c": "0.64 with 64 steps, 0.65 with 1024. Each converges, to an equation of its own.",
+        "c": "It is 0.64 with 32 steps, with 128 and with 512. Each converges, to an equation of its own.",
         "d": "The noise over [0, 1] is the same, cut into shorter pieces.",
     },
 )
