@@ -36,7 +36,7 @@ second_guess = Prediction(
     },
     answer="d",
     explain={
-        "a": "The loss is not a distance of distributions: samples that are spread as the data are, are punished for it.",
+        "a": "The loss is not a distance of distributions: it punishes samples that are spread as the data are.",
         "b": "It does add the two variances, and the data's cannot be changed. So the model's own is made small.",
         "c": "It depends on σ: the variance of the samples is one of its terms.",
         "d": "The variance of the samples is added to the loss, so training removes it: 0.01 to 0.03 after 300 steps.",
@@ -97,8 +97,7 @@ def check_to_stratonovich(to_stratonovich):
                 "The derivative of g is missing: the shift is ½ g g', not ½ g².": f(t, x) - g(t, x) ** 2 / 2,
                 "This is the shift alone. It is to be taken from f.": shift / 2,
                 "This is minus the shift. f is missing.": -shift / 2,
-                "The time is missing somewhere: f, g and dg are taken at t.": f(0.0, x)
-                - g(0.0, x) * dg(0.0, x) / 2,
+                "The time is missing somewhere: f, g and dg are taken at t.": f(0.0, x) - g(0.0, x) * dg(0.0, x) / 2,
                 "Each x_i has its own noise, so nothing is summed over the components.": f(t, x) - shift.sum() / 2,
             },
         )
@@ -132,7 +131,7 @@ def milstein_without_dg(f, g, t, x, h, w):
 
 def check_milstein_without_dg(milstein_without_dg):
     for seed, (d, h) in enumerate(((3, 0.1), (2, 0.02), (1, 0.5), (5, 0.25))):
-        f, g, dg, t, x = random_functions(214 + seed, d)
+        f, g, _, t, x = random_functions(214 + seed, d)
         w = np.sqrt(h) * np.random.default_rng(seed).normal(size=d)
         slope, noise, root = f(t, x), g(t, x), h**0.5
         right = milstein(f, lambda t, x, g=g: g(t, x)[None], t, x, h, w[None], True)
