@@ -1,6 +1,6 @@
 """NeuralSDE: a learned drift and a learned diffusion as a layer (built in lesson 21)."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -108,6 +108,7 @@ class NeuralSDE(nn.Module):
         return self.last.nfev
 
     def extra_repr(self) -> str:
-        shown = {"calculus": self.calculus, "t": (self.t[0], self.t[-1]), "method": self.method, "noise": self.noise}
+        shown: dict[str, Any] = {"calculus": self.calculus, "t": (self.t[0], self.t[-1])}
+        shown |= {"method": self.method, "noise": self.noise}
         shown |= {"step": self.step} if self.step is not None else {}
         return ", ".join(f"{name}={value!r}" for name, value in shown.items())
