@@ -19,6 +19,12 @@ def positive(name, value, times=()):
             raise ValueError(f"{name}={value!r} is lost in the rounding of t={t!r}. Take a larger one.")
 
 
+def at_least_one(name, value):
+    """Raise ValueError unless value is a whole number >= 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}={value!r} must be a whole number of at least 1.")
+
+
 def tolerance(name, value):
     """Raise ValueError unless value holds numbers > 0 alone: a number, an array, or a tuple or dict of arrays."""
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple | list) else [value]
@@ -55,6 +61,26 @@ def output_times(t):
             f"t[{i + 1}]={times[i + 1]}."
         )
     return times.tolist()
+
+
+def increasing(name, given):
+    """Times as a list of floats, [] for None. Raises TypeError or ValueError unless they are finite and increase."""
+    if given is None:
+        return []
+    try:
+        points = np.asarray([float(x) for x in (given.detach().tolist() if is_torch(given) else given)])
+    except (TypeError, ValueError, AttributeError) as error:
+        raise TypeError(f"{name} must be a sequence of times, (n,), got {given!r}.") from error
+    if not np.isfinite(points).all():
+        i = int(np.argmin(np.isfinite(points)))
+        raise ValueError(f"{name}[{i}]={points[i]} is not finite. Give finite times.")
+    if not (np.diff(points) > 0).all():
+        i = int(np.argmin(np.diff(points) > 0))
+        raise ValueError(
+            f"{name} must increase strictly, whatever the direction of t: {name}[{i}]={points[i]} is followed by "
+            f"{name}[{i + 1}]={points[i + 1]}. Sort them, and give each once."
+        )
+    return points.tolist()
 
 
 def with_middle(times):

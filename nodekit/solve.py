@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from nodekit import gradients, methods, steppers
-from nodekit.arguments import output_times, positive, sample_count, sample_times, tolerance
+from nodekit.arguments import at_least_one, increasing, output_times, positive, sample_count, sample_times, tolerance
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
-from nodekit.stepping import loop
+from nodekit.stepping import breaks, loop
 from nodekit.stepping.control import CONTROLLERS, Controller
 from nodekit.travel import detached
 
@@ -35,6 +35,7 @@ def solve(
     max_steps: int = 10_000,
     controller: "Control" = "predictive",
     events: "Event | Sequence[Event] | None" = None,
+    breakpoints: "Times | None" = None,
     jac: "Field | Literal['autograd'] | None" = None,
     batch: "Batch" = "joint",
     gradient: "Gradient" = "discrete",
@@ -76,6 +77,17 @@ def solve(
     events : function g(t, y) -> number, truth value or array of them; or a list of such functions
         Their zeros are recorded in t_events and y_events; see `nodekit.event` for terminal ones and directions, and
         `nodekit.steady_state`.
+    breakpoints : (n,) increasing times, in either direction of t
+        Where f is known to jump, in itself or in a derivative: knots of a path that drives it, doses, switches. Steps
+        end there, and what a method remembers (slopes, predictors, a history; fixed steps count anew) begins anew with
+        the step size that it had. f is never asked at a breakpoint b, but for its limits from either side: the last
+        time that it sees of a step that ends there is the neighbour of b in y's dtype, on the step's side (or as near
+        to it as the float64 sum t + h comes, never beyond), and the first of the step after that is the neighbour on
+        the other side. So an f of t alone, comparing t with b by < or by <=, has the right piece in every stage, on the
+        way back of every gradient, and in dense output. For a gradient by an output time at b, f is that before b. At
+        t[0] and t[-1] too, f sees the inner neighbour; those outside have no effect, so that all knots of a path may be
+        given. On torch they may be a tensor; no gradient flows to them. Events see t itself. Not for methods that
+        evaluate f outside of their steps (kvaerno5, yoshida4).
     jac : function jac(t, y) -> ∂f/∂y, (d, d) for y of shape (d,); "autograd"; or None; for implicit methods
         None: finite differences of f (rodas5p, which no iteration corrects: autograd, compared with f at every step).
         "autograd": automatic differentiation where f allows it. For a complex state f must be holomorphic in y.
@@ -139,13 +151,15 @@ def solve(
         raise ValueError(f"{what} takes torch tensors and explicit methods without events, not {given}.")
     if compile and independent:
         raise ValueError('compile=True does not go with batch="independent". Leave one of them out.')
+    points = increasing("breakpoints", breakpoints)
+    if points:
+        breaks.refuse_method(m)
     times = sample_times(t, y0) if independent else output_times(t)
     tolerance("rtol", rtol)
     tolerance("atol", atol)
     if step is None and not m.adaptive:
         raise ValueError(f"method={m.name!r} has no error estimate: give it a step size, as in step=0.01.")
-    if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
-        raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
+    at_least_one("max_steps", max_steps)
     ends = (times.min().item(), times.max().item()) if independent else (times[0], times[-1])
     if step is not None:
         positive("step", step, ends)
@@ -169,6 +183,12 @@ def solve(
     y0 = state.check_state(y0)
     rtol, atol = (state.check_tolerance(name, x, y0) for name, x in (("rtol", rtol), ("atol", atol)))
 
+    own = f
+    if points:
+        precision = state.neighbours(y0)
+        breaks.refuse_too_near([b for b in points if min(ends) <= b <= max(ends)], precision)
+        f = breaks.Sided(f, points, precision) if precision else f
+
     if state.size(y0) == 0:  # one step of anything gets there
         m, step, compile, integrate = methods.get("euler"), abs(ends[1] - ends[0]) or 1.0, False, loop.integrate
 
@@ -178,12 +198,16 @@ def solve(
     if independent:
         from nodekit.torch_backend.gradients import batch as batch_gradient
 
-        solution = batch_gradient.solve(f, y0, times, way, params, m=m, rtol=rtol, atol=atol, **sizes)
+        solution = batch_gradient.solve(
+            own, f, y0, times, way, params, m=m, rtol=rtol, atol=atol, points=points, **sizes
+        )
     else:
         samples = sample_count(y0) if batch == "blocks" else None
         recipe = backend, f, y0, m, rtol, atol, step is not None, jac, samples
         stepper = steppers.stepper(*recipe)
         stepper.recipe, stepper.compile = (steppers.stepper, detached(recipe)), compile
+        if points:
+            stepper.breaks = breaks.sides(points, *ends)
         run, y = partial(integrate, times=times, events=events, **sizes), state.flat(y0)
         with stepper.held():
             if backend == "numpy":
@@ -191,7 +215,7 @@ def solve(
             else:
                 from nodekit.torch_backend.gradients import through
 
-                solution = through.solve(stepper, run, f, y, t, way, params, m, step, events)
+                solution = through.solve(stepper, run, own, y, t, way, params, m, step, events)
     if throw and not solution.success:
         raise SolveError(solution)
     return solution

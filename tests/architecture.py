@@ -24,7 +24,7 @@ BEGIN, END = "<!-- made by python -m tests.architecture -->", "<!-- end of what 
 # Bottom to top. An arrow goes down, to a lower row: never up, and not to a room of the same row.
 LEVELS = [
     ["ground", "methods"],
-    ["problems", "stepping"],
+    ["problems", "stepping", "paths"],
     ["steppers"],
     ["numpy_backend", "torch_backend"],
     ["front"],

@@ -22,7 +22,8 @@ from nodekit.numpy_backend.explicit import ExplicitRungeKutta
 from nodekit.private_autograd import make_vjp
 from nodekit.solution import SolveError
 from nodekit.solve import solve
-from nodekit.stepping import loop
+from nodekit.stepping import control, loop
+from nodekit.stepping.breaks import before, pieces
 from nodekit.stepping.control import CONTROLLERS
 
 __all__ = ["Gradients", "solve_and_vjp"]
@@ -83,7 +84,8 @@ def solve_and_vjp(f, y0, t, params=(), gradient="checkpoint", method="dopri5", a
     def full_vjp(dL_dy):
         dy0, dp, nfev = vjp(np.asarray(dL_dy, float))
         # A later output time moves the output along f; a later start moves the whole solution back by f.
-        slopes = [g(t_i, y_i, vector) for t_i, y_i in zip(sol.t, sol.y, strict=True)]
+        breaks = sol._dense.stepper.breaks
+        slopes = [g(before(breaks, t_i), y_i, vector) for t_i, y_i in zip(sol.t.tolist(), sol.y, strict=True)]
         dt = np.array([np.sum(a * k) for a, k in zip(dL_dy, slopes, strict=True)])
         dt[0] -= np.sum(dy0 * slopes[0])
         return Gradients(dy0, unflatten(dp), dt, nfev)
@@ -97,7 +99,7 @@ def checkpoint(g, sol, p, dy, method, adjoint_method, settings):
     shape, a = sol.y.shape[1:], np.zeros(sol.y[0].size)
     todo = len(sol.t) - 1
     for i in reversed(range(len(path.sizes))):
-        t, h, y = path.times[i], path.sizes[i], path.state(i)
+        t, h, y = path.begin(i), path.sizes[i], path.state(i)
         inside = []  # outputs within this step, or at its end: (theta, dL/dy)
         while todo > 0 and abs(sol.t[todo] - t) > 0 and (sol.t[todo] - t) * h > 0:
             theta = min((sol.t[todo] - t) / h, 1.0)
@@ -202,14 +204,15 @@ class AdjointSteps(ExplicitRungeKutta):
 def adjoint(g, sol, p, dy, method, adjoint_method, settings, path=None):
     """a' = −(∂f/∂y)ᵀ a and (dL/dp)' = −(∂f/∂p)ᵀ a, solved backward in one sweep, with y solved backward too.
 
-    path: a function of t that gives y, instead of solving for it. Derived in lesson 06.
+    path: a function of t that gives y, instead of solving for it. Between breakpoints there is a sweep for each piece,
+    the last first. Derived in lesson 06.
     """
     shape, d = sol.y.shape[1:], sol.y[0].size
     t, dy = np.asarray(sol.t, float), dy.reshape(len(dy), d)
     sign = np.sign(t[-1] - t[0])  # we sweep over s = sign·t, from its largest value down
     n = d if path is None else 0  # z is (y, a, dL/dp), or (a, dL/dp) where y is known
-    z = np.concatenate([sol.y[-1].reshape(-1)[:n], dy[-1], np.zeros_like(p)])
-    extra = 0
+    z = np.concatenate([sol.y[-1].reshape(-1)[:n], np.zeros(d), np.zeros_like(p)])
+    nfev, h = 0, None
 
     def state(s, z):
         return z[:d].reshape(shape) if path is None else path(sign * s)
@@ -220,29 +223,32 @@ def adjoint(g, sol, p, dy, method, adjoint_method, settings, path=None):
         return sign * np.concatenate([k.reshape(-1)[:n], -a_y.reshape(-1), -a_p])
 
     def carry(s, h, z1, times, jumps):
-        nonlocal extra
+        nonlocal nfev
         inside = list(zip((times - s - h) / -h, jumps, strict=True))
-        start = state(s + h, z1).reshape(-1)
-        a, dp, evaluations = step_vjp(
-            g, sign * (s + h), start, -sign * h, None, p, shape, adjoint_method, np.zeros(d), inside
-        )
-        extra += evaluations
+        start, t = state(s + h, z1).reshape(-1), sign * (s + h)
+        size, _ = control.end_on(t, -sign * h, sign * s)  # t - (-h) may round past s, and so past a breakpoint
+        a, dp, evaluations = step_vjp(g, t, start, size, None, p, shape, adjoint_method, np.zeros(d), inside)
+        nfev += evaluations
         return np.concatenate([np.zeros(n), a, dp])
 
-    times, inner = sign * t, np.flatnonzero(dy[1:-1].any(axis=1)) + 1
-    swept = loop.integrate(
-        AdjointSteps(field, z, adjoint_method, settings, times[inner], dy[inner], carry, slice(n, n + d)),
-        z, [times[-1], times[0]],
-        step=None, first_step=None, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["predictive"],
-    )  # fmt: skip
-    if not swept.success:
-        raise SolveError(on_the_way_back(swept, "interpolated" if path else "adjoint"))
-    z = swept.y[-1]
+    a, times = slice(n, n + d), sign * t
+    for t0, t1, first, last in reversed(pieces(sol._dense.stepper.breaks, float(t[0]), float(t[-1]))):
+        z[a] += dy[t == t1].sum(0)
+        inner = (times > sign * t0) & (times < sign * t1) & dy.any(axis=1)
+        swept = loop.integrate(
+            AdjointSteps(field, z, adjoint_method, settings, times[inner], dy[inner], carry, a),
+            z, [sign * last, sign * first],
+            step=None, first_step=h, max_step=np.inf, max_steps=100_000, controller=CONTROLLERS["predictive"],
+        )  # fmt: skip
+        if not swept.success:
+            raise SolveError(on_the_way_back(swept, "interpolated" if path else "adjoint"))
+        z, nfev, taken = swept.y[-1].copy(), nfev + swept.stats.nfev, swept.steps
+        h = np.abs(taken.h[taken.accepted]).max(initial=0.0) or None  # the last step may be a short one
     if path is None:
         y0 = sol.y[0].reshape(-1)
         off, size = np.abs(z[:d] - y0).max(), max(np.abs(y0).max(), np.abs(sol.y[-1]).max())
         warn_if_lost((off, size), settings["rtol"], "adjoint")
-    return (z[n : n + d] + dy[0]).reshape(shape), z[n + d :], swept.stats.nfev + extra
+    return (z[a] + dy[0]).reshape(shape), z[n + d :], nfev
 
 
 def interpolated(g, sol, p, dy, method, adjoint_method, settings):

@@ -30,7 +30,8 @@ class Jacobian(jacobian.Jacobian):
         return matrix @ v
 
     def given(self, t, y):
-        shape = self.field.shape
+        shape, sided = self.field.shape, self.field.sided
+        t = t if sided is None else sided.inside(t)
         return np.asarray(getval(self.jac(t, y.reshape(shape))), y.dtype), shape
 
     def rows(self, t, y):

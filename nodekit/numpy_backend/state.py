@@ -10,6 +10,7 @@ import numpy as np
 from nodekit.private_autograd import getval, isbox, recording
 from nodekit.solution import in_component
 from nodekit.stepping import stepper
+from nodekit.stepping.breaks import Sided
 
 
 class Field:
@@ -20,6 +21,7 @@ class Field:
     """
 
     def __init__(self, f, shape, dtype=None, copy=False):
+        self.sided, f = (f, f.f) if isinstance(f, Sided) else (None, f)
         self.f, self.shape, self.flat, self.nfev, self.copy = f, shape, len(shape) == 1, 0, copy
         self.dtype = None if dtype is None else np.dtype(dtype)
 
@@ -27,6 +29,8 @@ class Field:
         self.nfev += 1
         if type(y) is np.ndarray:
             y.setflags(write=False)
+        if self.sided is not None:
+            t = self.sided.inside(t)
         k = self.f(t, y if self.flat else y.reshape(self.shape))
         if self.flat and type(k) is np.ndarray and k.shape == self.shape and k.dtype is self.dtype:
             return k + 0.0 if self.copy else k  # the common case, first
@@ -172,6 +176,14 @@ def check_tolerance(name, value, y0):
 def size(y0):
     """How many numbers y0 holds."""
     return y0.size
+
+
+def neighbours(y0):
+    """The function of a float that gives its neighbours in y0's precision, (below, above); None for float64."""
+    kind = getval(y0).real.dtype.type
+    if np.finfo(kind).bits >= 64:
+        return None
+    return lambda b: tuple(float(np.nextafter(kind(b), kind(side))) for side in (-math.inf, math.inf))
 
 
 def flat(y0):

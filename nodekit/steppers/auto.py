@@ -35,9 +35,9 @@ class Auto:
 
     def start(self, t, y):
         self.explicit.norm = self.implicit.norm = self.norm
-        self.explicit.begin_with(self.k0)
-        finite = self.explicit.start(t, y)
-        self.only_values(y, self.explicit.k0)
+        self.now.begin_with(self.k0)
+        finite = self.now.start(t, y)
+        self.only_values(y, self.now.k0)
         return finite
 
     def first_step(self, t, y, t_end):

@@ -50,15 +50,20 @@ class ImplicitRungeKutta(Newton):
         self.newton_tol = 1.0 if fixed else min(0.03, max(self.floor, math.sqrt(self.tightest)))
 
     def start(self, t, y):
+        self.forget()
         finite = super().start(t, y)
         self.only_values(y, self.k0)
         return finite
 
+    def forget(self):
+        """Nothing known so far is of use."""
+        self.J = self.before = self.k_last = self.previous = None
+
     def enter(self, t, y, k0):
-        """Go on at (t, y), where another stepper has arrived and f is k0: nothing known so far is of use."""
+        """Go on at (t, y), where another stepper has arrived and f is k0."""
         self.only_values(y, k0)
         self.begin_with(k0)
-        self.J = self.before = self.k_last = self.previous = None
+        self.forget()
 
     def attempt(self, t, y, h):
         self.led_to(t, y, h, y)

@@ -2,7 +2,8 @@
 
 The loop (loop.py) decides, in plain floats, which attempts count and how long the next one is. What it asks:
 
-    start(t, y)                    evaluate f at the start, where it is not known; False if that is not finite
+    start(t, y)                    evaluate f at the start, where it is not known; False if that is not finite. Behind
+                                   a breakpoint it is called again: nothing known of what was before counts
     first_step(t, y, t_end)        a first step size (adaptive only)
     attempt(t, y, h)               -> (y1, ratio): the error ratio, 0 without an estimate, nan or inf if the step cannot
                                    be taken (nan, infinity, an iteration that did not converge). It leaves a `Step`
@@ -33,7 +34,7 @@ What whoever makes a stepper, or goes on with it, may say:
     forget_slope()                 it is not: f is to be evaluated anew
     enter(t, y, k0)                go on at (t, y), where another stepper arrived and f is k0; nothing else known counts
     blame(what, values)            what is not finite, for `trouble`
-    norm, compile, recipe          attributes that may be set, see below
+    norm, compile, recipe, breaks  attributes that may be set, see below
 
 What each library says of its arrays:
 
@@ -87,6 +88,7 @@ class Stepper:
     compile = False  # whether the steps of a backward pass run as compiled graphs
     adjoint = None  # on torch: the family's own continuous adjoint, as those of torch_backend/gradients/adjoint.py
     recipe = None  # (function, arguments): how to make one that repeats steps, in another process
+    breaks: dict[float, Any] = {}  # noqa: RUF012  {time: `breaks.Sides`} of the breakpoints, in the order of the way
     norm: Any = (
         None  # function of an error in units of the tolerance: what decides. A library's is the root mean square
     )

@@ -9,7 +9,8 @@ from nodekit.travel import detached, trajectory_again
 class Trajectory:
     """The accepted steps of one solve, and dense output from them.
 
-    states[i] at times[i] starts step i, of size sizes[i], which stepper.restep repeats (see stepper.py).
+    states[i] at times[i] starts step i, of size sizes[i], which stepper.restep repeats (see stepper.py). It begins at
+    begin(i), which is times[i] but behind a breakpoint: begins has the exceptions.
 
     keep: "all" the states; "sqrt", about √n of them; "start", the first alone. A state that was not kept is found
     again by repeating the steps that led to it from the last one that was.
@@ -17,7 +18,7 @@ class Trajectory:
 
     def __init__(self, t0, y0, stepper, keep="all"):
         self.times, self.sizes, self.states, self.kept, self.stepper = [t0], [], {0: y0}, [], stepper
-        self.keep, self.stride = keep, 1
+        self.keep, self.stride, self.begins = keep, 1, {}
         self.outputs = np.empty(0), None  # times and states that the solve returned
         self.repeated = None, None  # the step asked for last: a loop over times asks for one again and again
 
@@ -40,6 +41,10 @@ class Trajectory:
                 self.stride *= 2
                 self.states = {j: y for j, y in self.states.items() if j % self.stride == 0}
 
+    def begin(self, i):
+        """Where step i begins."""
+        return self.begins.get(i, self.times[i])
+
     def state(self, i):
         """The state at times[i]."""
         if i in self.states:
@@ -53,7 +58,7 @@ class Trajectory:
         j = max(j for j in self.states if j <= i)
         found = {j: self.states[j]}
         while j < i:
-            found[j + 1] = self.stepper.again_end(self.times[j], found[j], self.sizes[j])
+            found[j + 1] = self.stepper.again_end(self.begin(j), found[j], self.sizes[j])
             j += 1
         return found
 
@@ -99,9 +104,9 @@ class Trajectory:
             step = int(j[group[0]])
             if mode is None or last != (step, mode):  # what a repeated step depends on is in the key
                 kept = self.kept[step] if self.kept else None
-                inside = self.stepper.restep(self.times[step], self.state(step), self.sizes[step], kept)
+                inside = self.stepper.restep(self.begin(step), self.state(step), self.sizes[step], kept)
                 last = step, mode
-            blocks.append(inside((wanted[group] - self.times[step]) / self.sizes[step]))
+            blocks.append(inside((wanted[group] - self.begin(step)) / self.sizes[step]))
             places.append(group)
         if mode is not None:
             self.repeated = last, inside

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nodekit import gradients
-from nodekit.arguments import output_times, positive, tolerance
+from nodekit.arguments import at_least_one, output_times, positive, tolerance
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
 from nodekit.stepping import loop
@@ -15,6 +15,7 @@ from nodekit.stepping.stepper import over
 from nodekit.stochastic import methods
 from nodekit.stochastic.brownian import BrownianPath
 from nodekit.stochastic.stepper import Noisy
+from nodekit.travel import detached
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,8 @@ def solve(
         if not callable(f):
             raise TypeError(f"{name} must be a function (t, y), got {type(f).__name__}.")
     m, way = methods.get(method, calculus, noise), gradients.get(gradient)
+    if any(getattr(x, "requires_grad", False) for x in (t if isinstance(t, tuple | list) else (t,))):
+        raise ValueError("t requires gradients, and a path of Brownian motion has no derivative by time. Detach it.")
     times = output_times(t)
     if calculus == "ito" and times[-1] < times[0]:
         raise ValueError(
@@ -103,8 +106,7 @@ def solve(
         positive("step", step, (times[0], times[-1]))
     tolerance("rtol", rtol)
     tolerance("atol", atol)
-    if not isinstance(max_steps, int) or isinstance(max_steps, bool) or max_steps < 1:
-        raise ValueError(f"max_steps={max_steps!r} must be a whole number of at least 1.")
+    at_least_one("max_steps", max_steps)
     if way.name == "interpolated" or (way.name == "adjoint" and calculus == "ito"):
         raise ValueError(
             f"gradient={gradient!r} cannot be had of {calculus!r} integrals: the adjoint goes backward along the path, "
@@ -124,15 +126,13 @@ def solve(
     shape = tuple(start.shape)
     path = checked_path(brownian, times, shape, noise, step, diffusion, start)
 
-    def stepper(fixed: bool) -> Any:
-        made = over(state.Stepper, Noisy)(drift, start, m, rtol, atol, fixed)
-        return made.equip(diffusion, noise, calculus == "ito", path, shape)
-
     run = partial(
         loop.integrate, times=times, step=step, first_step=None, max_step=math.inf, max_steps=max_steps,
         controller=CONTROLLERS["PI"],
     )  # fmt: skip
-    noisy, y = stepper(step is not None), state.flat(start)
+    recipe = backend, drift, diffusion, start, m, rtol, atol, step is not None, noise, calculus == "ito", path
+    noisy, y = stepper(*recipe), state.flat(start)
+    noisy.recipe = (stepper, detached(recipe))
     with noisy.held():
         if backend == "numpy":
             solution = run(noisy, y)
@@ -143,6 +143,16 @@ def solve(
     if throw and not solution.success:
         raise SolveError(solution)
     return solution
+
+
+def stepper(
+    backend: str, drift: Any, diffusion: Any, y0: Any, method: methods.Method, rtol: Any, atol: Any, fixed: bool,
+    noise: str, ito: bool, path: BrownianPath,
+) -> Any:  # fmt: skip
+    """The stepper of a solve; y0 (..., d) and tolerances as the library's state.py checks them."""
+    base = import_module(f"nodekit.{backend}_backend.state").Stepper
+    made = over(base, Noisy)(drift, y0, method, rtol, atol, fixed)
+    return made.equip(diffusion, noise, ito, path, tuple(y0.shape))
 
 
 def checked_path(

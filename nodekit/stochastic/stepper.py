@@ -50,7 +50,7 @@ class Noisy:
 
     def clock(self, t, y):
         """The time as the drift gets it."""
-        return y.real.new_full((), t) if is_torch(y) else t
+        return self.field.time(t) if is_torch(y) else t
 
     def increments(self, t, h):
         """The increments of the path over a step, as the columns need them: (m, d)."""

@@ -8,7 +8,7 @@ import torch
 from nodekit.steppers.jacobian import time_difference
 from nodekit.torch_backend import state
 from nodekit.torch_backend.blocks import Samples, Whole
-from nodekit.torch_backend.newton import backward_rows, check_kind, inverse, refuse_recording, time
+from nodekit.torch_backend.newton import backward_rows, check_kind, inverse, refuse_recording
 from nodekit.torch_backend.once import Once
 from nodekit.torch_backend.state import flat
 
@@ -64,7 +64,7 @@ class Stepper(state.Stepper):
 
     def recorded_derivatives(self, t, y, h):
         """(f, ∂f/∂y, ∂f/∂t, (d,), (d, d) and (d,)) at (t, y), each as a function of y and of what f depends on."""
-        f, at = self.field_back, time(self.field_back, t).requires_grad_()
+        f, at = self.field_back, self.field_back.time(t).requires_grad_()
         k = f.checked(f.slopes(f.f(at, f.show(y)), t), y)
         f.nfev += 1
         J = self.split.rows([k], [y], create_graph=True)[0]

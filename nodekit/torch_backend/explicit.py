@@ -205,9 +205,9 @@ class ExplicitRungeKutta(Stepper):
 
     def step_vjp(self, t, y, h, kept, a, inside, params):
         if self.compile:
-            from nodekit.torch_backend.loops import compiled
+            from nodekit.torch_backend.loops import compiled_step
 
-            return compiled.step_vjp(self, t, y, h, a, inside, params)
+            return compiled_step.step_vjp(self, t, y, h, a, inside, params)
         return step_vjp(self.field_back, self.method, t, y, h, a, inside, params)
 
 

@@ -33,7 +33,7 @@ class Jacobian(jacobian.Jacobian):
 
     def given(self, t, y):
         shown = self.field.show(y)
-        matrix = self.jac(time(self.field, t), shown)
+        matrix = self.jac(self.field.time(t), shown)
         try:
             matrix = torch.as_tensor(matrix, dtype=y.dtype, device=y.device).detach()
         except (TypeError, ValueError, RuntimeError) as error:
@@ -63,7 +63,7 @@ class Jacobian(jacobian.Jacobian):
         f = self.field
         f.nfev += 1
         with torch.inference_mode(False), torch.autograd.forward_ad.dual_level():
-            at = torch.autograd.forward_ad.make_dual(time(f, t), torch.ones((), dtype=f.dtype, device=f.device))
+            at = torch.autograd.forward_ad.make_dual(f.time(t), torch.ones((), dtype=f.dtype, device=f.device))
             value = f.checked(f.slopes(f.f(at, f.show(y.clone())), t), y)
             slope = torch.autograd.forward_ad.unpack_dual(value).tangent
         return torch.zeros_like(y) if slope is None else slope.detach()
@@ -101,11 +101,6 @@ def backward_rows(ks, ys, create_graph=False, rows=None):
         if part is not None:
             found[i] = part.conj() if part.is_complex() else part  # torch's vjp is by the conjugate transpose
     return found
-
-
-def time(field, t):
-    """t as f gets it."""
-    return torch.full((), t, dtype=field.dtype, device=field.device)
 
 
 def inverse(matrix):

@@ -12,6 +12,7 @@ import torch
 
 from nodekit.solution import in_component
 from nodekit.stepping import stepper
+from nodekit.stepping.breaks import Sided
 from nodekit.torch_backend.context import Context
 from nodekit.torch_backend.layout import Layout
 from nodekit.torch_backend.private_torch import transformed, version_of
@@ -22,6 +23,7 @@ class Field:
 
     def __init__(self, f, layout, y, context=None):
         context = context or Context(y.device)
+        self.sided, f = (f, f.f) if isinstance(f, Sided) else (None, f)
         self.own, self.f, self.show, self.slopes, self.nfev = f, context.around(f), layout.show, layout.slopes, 0
         self.dtype, self.device = y.real.dtype, y.device
         self.autocast = bool(context.autocast)  # then f's answer is converted
@@ -30,7 +32,7 @@ class Field:
 
     def __call__(self, t, y):
         self.nfev += 1
-        time = torch.full((), t, dtype=self.dtype, device=self.device)
+        time = self.time(t)
         if self.last is None or torch.is_inference_mode_enabled():
             return self.checked(self.slopes(self.f(time, self.show(y)), t), y)
         before = version_of(y)
@@ -42,6 +44,10 @@ class Field:
             raise ValueError(f"f wrote into the tensor that it returned before (seen at t = {t!r}). Return a new one.")
         self.last = k, version_of(k)
         return k if k.dtype is y.dtype else self.checked(k, y)
+
+    def time(self, t):
+        """t, a float, as f gets it."""
+        return torch.full((), t if self.sided is None else self.sided.inside(t), dtype=self.dtype, device=self.device)
 
     def checked(self, k, y):
         """The slope k in y's dtype. Raises TypeError for another one, but for what autocast chose."""
@@ -202,6 +208,15 @@ def check_tolerance(name, value, y0):
 def size(y0):
     """How many numbers y0 holds."""
     return sum(Layout(y0).sizes)
+
+
+def neighbours(y0):
+    """The function of a float that gives its neighbours in y0's precision, (below, above); None for float64."""
+    kind = flat(y0).real.dtype
+    if torch.finfo(kind).bits >= 64:
+        return None
+    ends = torch.tensor([-math.inf, math.inf], dtype=kind)
+    return lambda b: tuple(torch.nextafter(torch.tensor(b, dtype=kind).expand(2), ends).tolist())
 
 
 def flat(y0):

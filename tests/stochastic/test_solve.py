@@ -1,7 +1,10 @@
 """stochastic.solve: orders along one path, two integrals, free steps, both libraries, failures and errors."""
 
 import math
+import pickle
 
+import autograd
+import autograd.numpy as anp
 import numpy as np
 import pytest
 import torch
@@ -40,7 +43,7 @@ def slope(steps, errors):
     return -np.polyfit(np.log(steps), np.log(errors), 1)[0]
 
 
-@pytest.mark.parametrize(
+STRONG = pytest.mark.parametrize(
     ("calculus", "method", "order"),
     [
         ("ito", "euler_maruyama", 0.5),
@@ -49,6 +52,9 @@ def slope(steps, errors):
         ("stratonovich", "heun", 1.0),
     ],
 )
+
+
+@STRONG
 def test_strong_orders_with_commutative_noise(calculus, method, order, record_property):
     path, steps = BrownianPath(21, 0.0, 1.0, (400, 2), cells=512), (16, 32, 64, 128)
     noise = "general" if method == "euler_maruyama" else "commutative"
@@ -61,15 +67,7 @@ def test_strong_orders_with_commutative_noise(calculus, method, order, record_pr
     assert abs(found - order) < 0.12
 
 
-@pytest.mark.parametrize(
-    ("calculus", "method", "order"),
-    [
-        ("ito", "euler_maruyama", 0.5),
-        ("ito", "milstein", 1.0),
-        ("stratonovich", "milstein", 1.0),
-        ("stratonovich", "heun", 1.0),
-    ],
-)
+@STRONG
 def test_strong_orders_with_diagonal_noise(calculus, method, order):
     """dy = 0.2 t y dt + σ y dW: y = exp(0.1 t² from 0.5 on − σ²t/2 for Itô + σW)."""
     n, sigma = 4000, np.linspace(0.4, 0.8, 4000)
@@ -290,6 +288,11 @@ GOOD = {
             ValueError,
             r"y of shape \(2, 3\) \(2, 3, m\) was expected",
         ),
+        (
+            {"y0": torch.ones(2, 3), "t": torch.tensor([0.0, 1.0], requires_grad=True)},
+            ValueError,
+            "no derivative by time",
+        ),
         ({"noise": "commutative", "y0": np.float64(1.0)}, ValueError, "needs a y0 with an axis"),
         (
             {"y0": torch.ones(2, 3), "diffusion": lambda t, y: y.double()},
@@ -301,3 +304,31 @@ GOOD = {
 def test_errors(changed, error, words):
     with pytest.raises(error, match=words):
         stochastic.solve(**{**GOOD, **changed})
+
+
+def test_a_solution_travels():
+    """Pickled, with its dense output: on the same path."""
+    sol = stochastic.solve(decay, size, np.ones(3), (0.0, 1.0), "ito", 5, rtol=1e-2)
+    again = pickle.loads(pickle.dumps(sol))
+    assert np.array_equal(again(0.37), sol(0.37))
+
+
+def decay(t, y):
+    return -y
+
+
+def size(t, y):
+    return 0.2 * y
+
+
+def test_autograd_differentiates_numpy_solves():
+    """By the diffusion's parameter, along one path, as differences do."""
+    path = BrownianPath(6, 0.0, 1.0, (2, 3), cells=40)
+
+    def end(sigma):
+        g = lambda t, y: sigma * anp.cos(y + t)[..., None] * np.array([1.0, -0.5, 0.3])  # noqa: E731
+        f = lambda t, y: -y * sigma  # noqa: E731
+        sol = stochastic.solve(f, g, np.ones((2, 2)), (0.0, 1.0), "ito", path, "euler_maruyama", "general", step=0.025)
+        return anp.sum(sol.y[-1] * np.array([[1.0, 2.0], [-1.0, 0.5]]))
+
+    assert np.isclose(autograd.grad(end)(0.4), (end(0.4 + 1e-6) - end(0.4 - 1e-6)) / 2e-6, rtol=1e-6)

@@ -38,7 +38,39 @@ class Separable(nn.Module):
         return kinetic + scalar(self.potential(q), q, "potential")
 
 
-class HamiltonianField(nn.Module):
+class OfOneNumber(nn.Module):
+    """A field that follows from one number of each state, net(y): what a net and a state have to be."""
+
+    symbol, second = "H", "momenta"  # the number, and the second half of y, in what is said of errors
+
+    def __init__(self, net: Energy, dim: int = -1) -> None:
+        super().__init__()
+        if not callable(net):
+            raise TypeError(f"net must be an nn.Module or a function y -> {self.symbol}(y), got {type(net).__name__}.")
+        if not isinstance(dim, int) or isinstance(dim, bool):
+            raise ValueError(f"dim={dim!r} must be an int.")
+        self.net, self.dim = net, dim
+
+    def _last(self, y: torch.Tensor) -> torch.Tensor:
+        """y with its axis `dim` as the last one, checked."""
+        if not isinstance(y, torch.Tensor):
+            raise TypeError(f"y must be a tensor of positions and {self.second}, got {type(y).__name__}.")
+        if not -y.dim() <= self.dim < y.dim():
+            raise ValueError(
+                f"y has shape {tuple(y.shape)}, and no axis dim={self.dim} with positions and {self.second}."
+            )
+        y = y.movedim(self.dim, -1)
+        halves(y, self.second)
+        return y
+
+    def _number(self, y: torch.Tensor) -> torch.Tensor:
+        return scalar(self.net(y), y, "net")
+
+    def extra_repr(self) -> str:
+        return "" if self.dim == -1 else f"dim={self.dim}"
+
+
+class HamiltonianField(OfOneNumber):
     """dy/dt = J ∇H(y) for y = (q, p): q' = ∂H/∂p, p' = −∂H/∂q. A field f(t, y) for `solve` and `NeuralODE`.
 
     H is constant along its solutions and they keep volumes, whatever the weights of H: exactly so for the exact
@@ -61,38 +93,14 @@ class HamiltonianField(nn.Module):
     Sources: W. R. Hamilton, 1835; S. Greydanus, M. Dzamba, J. Yosinski, Hamiltonian neural networks, 2019, eq. 2.
     """
 
-    def __init__(self, net: Energy, dim: int = -1) -> None:
-        super().__init__()
-        if not callable(net):
-            raise TypeError(f"net must be an nn.Module or a function y -> H(y), got {type(net).__name__}.")
-        if not isinstance(dim, int) or isinstance(dim, bool):
-            raise ValueError(f"dim={dim!r} must be an int.")
-        self.net, self.dim = net, dim
-
     def energy(self, y: torch.Tensor) -> torch.Tensor:
         """H(y), without y's axis `dim`: (..., 2d) -> (...)."""
-        return self._energy(self._last(y))
+        return self._number(self._last(y))
 
     def forward(self, t: float | torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """(∂H/∂p, −∂H/∂q), of y's shape. t is not used: H does not depend on time."""
-        dq, dp = halves(gradient(self._energy, self._last(y)))
+        dq, dp = halves(gradient(self._number, self._last(y)))
         return torch.cat([dp, -dq], -1).movedim(-1, self.dim)
-
-    def _last(self, y: torch.Tensor) -> torch.Tensor:
-        """y with its axis `dim` as the last one, checked."""
-        if not isinstance(y, torch.Tensor):
-            raise TypeError(f"y must be a tensor of positions and momenta, got {type(y).__name__}.")
-        if not -y.dim() <= self.dim < y.dim():
-            raise ValueError(f"y has shape {tuple(y.shape)}, and no axis dim={self.dim} with positions and momenta.")
-        y = y.movedim(self.dim, -1)
-        halves(y)
-        return y
-
-    def _energy(self, y: torch.Tensor) -> torch.Tensor:
-        return scalar(self.net(y), y, "net")
-
-    def extra_repr(self) -> str:
-        return "" if self.dim == -1 else f"dim={self.dim}"
 
 
 def gradient(energy: Energy, y: torch.Tensor) -> torch.Tensor:
@@ -107,11 +115,11 @@ def gradient(energy: Energy, y: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(y) if found is None else found
 
 
-def halves(y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def halves(y: torch.Tensor, second: str = "momenta") -> tuple[torch.Tensor, ...]:
     """The positions and the momenta of y: (..., 2d) -> (..., d), (..., d)."""
     if y.dim() == 0 or y.shape[-1] % 2 or y.shape[-1] == 0:
         length = y.shape[-1] if y.dim() else "no"
-        raise ValueError(f"y has {length} numbers along its axis; d positions, then as many momenta, were expected.")
+        raise ValueError(f"y has {length} numbers along its axis; d positions, then as many {second}, were expected.")
     return y.chunk(2, -1)
 
 

@@ -1,16 +1,15 @@
 """LagrangianField: the field of a learned Lagrangian, from positions and velocities (built in lesson 18)."""
 
 import torch
-from torch import nn
 
-from nodekit.models.physics.hamiltonian import Energy, gradient, scalar
+from nodekit.models.physics.hamiltonian import OfOneNumber, gradient
 from nodekit.torch_backend.private_torch import transformed
 from nodekit.torch_backend.recording import functional, recording
 
 __all__ = ["LagrangianField"]
 
 
-class LagrangianField(nn.Module):
+class LagrangianField(OfOneNumber):
     """dy/dt = (v, q'') for y = (q, v), q'' from M q'' + C v = ∂L/∂q. A field f(t, y) for `solve` and `NeuralODE`.
 
     M = ∂²L/∂v² is the mass matrix and C = ∂²L/∂v∂q, both (d, d) for each sample. M is factorised, never inverted.
@@ -32,13 +31,7 @@ class LagrangianField(nn.Module):
     S. Ho, Lagrangian neural networks, 2020, eq. 6.
     """
 
-    def __init__(self, net: Energy, dim: int = -1) -> None:
-        super().__init__()
-        if not callable(net):
-            raise TypeError(f"net must be an nn.Module or a function y -> L(y), got {type(net).__name__}.")
-        if not isinstance(dim, int) or isinstance(dim, bool):
-            raise ValueError(f"dim={dim!r} must be an int.")
-        self.net, self.dim = net, dim
+    symbol, second = "L", "velocities"
 
     def forward(self, t: float | torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """(v, q''), of y's shape. t is not used: L does not depend on time."""
@@ -55,13 +48,13 @@ class LagrangianField(nn.Module):
 
     def lagrangian(self, y: torch.Tensor) -> torch.Tensor:
         """L(y), without y's axis `dim`: (..., 2d) -> (...)."""
-        return self._lagrangian(self._last(y))
+        return self._number(self._last(y))
 
     def energy(self, y: torch.Tensor) -> torch.Tensor:
         """v·∂L/∂v − L, T + V where L = T − V: (..., 2d) -> (...). It is constant along the exact flow."""
         y = self._last(y)
-        momentum = gradient(self._lagrangian, y).chunk(2, -1)[1]
-        return (y.chunk(2, -1)[1] * momentum).sum(-1) - self._lagrangian(y)
+        momentum = gradient(self._number, y).chunk(2, -1)[1]
+        return (y.chunk(2, -1)[1] * momentum).sum(-1) - self._number(y)
 
     def _acceleration(self, y: torch.Tensor) -> torch.Tensor:
         force, C, M = self._parts(y)
@@ -78,7 +71,7 @@ class LagrangianField(nn.Module):
             return self._parts_by_func(*y.chunk(2, -1))
         with recording(y) as (y, kept):
             q, v = y.chunk(2, -1)
-            force, momentum = _gradients(self._lagrangian(torch.cat([q, v], -1)), [q, v], True)
+            force, momentum = _gradients(self._number(torch.cat([q, v], -1)), [q, v], True)
             rows = [_gradients(p, [q, v], kept) for p in momentum.unbind(-1)]
             C, M = (torch.stack(parts, -2) for parts in zip(*rows, strict=True))
         return (force if kept else force.detach()), C, M
@@ -87,7 +80,7 @@ class LagrangianField(nn.Module):
         """The same where torch.autograd.grad cannot be called; each row differentiates L anew."""
 
         def total(q: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-            return self._lagrangian(torch.cat([q, v], -1)).sum()
+            return self._number(torch.cat([q, v], -1)).sum()
 
         def momentum(q: torch.Tensor, v: torch.Tensor, i: int) -> torch.Tensor:
             return torch.func.grad(total, argnums=1)(q, v)[..., i].sum()
@@ -97,25 +90,10 @@ class LagrangianField(nn.Module):
         return torch.func.grad(total)(q, v), C, M
 
     def _last(self, y: torch.Tensor) -> torch.Tensor:
-        """y with its axis `dim` as the last one, checked."""
-        if not isinstance(y, torch.Tensor):
-            raise TypeError(f"y must be a tensor of positions and velocities, got {type(y).__name__}.")
-        if not -y.dim() <= self.dim < y.dim():
-            raise ValueError(f"y has shape {tuple(y.shape)}, and no axis dim={self.dim} with positions and velocities.")
+        y = super()._last(y)
         if y.dtype not in (torch.float32, torch.float64):
             raise TypeError(f"y has dtype {y.dtype}; positions and velocities in float32 or float64 were expected.")
-        y = y.movedim(self.dim, -1)
-        if y.shape[-1] % 2 or y.shape[-1] == 0:
-            raise ValueError(
-                f"y has {y.shape[-1]} numbers along its axis; d positions, then as many velocities, were expected."
-            )
         return y
-
-    def _lagrangian(self, y: torch.Tensor) -> torch.Tensor:
-        return scalar(self.net(y), y, "net")
-
-    def extra_repr(self) -> str:
-        return "" if self.dim == -1 else f"dim={self.dim}"
 
 
 def _gradients(value: torch.Tensor, inputs: list[torch.Tensor], recorded: bool) -> list[torch.Tensor]:

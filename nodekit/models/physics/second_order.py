@@ -38,13 +38,9 @@ class SecondOrderField(nn.Module):
 
     def forward(self, t: float | torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """(v, acceleration(t, x, v)) at y = (x, v) (..., 2d): (..., 2d)."""
-        x, v = halves(y)
+        x, v = halves(y, "velocities")
         a = self.acceleration(t, x, v)
-        if not isinstance(a, torch.Tensor) or a.shape != x.shape:
-            got = tuple(a.shape) if isinstance(a, torch.Tensor) else type(a).__name__
-            raise ValueError(f"acceleration returned {got} for x and v {tuple(x.shape)}; that shape was expected.")
-        if a.dtype != x.dtype:
-            raise TypeError(f"acceleration returned {a.dtype} for x and v of {x.dtype}; that type was expected.")
+        check_like(a, x, "acceleration returned", "x and v")
         return torch.cat([v, a], -1)
 
 
@@ -81,11 +77,7 @@ class SONODE(NeuralODE):
             if self.velocity is None:
                 raise ValueError("v0 is missing: give it, model(x0, v0), or a network for it, velocity=..., above.")
             v0 = self.velocity(x0)
-        if not isinstance(v0, torch.Tensor) or v0.shape != x0.shape:
-            got = tuple(v0.shape) if isinstance(v0, torch.Tensor) else type(v0).__name__
-            raise ValueError(f"the initial velocity is {got} for x0 {tuple(x0.shape)}; that shape was expected.")
-        if v0.dtype != x0.dtype:
-            raise TypeError(f"the initial velocity is {v0.dtype} for x0 of {x0.dtype}; that type was expected.")
+        check_like(v0, x0, "the initial velocity is", "x0")
         return torch.cat([x0, v0], -1)
 
     def forward(  # type: ignore[override]  # a start has two parts here
@@ -93,3 +85,12 @@ class SONODE(NeuralODE):
     ) -> torch.Tensor:
         """(x, v) at t[-1]; with more than two times at all of them."""
         return super().forward(self.start(x0, v0), generator)
+
+
+def check_like(found: Any, x: torch.Tensor, what: str, name: str) -> None:
+    """Raise ValueError, TypeError unless found is a tensor of the shape and the type of x, which is called `name`."""
+    if not isinstance(found, torch.Tensor) or found.shape != x.shape:
+        got = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+        raise ValueError(f"{what} {got} for {name} {tuple(x.shape)}; that shape was expected.")
+    if found.dtype != x.dtype:
+        raise TypeError(f"{what} {found.dtype} for {name} of {x.dtype}; that type was expected.")

@@ -10,7 +10,8 @@ import torch
 from nodekit import methods
 from nodekit.gradients import on_the_way_back, warn_if_lost
 from nodekit.solution import SolveError
-from nodekit.stepping import loop
+from nodekit.stepping import control, loop
+from nodekit.stepping.breaks import pieces
 from nodekit.stepping.control import CONTROLLERS
 from nodekit.torch_backend.explicit import ExplicitRungeKutta, step_vjp
 
@@ -107,10 +108,9 @@ class AdjointSteps(ExplicitRungeKutta):
         """What the jumps within the step from s to s + h add to (y, a, dL/dp) at its end."""
         g, zero = self.field, torch.zeros_like(jumps[0])
         inside = ((times - s - h) / -h).clamp(max=1.0).numpy(), jumps
-        start = g.state(s + h, z1)
-        a, found, evaluations = step_vjp(
-            g.field, self.method, g.sign * (s + h), start, -g.sign * h, zero, inside, g.params
-        )
+        start, t = g.state(s + h, z1), g.sign * (s + h)
+        size, _ = control.end_on(t, -g.sign * h, g.sign * s)  # t - (-h) may round past s, and so past a breakpoint
+        a, found, evaluations = step_vjp(g.field, self.method, t, start, size, zero, inside, g.params)
         g.nfev += evaluations
         return torch.cat([torch.zeros_like(z1[: g.known]), g.join([a, *found], [a, *g.params])])
 
@@ -123,37 +123,42 @@ class AdjointSteps(ExplicitRungeKutta):
 def adjoint(way_back, marks, d, params, path=None):
     """a' = −(∂f/∂y)ᵀ a and (dL/dp)' = −(∂f/∂p)ᵀ a, solved backward in one sweep, with y solved backward too.
 
-    path: a function of t that gives y, flat, instead of solving for it. Derived in lesson 06.
+    path: a function of t that gives y, flat, instead of solving for it. Between breakpoints there is a sweep for each
+    piece, the last first. Derived in lesson 06.
     """
     way, forward, n = way_back.way, way_back.path, d.shape[1]
     method = methods.get(way.method or (way_back.method if way_back.method.family == "explicit" else "dopri5"))
     sign = 1.0 if forward.times[-1] >= forward.times[0] else -1.0  # s = sign·t is swept from its largest value down
-    s0, s_end = sign * forward.times[0], sign * forward.times[-1]
-    s = torch.tensor([sign * t for t in marks], dtype=torch.float64)
-    at_end, at_start, total = s == s_end, s == s0, torch.zeros_like(d[0])
-    inner = ~(at_end | at_start) & d.ne(0).any(1).cpu()
+    s, told = torch.tensor([sign * t for t in marks], dtype=torch.float64), d.ne(0).any(1).cpu()
     sizes = [p.numel() for p in params]
     known = [] if path else [forward.state(len(forward.sizes))]
-    z = torch.cat([*known, total + d[at_end].sum(0), torch.zeros(sum(sizes), dtype=d.dtype, device=d.device)])
+    z = torch.cat([*known, torch.zeros(n + sum(sizes), dtype=d.dtype, device=d.device)])
+    place = slice(0 if path else n, n if path else 2 * n)  # of a in z
     augmented = Augmented(way_back.stepper.field_back, params, n, sign, path)
     parts = [n] * (1 if path else 2) + ([sum(sizes)] if sizes and not way.seminorm else [])
     # A tolerance for every number of y counts, on the way back, as its smallest.
     rtol, atol = way.rtol or way_back.stepper.tightest, way.atol or float(torch.as_tensor(way_back.stepper.atol).min())
     fixed = not method.adaptive
-    steps = AdjointSteps(augmented, z, method, rtol, atol, fixed, s[inner], d[inner], parts)
-    solution = loop.integrate(
-        steps, z, [s_end, (s0 + s_end) / 2, s0],
-        step=way_back.step if fixed else None, first_step=None, max_step=math.inf, max_steps=100_000,
-        controller=CONTROLLERS["predictive"], keep="start",
-    )  # fmt: skip
-    if not solution.success:
-        raise SolveError(on_the_way_back(solution, way.name))
+    h = None
+    for t0, t1, first, last in reversed(pieces(way_back.stepper.breaks, forward.times[0], forward.times[-1])):
+        s0, s1 = sign * first, sign * last
+        z[place] += d[s == sign * t1].sum(0)
+        inner = (s > sign * t0) & (s < sign * t1) & told
+        steps = AdjointSteps(augmented, z, method, rtol, atol, fixed, s[inner], d[inner], parts)
+        solution = loop.integrate(
+            steps, z, [s1, (s0 + s1) / 2, s0],
+            step=way_back.step if fixed else None, first_step=h, max_step=math.inf, max_steps=100_000,
+            controller=CONTROLLERS["predictive"], keep="start",
+        )  # fmt: skip
+        if not solution.success:
+            raise SolveError(on_the_way_back(solution, way.name))
+        z, taken = solution.y[-1], solution.steps
+        h = abs(taken.h[taken.accepted]).max(initial=0.0) or None  # the last step may be a short one
     if not path:
-        warn_if_lost(missed(solution.y[-1][:n], forward.state(0), known[0]), rtol, way.name)
-    z = solution.y[-1][0 if path else n :]
-    parts = z[n:].split(sizes) if sizes else []
+        warn_if_lost(missed(z[:n], forward.state(0), known[0]), rtol, way.name)
+    a, *parts = z[place.start :].split([n, *sizes])
     dparams = [part.reshape(p.shape) for part, p in zip(parts, params, strict=True)]
-    return z[:n] + d[at_start].sum(0), dparams, solution.stats.nfev
+    return a + d[s == sign * forward.times[0]].sum(0), dparams, augmented.nfev
 
 
 def missed(arrived, y0, y1):

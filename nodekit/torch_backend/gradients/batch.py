@@ -9,18 +9,21 @@ from nodekit.torch_backend.explicit import ends_only
 from nodekit.torch_backend.loops.batch import Independent, weighted
 
 
-def solve(f, y0, times, way, params, **arguments):
-    """Run an independent solve so that gradients flow to y0 and to what f depends on. Returns the Solution."""
+def solve(own, f, y0, times, way, params, **arguments):
+    """Run an independent solve so that gradients flow to y0 and to what f depends on. Returns the Solution.
+
+    own: the user's f, to be looked into.
+    """
     one = Independent(f, y0, times.detach(), **arguments)
     with one.context.held():
-        return _solve(f, one, times, way, params)
+        return _solve(own, one, times, way, params)
 
 
 def _solve(f, one, times, way, params):
     y = one.y0
     if torch.is_grad_enabled():
         if params is None:
-            params, k0 = on_what(f, one.field, one.times[0], y)
+            params, k0 = on_what(f, one.field, one.start, y)
             one.begin_with(k0)
         params = [p for p in params if p.requires_grad]
         if params or y.requires_grad or times.requires_grad:
@@ -29,11 +32,12 @@ def _solve(f, one, times, way, params):
             one.context.note_random()
             moved = (times - times.detach()).to(y)[..., None]  # a later start moves a solution back by f
             if times.requires_grad:
-                y = y - slope(one, one.times[0], y) * moved[0]
+                y = y - slope(one, one.start, y) * moved[0]
             out = Through.apply(one, y, *params)
             one.context.refuse_random(way.name)
             if times.requires_grad:  # and a later output time moves the output along f
-                out = out + torch.stack([slope(one, *at) for at in zip(one.times, out, strict=True)]) * moved
+                marks = one.pieces.arriving() if one.pieces else one.times
+                out = out + torch.stack([slope(one, *at) for at in zip(marks, out, strict=True)]) * moved
             return one.solution(out)
     with torch.no_grad():
         return one.solution(one.run(y))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from nodekit import gradients
+from nodekit.stepping.breaks import before, behind
 from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.explicit import ExplicitRungeKutta
 from nodekit.torch_backend.gradients.adjoint import adjoint, interpolated
@@ -39,7 +40,7 @@ def solve(stepper, run, f, y, t, way, params, method, step, events=None):
     if not torch.is_grad_enabled():
         return run(stepper, y)
     times = tracked(t)
-    t0 = float(t[0] if times is None else times[0].detach())
+    t0 = behind(stepper.breaks, float(t[0] if times is None else times[0].detach()))
     if stepper.compile and isinstance(way, gradients.Backprop):
         raise ValueError('compile=True cannot be recorded by autograd: use gradient="checkpoint", which is as exact.')
     record = isinstance(way, gradients.Backprop) or not stepper.one_step
@@ -96,7 +97,7 @@ def tracked(t):
     """The times (n,) as one tensor through which gradients flow, or None where none of them wants any."""
     if isinstance(t, tuple | list) and any(isinstance(x, torch.Tensor) and x.requires_grad for x in t):
         device = next(x.device for x in t if isinstance(x, torch.Tensor))
-        return torch.stack([torch.as_tensor(x, device=device).to(torch.float64).reshape(()) for x in t])
+        return torch.stack([torch.as_tensor(x, dtype=torch.float64, device=device).reshape(()) for x in t])
     return t if isinstance(t, torch.Tensor) and t.requires_grad else None
 
 
@@ -116,9 +117,12 @@ def moved_with(times, stepper, solution, record):
 
 
 def slope(stepper, t, y, recorded=False):
-    """f(t, y), in the count of dense output; as a value, unless second derivatives may be wanted."""
+    """f(t, y), in the count of dense output; as a value, unless second derivatives may be wanted.
+
+    At a breakpoint it is that with which the solution arrives there.
+    """
     with torch.set_grad_enabled(recorded):
-        return stepper.again(t, y)
+        return stepper.again(before(stepper.breaks, t), y)
 
 
 def to_keep(way, stepper):
@@ -231,7 +235,7 @@ def discrete(way_back, marks, d, params):
 
     def step(i):
         """(t, h, dL/dy of the marks at the end of step i or None, `inside`)."""
-        t, h = path.times[i], path.sizes[i]
+        t, h = path.begin(i), path.sizes[i]
         theta = (marks[first[i] : first[i + 1]] - t) / h
         n = int(np.searchsorted(theta, 1 - 1e-12, "right"))
         within, at_end = d[first[i] : first[i] + n], d[first[i] + n : first[i + 1]]

@@ -12,10 +12,12 @@ import torch
 from nodekit.solution import Solution, Stats, Status, Steps, max_steps_reached, not_finite
 from nodekit.solution import step_too_small as too_small_in_words
 from nodekit.stepping import loop
+from nodekit.stepping.breaks import Sided
 from nodekit.stepping.step import runge_kutta_step
 from nodekit.torch_backend.context import Context
 from nodekit.torch_backend.control import combined, factor, first_step, smallest
 from nodekit.torch_backend.layout import Layout
+from nodekit.torch_backend.loops.pieces import Pieces
 
 
 class Taken(NamedTuple):
@@ -32,12 +34,19 @@ class Field:
     """f on (n, d) states at times (n,): t reaches f as a tensor that broadcasts against y, (n, 1, ..., 1)."""
 
     def __init__(self, f, layout, y, context):
+        lists = (f.points, f.low, f.high) if isinstance(f, Sided) else ()
+        self.sided = [torch.tensor(x, dtype=torch.float64, device=y.device) for x in lists]
+        f = f.f if lists else f
         self.f, self.layout, self.dtype, self.nfev = context.around(f), layout, y.real.dtype, 0
         self.kind = y.dtype if context.autocast else None
         self.axes = 1 if layout.shape is None else len(layout.shape)
 
     def shown(self, t):
         """Times (..., n) as f is to get them."""
+        if self.sided:
+            points, low, high = self.sided
+            i = torch.bucketize(t.contiguous(), points, right=True)
+            t = t.clamp(low[i], high[i])
         return t.to(self.dtype).reshape(*t.shape, *[1] * self.axes)
 
     def __call__(self, t, y, shown=None):
@@ -75,9 +84,10 @@ def weighted(y, h, weights, k):
 class Independent:
     """One solve. y0: (n, ...), or a tuple or dict of such; times (m, n) in float64. solve() checked the rest."""
 
-    def __init__(self, f, y0, times, m, rtol, atol, step, first_step, max_step, max_steps, controller):
+    def __init__(self, f, y0, times, m, rtol, atol, step, first_step, max_step, max_steps, controller, points):
         self.layout = Layout(first_sample(y0))
         self.y0, self.times, self.m = self.layout.flatten(y0), times.to(self.layout.flatten(y0).device), m
+        self.pieces = Pieces(points, self.times) if points else None
         self.context = Context(self.y0.device)
         self.field = Field(f, self.layout, self.y0, self.context)
         self.step, self.first, self.max_step = step, first_step, max_step
@@ -86,6 +96,16 @@ class Independent:
         self.max_steps, self.controller = max_steps, controller
         self.c = torch.tensor(m.c, dtype=torch.float64, device=self.y0.device)[:, None]
         self.k0 = None  # f at the start, where it is known
+
+    @property
+    def start(self):
+        """Where the first step of every sample begins, (n,)."""
+        return self.pieces.begins[0] if self.pieces else self.times[0]
+
+    @property
+    def first_end(self):
+        """Which time the first step of every sample may not pass, (n,)."""
+        return self.pieces.stops[0] if self.pieces else self.times[-1]
 
     def begin_with(self, k0):
         self.k0 = k0
@@ -109,7 +129,7 @@ class Independent:
         """
         n, m, order = len(y), self.m, self.m.error_order
         real = {"dtype": torch.float64, "device": y.device}
-        ends, way = self.times[-1], torch.sign(self.times[-1] - self.times[0])
+        ends, way, pieces = self.times[-1], torch.sign(self.times[-1] - self.times[0]), self.pieces
         out = torch.full((len(self.times), *y.shape), math.nan, dtype=y.dtype, device=y.device)
         out[0] = y
         self.attempts, self.accepted = (torch.zeros(n, dtype=torch.int64, device=y.device) for _ in range(2))
@@ -117,14 +137,14 @@ class Independent:
         self.failures, self.log, self.taken = {}, [], [] if keep else None
         out[:, self.times[0] == ends] = y[self.times[0] == ends]  # nothing to do
         who = torch.nonzero(self.times[0] != ends)[:, 0]
-        self.who, y, t = who, y[who], self.times[0, who]
+        self.who, y, t, piece = who, y[who], self.start[who], torch.zeros(n, dtype=torch.int64, device=y.device)
         k0 = self.field(t, y) if self.k0 is None else self.k0[who]
         if self.step is not None:
             h = way[who] * self.step
         elif self.first is not None:
             h = way[who] * self.first
         else:
-            h = way[who] * first_step(self.field, t, y, k0, ends[who], order, self.in_tolerances)
+            h = way[who] * first_step(self.field, t, y, k0, self.first_end[who], order, self.in_tolerances)
         h = way[who] * torch.clamp(h.abs(), max=self.max_step)
         r1 = r2 = torch.ones(len(who), **real)
         previous = torch.full_like(r1, math.inf)  # the size of the accepted step before
@@ -135,8 +155,13 @@ class Independent:
         while len(who):
             attempts, self.who = attempts + 1, who
             end = ends[who] if m.dense_holds or self.step else self.times[todo, who]  # where a step must end next
+            if pieces:
+                stop, goal = pieces.stops[piece[who], who], pieces.goals[piece[who], who]
+                end = torch.where((end - stop) * way[who] > 0, stop, end)
             wanted, last = h, h.abs() * (1 + 1e-10) >= (end - t).abs()
             h = torch.where(last, end - t, h)
+            if pieces:  # a repeated step has h alone, and t + h may round past the end
+                h = torch.where((t + h - end) * way[who] > 0, torch.nextafter(h, torch.zeros_like(h)), h)
             t1 = torch.where(last, end, t + h)
             h_y = h.to(self.field.dtype)[:, None]
             y1, k = self.attempt(t, y, h, h_y, end, k0)
@@ -147,6 +172,9 @@ class Independent:
             good = ratio <= 1
             self.log.append((who, t, h, ratio, good))
             accepted = accepted + good
+            if pieces:
+                there = good & (t1 == stop)
+                t1 = torch.where(there, goal, t1)
             todo = self.note(out, who, t, h, h_y, y, y1, t1, k, good, todo)
             if self.step is None:
                 factors = factor(self.controller, order, ratio, good, rejected, r1, r2, h / previous)
@@ -154,6 +182,8 @@ class Independent:
                 h = way[who] * (h * factors).abs()
                 h = torch.where(last & good & (h.abs() < wanted.abs()), wanted, h)  # as in loop.py
                 h = h.clamp(-self.max_step, self.max_step)
+            else:
+                h = wanted
             r1, r2 = torch.where(good, ratio, r1), torch.where(good, r1, r2)
             refused = torch.where(ratio < math.inf, 0, refused + 1)
             rejected = ~good
@@ -163,6 +193,11 @@ class Independent:
                 k0 = None if bool(good.any()) else k[0]
             y, t = torch.where(good[:, None], y1, y), torch.where(good, t1, t)
             arrived = t == ends[who]
+            if pieces and bool((there := there & ~arrived).any()):  # f is another one: begin anew
+                piece[who] += there
+                t, k0 = torch.where(there, pieces.begins[piece[who], who], t), None
+                r1, r2 = torch.where(there, 1.0, r1), torch.where(there, 1.0, r2)
+                previous = torch.where(there, math.inf, previous)
             failed = (h.abs() < smallest(t)) & ~arrived if self.step is None else refused > 0
             failed = failed | (refused >= loop.MAX_REFUSED)
             gone = arrived | failed if attempts < self.max_steps else torch.ones_like(arrived)

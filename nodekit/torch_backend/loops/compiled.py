@@ -7,85 +7,23 @@ no change of theirs compiles anything again.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from nodekit.solution import Solution, Stats, Status, Steps
 from nodekit.stepping import control, loop
+from nodekit.stepping.breaks import before, behind
+from nodekit.stepping.breaks import goals as goals_of
 from nodekit.stepping.step import runge_kutta_step
 from nodekit.stepping.trajectory import Trajectory
 from nodekit.torch_backend.control import combined, factor
 from nodekit.torch_backend.loops.cache import compiled
+from nodekit.torch_backend.loops.compiled_step import Plain, by, weighted
 from nodekit.torch_backend.private_torch import while_loop
 from nodekit.torch_backend.state import rms
 
 ATTEMPTS, RECORDED = 1024, 2**24  # the loop comes back to Python after so many attempts, or bytes of states
-
-
-class Plain(NamedTuple):
-    """What a step needs of a tableau, as plain data that the compiler can see through."""
-
-    later_stages: tuple
-    b: tuple
-    fsal: bool
-
-    @staticmethod
-    def of(m):
-        return Plain(m.later_stages, m.b, m.fsal)
-
-
-def build_vjp(f, layout, m, params):
-    """The compiled twin of explicit.step_vjp. weights (n, slopes), d (n, d) stand for the outputs within the step."""
-    rk = Plain(m.later_stages[:-1] if m.fsal else m.later_stages, m.b, False)
-    whole, dense = Plain.of(m), tuple((row.c, row.a) for row in m.dense_rows)
-
-    def vjp(t, h, y, a, weights, d):
-        h_y = h.to(y.real.dtype)
-
-        def field(t, y):
-            return layout.slopes(f(t.to(h_y.dtype), layout.show(y)), "t")
-
-        with torch.enable_grad():
-            y = y.detach().requires_grad_()
-            y1, k = runge_kutta_step(field, t, y, h, whole if len(d) else rk, None, by(h_y))
-            total = torch.sum(y1 * a)
-            if len(d):
-                for c, row in dense:
-                    k.append(field(t + c * h, weighted(y, h_y, row, k)))
-                total = total + torch.sum((y + h_y * (weights @ torch.stack(k))) * d)
-            found = torch.autograd.grad(total, [y, *params], allow_unused=True)
-        return [x if x is None else x.detach() for x in found]
-
-    return vjp
-
-
-def step_vjp(stepper, t, y, h, a, inside, params):
-    """As explicit.step_vjp, compiled. The outputs within the step are filled up to a power of two by nothing."""
-    m, f, layout = stepper.method, stepper.field_back, stepper.layout
-    outputs = len(inside[0]) if inside else 0
-    n = 1 << (outputs - 1).bit_length() if outputs else 0
-    weights, d = y.new_zeros((n, len(m.dense_weights))), y.new_zeros((n, y.numel()))
-    if outputs:
-        weights[:outputs], d[:outputs] = stepper.constant(m.weights_at(inside[0])), inside[1]
-    key = ("vjp", m, n, y.shape, y.dtype, y.device, layout.key, stepper.context.default, tuple(map(id, params)))
-    vjp = compiled(f.own, key, lambda field: build_vjp(field, layout, m, params), vjp=True)
-    t, h = (torch.full((), x, dtype=torch.float64, device=y.device) for x in (t, h))
-    dy, *parts = vjp(t, h, y, a, weights, d)
-    evaluations = m.stages + len(m.dense_rows) if n else m.stages - m.fsal
-    return dy, parts, evaluations
-
-
-def weighted(y, h, weights, k):
-    """`step.advance` as the compiler likes it: one expression, which it fuses."""
-    total = sum(w * k_j for w, k_j in zip(weights, k, strict=False) if w)
-    return h * total if y is None else y + h * total
-
-
-def by(h):
-    """`weighted` as `runge_kutta_step` takes it, for a step h in the state's precision."""
-    return lambda y, _, weights, k: weighted(y, h, weights, k)
 
 
 # The scalars of the loop in one vector, so that a turn makes one tensor of them and not eleven: where the next attempt
@@ -94,10 +32,11 @@ def by(h):
 SCALARS = "t", "h", "attempts", "taken", "refused", "rejected", "r1", "r2", "previous", "t0", "before"
 
 
-def build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled):
+def build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled, pieces):
     """The function that is compiled: turns of the loop from `s`, a dict of tensors, until t_stop.
 
-    s: x, the scalars, in float64; y; k0, of an FSAL method. bounds: t_stop, max_step, the largest number of attempts.
+    s: x, the scalars, in float64; y; k0, of an FSAL method. bounds: t_stop, max_step, the largest number of attempts;
+    between breakpoints (pieces) also the first and the last time that f may see.
     It writes t, h and error ratio of every attempt into log (n, 3), accepted states into states (1 + n, d), and the
     slopes of accepted steps, each of which begins with the state of its row, into slopes (n, s, d).
     """
@@ -115,11 +54,14 @@ def build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled
         active, way = going(x, bounds), torch.sign(x["h"])
         last = x["h"].abs() * (1 + 1e-10) >= (t_end - x["t"]).abs()
         h = torch.where(last, t_end - x["t"], x["h"])
+        if pieces:  # a repeated step has h alone, and t + h may round past the end: one unit less in h's last place
+            h = torch.where((x["t"] + h - t_end) * way > 0, h * (1 - 2.0**-53), h)
         t1 = torch.where(last, t_end, x["t"] + h)
         h_y = h.to(y.real.dtype)
 
         def field(t, y):  # the sum t + c h may round past the end
             t = way * torch.minimum(way * t, way * t_end)
+            t = t.clamp(bounds[3], bounds[4]) if pieces else t
             return layout.slopes(f(t.to(h_y.dtype), layout.show(y)), "t")
 
         y1, k = runge_kutta_step(field, x["t"], y, h, rk, s.get("k0"), by(h_y))
@@ -188,19 +130,23 @@ def integrate(
         return loop.integrate(stepper, y, times, keep=keep, **arguments)
 
     t, t_end, m, adaptive = times[0], times[-1], stepper.method, step is None
+    breaks, n_origin, at_outputs = stepper.breaks, 0, adaptive and not m.dense_holds  # whether steps end on outputs
+    goals = goals_of(times[1:-1] if at_outputs else (), breaks, t, t_end)
+    ends = [before(breaks, goal) for goal in goals]
+    t = behind(breaks, t)
     if t == t_end or not stepper.start(t, y):
         return ordinary()
     if not adaptive:
         h = step
     else:
-        h = first_step or max(stepper.first_step(t, y, t_end), control.smallest(t))
+        h = first_step or max(stepper.first_step(t, y, ends[-1] if breaks else t_end), control.smallest(t))
     h = math.copysign(min(h, max_step), t_end - t)
 
     def vector(*numbers):
         return torch.tensor(numbers, dtype=torch.float64, device=y.device)
 
-    keep, ends = "all" if len(times) == 2 else keep, adaptive and not m.dense_holds  # steps end on outputs
-    keep_slopes = len(times) > 2 and not ends
+    keep = "all" if len(times) == 2 else keep
+    keep_slopes = len(times) > 2 and not at_outputs
     keep_states = keep == "all" or keep_slopes
     recorded = y.numel() * y.element_size() * (keep_states + m.stages * keep_slopes)  # bytes a step
     rows = max(8, min(ATTEMPTS, RECORDED // max(recorded, 1)))
@@ -208,46 +154,63 @@ def integrate(
     key = (
         m, controller, adaptive, keep_states, keep_slopes, unrolled, y.shape, y.dtype, y.device,
         np.ndim(stepper.atol), np.ndim(stepper.rtol), stepper.layout.key, stepper.context.default,
+        bool(breaks),
     )  # fmt: skip
     field, layout = stepper.field, stepper.layout
     turns = compiled(
-        field.own, key, lambda f: build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled)
-    )
+        field.own, key,
+        lambda f: build(f, layout, m, controller, adaptive, keep_states, keep_slopes, unrolled, bool(breaks)),
+    )  # fmt: skip
 
     x = {"t": t, "h": h, "refused": 0.0, "rejected": 0.0, "r1": 1.0, "r2": 1.0, "previous": math.inf, "t0": t}
     s = {"y": y, "k0": stepper.k0} if m.fsal else {"y": y}
     rtol = torch.as_tensor(stepper.rtol, dtype=stepper.floor.dtype, device=y.device)
     logs, outputs, n_out, attempts, taken = [], [y[None]], 1, 0, 0
-    trajectory = Trajectory(t, y, stepper, keep)
+    trajectory = Trajectory(times[0], y, stepper, keep)
     while t != t_end:
-        x |= {"attempts": 0.0, "taken": 0.0, "before": taken}
+        x |= {"attempts": 0.0, "taken": 0.0, "before": taken - n_origin}
         s["x"] = vector(*(x[name] for name in SCALARS))
         log = torch.empty((rows + 1, 3), dtype=torch.float64, device=y.device)
         states = y.new_empty((rows + 1 if keep_states else 0, y.numel()))
         slopes = y.new_empty((rows + 1 if keep_slopes else 0, m.stages, y.numel()))
         states[:1] = s["y"]
         limit = min(rows, max_steps - attempts)
-        stop = times[n_out] if ends and len(times) > 2 else t_end  # where a step must end next
-        s = turns(s, log, states, slopes, vector(stop, max_step, limit), rtol, stepper.floor)
+        stop, seen = (
+            ends[-1],
+            ((-math.inf, math.inf) if field.sided is None else field.sided.around(t)) if breaks else (),
+        )
+        s = turns(s, log, states, slopes, vector(stop, max_step, limit, *seen), rtol, stepper.floor)
         x = dict(zip(SCALARS, s["x"].tolist(), strict=True))
         n, now = int(x["attempts"]), int(x["taken"])
         t, attempts, taken = x["t"], attempts + n, taken + now
         reached = (t - stop) * (t_end - times[0]) >= 0
         if not reached and (n < limit or attempts == max_steps):
             return ordinary()  # it meets the failure again, and says what it is
+        if reached:
+            t, _ = goals.pop(), ends.pop()
         logs.append(log[:n].cpu().numpy())
         if keep == "all":
             trajectory.states |= {len(trajectory.states) + i: row for i, row in enumerate(states[1 : now + 1])}
         if keep_slopes:
             steps = logs[-1][logs[-1][:, 2] <= 1]
             n_out = append_outputs(outputs, n_out, stepper, times, [*steps[:, 0], t], steps[:, 1], states, slopes)
-        elif len(times) > 2 and t == stop:
+        elif len(times) > 2 and t == times[n_out]:
             outputs.append(s["y"][None])
             n_out += 1
+        if t in breaks and t != t_end:  # f is another one: begin anew
+            t, n_origin = breaks[t].behind, taken
+            x |= {"t": t, "t0": t, "r1": 1.0, "r2": 1.0, "previous": math.inf}
+            if m.fsal:
+                s["k0"] = field(t, s["y"])
+                if not stepper.finite(s["k0"]):
+                    return ordinary()
     trajectory.last = s["y"]
     log = np.concatenate(logs)
     accepted = log[:, 2] <= 1
-    trajectory.times = [*log[accepted, 0].tolist(), t]
+    begins = log[accepted, 0].tolist()
+    reported = {sides.behind: b for b, sides in breaks.items()}
+    trajectory.times = [*(reported.get(begin, begin) for begin in begins), t]
+    trajectory.begins = {i: begin for i, begin in enumerate(begins) if begin in reported}
     trajectory.sizes = log[accepted, 1].tolist()
     trajectory.kept = [None] * len(trajectory.sizes)
     stats = Stats(n_accepted=taken, n_rejected=attempts - taken)
