@@ -28,7 +28,8 @@ LEVELS = [
     ["steppers"],
     ["numpy_backend", "torch_backend"],
     ["front"],
-    ["analysis", "models", "drop_in", "stochastic"],
+    ["stochastic"],
+    ["analysis", "models", "drop_in"],
     ["classroom"],
     ["door"],
 ]

@@ -7,6 +7,7 @@ from nodekit.models.density import CNF
 from nodekit.models.equilibrium import DEQ
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
+from nodekit.models.neural_sde import NeuralSDE
 from nodekit.models.physics import (
     SONODE,
     AntisymmetricCell,
@@ -35,6 +36,7 @@ __all__ = [
     "LatentODE",
     "LogTime",
     "NeuralODE",
+    "NeuralSDE",
     "SecondOrderField",
     "Separable",
     "Series",

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["METHODS", "NOISES", "Method", "get"]
+__all__ = ["CALCULI", "METHODS", "NOISES", "Method", "get"]
 
+CALCULI = "ito", "stratonovich"
 NOISES = "diagonal", "commutative", "general"
 # The orders of convergence with the noises of NOISES.
 HALF, ONE = 0.5, 1.0
@@ -87,6 +88,9 @@ METHODS = {
 
 def get(name: str, calculus: str, noise: str) -> Method:
     """The method called `name`. Raises ValueError for one that is not known, or not made for this integral or noise."""
+    for what, value, known in (("calculus", calculus, CALCULI), ("noise", noise, NOISES)):
+        if value not in known:
+            raise ValueError(f"{what}={value!r} is not known. Choose one of: {', '.join(known)}.")
     if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"method={name!r} is not known. Choose one of: {', '.join(METHODS)}.")
     fitting = [m.name for m in METHODS.values() if calculus in m.calculi and noise in m.orders]

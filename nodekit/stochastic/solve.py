@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["solve"]
 
-CALCULI = "ito", "stratonovich"
-
 
 def solve(
     drift: "Field",
@@ -90,10 +88,6 @@ def solve(
     for name, f in (("drift", drift), ("diffusion", diffusion)):
         if not callable(f):
             raise TypeError(f"{name} must be a function (t, y), got {type(f).__name__}.")
-    if calculus not in CALCULI:
-        raise ValueError(f"calculus={calculus!r} is not known. Choose one of: {', '.join(CALCULI)}.")
-    if noise not in methods.NOISES:
-        raise ValueError(f"noise={noise!r} is not known. Choose one of: {', '.join(methods.NOISES)}.")
     m, way = methods.get(method, calculus, noise), gradients.get(gradient)
     if any(getattr(x, "requires_grad", False) for x in (t if isinstance(t, tuple | list) else (t,))):
         raise ValueError("t requires gradients, and a path of Brownian motion has no derivative by time. Detach it.")

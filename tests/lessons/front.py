@@ -13,7 +13,7 @@ PARTS = {
     "III Densities that flow": {"10": "", "11": "", "12": ""},
     "IV Stability and stiffness": {"13": "", "14": "", "15": ""},
     "V Physics": {"16": "", "17": "", "18": ""},
-    "VI Time series": {"19": "", "20": "", "21": "Neural SDEs"},
+    "VI Time series": {"19": "", "20": "", "21": ""},
     "VII Generation today": {"22": "Diffusion and the probability flow", "23": "Flow matching"},
     "VIII The wider view": {
         "24": "", "25": "", "26": "Universal differential equations",

@@ -1,0 +1,114 @@
+"""NeuralSDE: a learned drift and a learned diffusion as a layer (built in lesson 21)."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from nodekit import gradients
+from nodekit.arguments import output_times
+from nodekit.solution import Stats
+from nodekit.stochastic import BrownianPath, solve
+from nodekit.stochastic.methods import get
+
+if TYPE_CHECKING:
+    from nodekit.hints import Gradient, Times, Tolerance
+
+
+class NeuralSDE(nn.Module):
+    """y0 and a Brownian path -> the state at the end of dy = drift(t, y) dt + g(t, y) dW, y(t[0]) = y0.
+
+    Parameters
+    ----------
+    drift, diffusion : nn.Modules, called with (t, y)
+        As in `nodekit.stochastic.solve`: of y's shape, the diffusion with an axis of noises more unless the noise is
+        diagonal. Their parameters are the layer's; state_dict holds nothing else.
+    calculus : "ito" or "stratonovich"
+        Which integral dW means: the same two networks are two different models.
+    t : (t0, t1), or (n,) output times
+        Two times: forward returns the state at t1, of y0's shape. More: the states at all of them, (n, *y0.shape).
+    positive : bool
+        True: g = softplus(diffusion), which is positive, so that noise never vanishes where its sign changes. Paths
+        with g and with -g have one distribution, which is why data cannot tell the sign. For diagonal noise only.
+    method, noise, step, rtol, atol, max_steps, gradient
+        As in `nodekit.stochastic.solve`.
+
+    `f(t, y)` and `g(t, y)` are the drift and the diffusion as the solver sees them. `nfev` counts the drift's
+    evaluations in the last forward.
+
+    Raises ValueError or TypeError for bad arguments, SolveError where the solve fails.
+
+    Sources: X. Li, T.-K. L. Wong, R. T. Q. Chen, D. Duvenaud, Scalable gradients for stochastic differential equations,
+    2020; B. Tzen, M. Raginsky, Neural stochastic differential equations, 2019.
+    """
+
+    def __init__(
+        self,
+        drift: nn.Module,
+        diffusion: nn.Module,
+        calculus: str,
+        t: "Times" = (0.0, 1.0),
+        method: str = "milstein",
+        noise: str = "diagonal",
+        step: float | None = None,
+        positive: bool = True,
+        rtol: "Tolerance" = 1e-3,
+        atol: "Tolerance" = 1e-6,
+        max_steps: int = 100_000,
+        gradient: "Gradient" = "backprop",
+    ) -> None:
+        super().__init__()
+        for name, module in (("drift", drift), ("diffusion", diffusion)):
+            if not isinstance(module, nn.Module):
+                raise TypeError(f"{name} must be an nn.Module with forward(t, y), got {type(module).__name__}.")
+        get(method, calculus, noise)
+        gradients.get(gradient)
+        if positive and noise != "diagonal":
+            raise ValueError(f"noise={noise!r} needs positive=False: a matrix of noises has no sign to choose.")
+        self.drift, self.diffusion, self.calculus, self.t = drift, diffusion, calculus, output_times(t)
+        self.method, self.noise, self.step, self.positive = method, noise, step, positive
+        self.rtol, self.atol, self.max_steps, self.gradient = rtol, atol, max_steps, gradient
+        self.last = Stats()
+
+    def f(self, t: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The drift at (t, y), of y's shape."""
+        return self.drift(t, y)
+
+    def g(self, t: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The diffusion at (t, y): of y's shape with diagonal noise, else (*y's shape, m)."""
+        found = self.diffusion(t, y)
+        return nn.functional.softplus(found) if self.positive else found
+
+    def forward(self, y0: torch.Tensor, brownian: "int | BrownianPath") -> torch.Tensor:
+        """The state at t[-1], of y0's shape; with more than two times (n, *y0.shape). brownian: a seed, or a path.
+
+        The same seed is the same noise: give a training step a seed of its own.
+        """
+        solution = solve(
+            self.f,
+            self.g,
+            y0,
+            self.t,
+            self.calculus,
+            brownian,
+            self.method,
+            self.noise,
+            step=self.step,
+            rtol=self.rtol,
+            atol=self.atol,
+            max_steps=self.max_steps,
+            gradient=self.gradient,
+            params=[p for p in self.parameters() if p.requires_grad],
+        )
+        self.last = solution.stats
+        return solution.y[-1] if len(self.t) == 2 else solution.y
+
+    @property
+    def nfev(self) -> int:
+        return self.last.nfev
+
+    def extra_repr(self) -> str:
+        shown: dict[str, Any] = {"calculus": self.calculus, "t": (self.t[0], self.t[-1])}
+        shown |= {"method": self.method, "noise": self.noise}
+        shown |= {"step": self.step} if self.step is not None else {}
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items())
