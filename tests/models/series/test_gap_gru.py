@@ -86,3 +86,10 @@ def test_refusals():
         net(Series.of([([0.0, 1.0], np.ones((2, 1)))]), torch.ones(3))
     with pytest.raises(ValueError, match=r"t has shape \(4, 2\); \(m,\) or \(3, m\)"):
         net(batch, torch.ones(4, 2))
+    with pytest.raises(ValueError, match="t holds nan"):
+        net(batch, [1.0, float("nan")])
+    with pytest.raises(TypeError, match="series must be a Series, got list"):
+        net(given(), torch.ones(3))
+    for name in ("dim", "hidden", "width"):
+        with pytest.raises(ValueError, match=f"{name}=0 must be a whole number"):
+            GapGRU(**{"dim": 2, name: 0})
