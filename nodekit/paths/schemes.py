@@ -79,7 +79,7 @@ def rectilinear(values: Any, times: Any) -> Path:
     The path's parameter s goes from 0 to 2 (n − 1), and its channels are (time, *values): between 2i and 2i + 1 time
     goes from t_i to t_{i+1}, between 2i + 1 and 2i + 2 the values go from x_i to x_{i+1}. A missing value holds the
     last one. The curve knows nothing of the future; how fast s runs through a wait depends on when it will end.
-    values: (..., n, channels). times: (n,), or (..., n) for samples with times of their own. Returns a Path of degree 1.
+    values: (..., n, channels). times: (n,), or (..., n) for samples with times of their own. Returns a Path, degree 1.
 
     Source: Morrill, Kidger, Yang, Lyons, 2021, section 3.
     """
