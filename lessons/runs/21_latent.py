@@ -84,13 +84,17 @@ def train(per, seed, steps=400):
     return model, y
 
 
-def measure(per, seed):
-    model, y = train(per, seed)
+def measured(model, y):
+    """The numbers of one row."""
     with torch.no_grad():
         elbo = np.mean([model.elbo(y).mean().item() for _ in range(50)])
     theta, _, sigma, log_p = likeliest(y.numpy())
     return {"theta": model.log_theta.exp().item(), "sigma": model.log_sigma.exp().item(), "elbo": elbo,
             "ml_theta": theta, "ml_sigma": sigma, "log_p": log_p}  # fmt: skip
+
+
+def measure(per, seed):
+    return measured(*train(per, seed))
 
 
 if __name__ == "__main__":
