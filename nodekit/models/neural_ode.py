@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.arguments import output_times, with_middle
+from nodekit.arguments import held_times, step_sizes, tensor_state, with_middle
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Stats
 from nodekit.solve import solve
@@ -59,9 +59,10 @@ class NeuralODE(nn.Module):
         super().__init__()
         if not isinstance(field, nn.Module):
             raise TypeError(f"field must be an nn.Module with forward(t, y), got {type(field).__name__}.")
-        methods.get(method)
+        m = methods.get(method)
         gradients.get(gradient)
-        self.field, self.t, self.regularizer = field, output_times(t), checked(regularizer)
+        self.field, self.t, self.regularizer = field, held_times(t), checked(regularizer)
+        step_sizes(m, self.t, rtol, atol, step, max_steps)
         self.method, self.rtol, self.atol, self.step = method, rtol, atol, step
         self.max_steps, self.gradient = max_steps, gradient
         self.regularization: dict[str, torch.Tensor] = {}
@@ -69,6 +70,7 @@ class NeuralODE(nn.Module):
 
     def forward(self, y0: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """The state at t[-1], of y0's shape (any); with more than two times (n, *y0.shape). generator: of ε."""
+        tensor_state("y0", y0)
         names = self.regularizer if self.training else ()
         regularized = Regularized(self.field, names, y0, generator) if names else None
         t = with_middle(self.t) if len(self.t) == 2 else self.t
@@ -82,7 +84,6 @@ class NeuralODE(nn.Module):
             step=self.step,
             max_steps=self.max_steps,
             gradient=self.gradient,
-            params=[p for p in self.field.parameters() if p.requires_grad],
         )
         self.last, self.last.total = solution.stats, self.total
         self.total.nfev += self.last.nfev

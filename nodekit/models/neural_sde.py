@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from nodekit import gradients
-from nodekit.arguments import output_times
+from nodekit.arguments import tensor_state
 from nodekit.solution import Stats
 from nodekit.stochastic import BrownianPath, solve
-from nodekit.stochastic.methods import get
+from nodekit.stochastic.solve import check
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Times, Tolerance
@@ -61,11 +60,12 @@ class NeuralSDE(nn.Module):
         for name, module in (("drift", drift), ("diffusion", diffusion)):
             if not isinstance(module, nn.Module):
                 raise TypeError(f"{name} must be an nn.Module with forward(t, y), got {type(module).__name__}.")
-        get(method, calculus, noise)
-        gradients.get(gradient)
+        if not isinstance(positive, bool):
+            raise TypeError(f"positive={positive!r} must be True or False.")
+        _, _, times = check(calculus, t, method, noise, step, rtol, atol, max_steps, gradient)
         if positive and noise != "diagonal":
             raise ValueError(f"noise={noise!r} needs positive=False: a matrix of noises has no sign to choose.")
-        self.drift, self.diffusion, self.calculus, self.t = drift, diffusion, calculus, output_times(t)
+        self.drift, self.diffusion, self.calculus, self.t = drift, diffusion, calculus, times
         self.method, self.noise, self.step, self.positive = method, noise, step, positive
         self.rtol, self.atol, self.max_steps, self.gradient = rtol, atol, max_steps, gradient
         self.last = Stats()
@@ -84,6 +84,7 @@ class NeuralSDE(nn.Module):
 
         The same seed is the same noise: give a training step a seed of its own.
         """
+        tensor_state("y0", y0)
         solution = solve(
             self.f,
             self.g,
@@ -98,7 +99,6 @@ class NeuralSDE(nn.Module):
             atol=self.atol,
             max_steps=self.max_steps,
             gradient=self.gradient,
-            params=[p for p in self.parameters() if p.requires_grad],
         )
         self.last = solution.stats
         return solution.y[-1] if len(self.t) == 2 else solution.y

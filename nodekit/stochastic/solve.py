@@ -3,16 +3,17 @@
 import math
 from functools import partial
 from importlib import import_module
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from nodekit import gradients
-from nodekit.arguments import at_least_one, output_times, positive, tolerance
+from nodekit.arguments import at_least_one, fixed_step, output_times, tolerance
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
 from nodekit.stepping import loop
 from nodekit.stepping.control import CONTROLLERS
 from nodekit.stepping.stepper import over
-from nodekit.stochastic import methods
+from nodekit.stochastic import diagonal, methods
 from nodekit.stochastic.brownian import BrownianPath
 from nodekit.stochastic.stepper import Noisy
 from nodekit.travel import detached
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from nodekit.hints import Field, Gradient, State, Times, Tolerance
 
 __all__ = ["solve"]
+
+GOLDEN = 0.382  # where in a solve its diffusion is looked at: the ends may be special
 
 
 def solve(
@@ -88,6 +91,52 @@ def solve(
     for name, f in (("drift", drift), ("diffusion", diffusion)):
         if not callable(f):
             raise TypeError(f"{name} must be a function (t, y), got {type(f).__name__}.")
+    m, way, times = check(calculus, t, method, noise, step, rtol, atol, max_steps, gradient)
+    backend = "torch" if is_torch(y0) else "numpy"
+    if backend == "numpy" and (params is not None or way.name == "adjoint" or way == gradients.Checkpoint("sqrt")):
+        given = f"gradient={gradient!r}" if params is None else "params"
+        raise ValueError(
+            f"{given} is for torch: autograd differentiates the steps of a NumPy solve as they were taken. Leave it out."
+        )
+    if isinstance(y0, tuple | list | dict) and backend == "torch":
+        raise TypeError("y0 must be one array or tensor.")
+
+    state = import_module(f"nodekit.{backend}_backend.state")
+    start: Any = state.check_state(y0)
+    if "complex" in str(start.dtype):
+        raise TypeError(f"y0 is {start.dtype}; the state of a stochastic differential equation is real here.")
+    rtol, atol = (state.check_tolerance(name, x, start) for name, x in (("rtol", rtol), ("atol", atol)))
+    shape = tuple(start.shape)
+    path = checked_path(brownian, times, shape, noise, step, diffusion, start)
+    if state.size(start) == 0:  # one step of anything gets there
+        step = abs(times[-1] - times[0]) or 1.0
+
+    run = partial(
+        loop.integrate, times=times, step=step, first_step=None, max_step=math.inf, max_steps=max_steps,
+        controller=CONTROLLERS["PI"],
+    )  # fmt: skip
+    recipe = backend, drift, diffusion, start, m, rtol, atol, step is not None, noise, calculus == "ito", path
+    noisy, y = stepper(*recipe), state.flat(start)
+    noisy.recipe = (stepper, detached(recipe))
+    if noise == "diagonal" and diagonal.needs(m, step is not None):
+        noisy.alone_at = times[0] + GOLDEN * (times[-1] - times[0])
+    with noisy.held():
+        if backend == "numpy":
+            solution = run(noisy, y)
+        else:
+            from nodekit.stochastic import gradient as back
+
+            solution = back.through(noisy, run, (drift, diffusion), y, t, way, params, step)
+    if throw and not solution.success:
+        raise SolveError(solution)
+    return solution
+
+
+def check(
+    calculus: str, t: "Times", method: str, noise: str, step: float | None, rtol: Any, atol: Any, max_steps: int,
+    gradient: "Gradient",
+) -> tuple[methods.Method, gradients.Way, list[float]]:  # fmt: skip
+    """The method, the way back and the times; what can be said of arguments before y0 is known. Raises as `solve`."""
     m, way = methods.get(method, calculus, noise), gradients.get(gradient)
     if any(getattr(x, "requires_grad", False) for x in (t if isinstance(t, tuple | list) else (t,))):
         raise ValueError("t requires gradients, and a path of Brownian motion has no derivative by time. Detach it.")
@@ -102,47 +151,27 @@ def solve(
             f"method={method!r} with noise={noise!r} has strong order ½: give it a step size, as in step=0.01. Steps "
             "of its own choice may converge to another solution."
         )
-    if step is not None:
-        positive("step", step, (times[0], times[-1]))
     tolerance("rtol", rtol)
     tolerance("atol", atol)
     at_least_one("max_steps", max_steps)
-    if way.name == "interpolated" or (way.name == "adjoint" and calculus == "ito"):
+    if step is not None:
+        fixed_step(step, (times[0], times[-1]), max_steps)
+    if way.name == "interpolated":
         raise ValueError(
-            f"gradient={gradient!r} cannot be had of {calculus!r} integrals: the adjoint goes backward along the path, "
-            'which Stratonovich\'s integral allows. Take "discrete", which is exact.'
+            f"gradient={gradient!r} cannot be had of a solve with noise. Take \"discrete\", which is exact, or for "
+            'Stratonovich\'s integral "adjoint", which goes backward along the path.'
         )
-    backend = "torch" if is_torch(y0) else "numpy"
-    if backend == "numpy" and (params is not None or way.name in ("adjoint", "interpolated")):
-        raise ValueError(f"gradient={gradient!r} and params are for torch.")
-    if isinstance(y0, tuple | list | dict) and backend == "torch":
-        raise TypeError("y0 must be one array or tensor.")
-
-    state = import_module(f"nodekit.{backend}_backend.state")
-    start: Any = state.check_state(y0)
-    if "complex" in str(start.dtype):
-        raise TypeError(f"y0 is {start.dtype}; the state of a stochastic differential equation is real here.")
-    rtol, atol = (state.check_tolerance(name, x, start) for name, x in (("rtol", rtol), ("atol", atol)))
-    shape = tuple(start.shape)
-    path = checked_path(brownian, times, shape, noise, step, diffusion, start)
-
-    run = partial(
-        loop.integrate, times=times, step=step, first_step=None, max_step=math.inf, max_steps=max_steps,
-        controller=CONTROLLERS["PI"],
-    )  # fmt: skip
-    recipe = backend, drift, diffusion, start, m, rtol, atol, step is not None, noise, calculus == "ito", path
-    noisy, y = stepper(*recipe), state.flat(start)
-    noisy.recipe = (stepper, detached(recipe))
-    with noisy.held():
-        if backend == "numpy":
-            solution = run(noisy, y)
-        else:
-            from nodekit.stochastic import gradient as back
-
-            solution = back.through(noisy, run, (drift, diffusion), y, t, way, params, step)
-    if throw and not solution.success:
-        raise SolveError(solution)
-    return solution
+    if way.name == "adjoint" and calculus == "ito":
+        raise ValueError(
+            f"gradient={gradient!r} cannot be had of 'ito' integrals: the adjoint goes backward along the path, which "
+            'Stratonovich\'s integral alone allows. Take "discrete", which is exact.'
+        )
+    if way.name == "adjoint" and way != gradients.Adjoint():
+        raise ValueError(
+            f"gradient={gradient!r}: the stochastic adjoint goes back by Heun's method in the steps of the solve, and "
+            'has no options. Take gradient="adjoint".'
+        )
+    return m, way, times
 
 
 def stepper(
@@ -178,7 +207,7 @@ def checked_path(
                 f"{times[-1]!r}."
             )
         return brownian
-    if not isinstance(brownian, int) or isinstance(brownian, bool):
+    if not isinstance(brownian, Integral) or isinstance(brownian, bool):
         raise TypeError(f"brownian must be a seed, an int, or a BrownianPath, got {type(brownian).__name__}.")
     if noise != "diagonal":
         found = diffusion(y0.new_full((), times[0]) if is_torch(y0) else times[0], y0)
