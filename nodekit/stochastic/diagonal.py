@@ -24,7 +24,7 @@ def needs(method, fixed):
 
 
 def refuse_mixing(stepper, t, y):
-    """Raise ValueError if a component of the diffusion is seen to depend on another one. y (d,), each number of which is
+    """Raise ValueError if a component of the diffusion is seen to depend on another one. y (d,): each of its numbers is
     a component, those of all samples; t: a time within the solve.
 
     Each component has equal values in two of four states near y, and others in the other two; in which, is drawn, with
@@ -84,7 +84,9 @@ def nearby(y, shape, seed):
     """
     rng, row = np.random.default_rng(seed), shape[-1] if shape else 1
     pairs = [(a, b) for a in range(POINTS) for b in range(a + 1, POINTS)]
-    kinds = rng.permuted(np.tile(np.arange(row), (y.size // row, 1)), axis=1) + rng.integers(len(pairs), size=(y.size // row, 1))
+    kinds = rng.permuted(np.tile(np.arange(row), (y.size // row, 1)), axis=1) + rng.integers(
+        len(pairs), size=(y.size // row, 1)
+    )
     kinds = (kinds % len(pairs)).reshape(-1)
     # Four different numbers in (0, 1) for each component; those of the two states where it rests become one.
     parts = (rng.permuted(np.tile(np.arange(POINTS), (y.size, 1)), axis=1).T + rng.uniform(0.2, 0.8, y.size)) / POINTS
@@ -96,7 +98,7 @@ def nearby(y, shape, seed):
 
 
 def look(stepper, t, state):
-    """The diffusion at a state (d,): float64 (d,), without a graph, a count, a warning of NumPy's or a random number."""
+    """The diffusion at a state (d,): float64 (d,), without a graph, a count, NumPy's warnings or a random number."""
     y = stepper.constant(state)
     with ExitStack() as stack:
         if is_torch(y):

@@ -96,7 +96,8 @@ def solve(
     if backend == "numpy" and (params is not None or way.name == "adjoint" or way == gradients.Checkpoint("sqrt")):
         given = f"gradient={gradient!r}" if params is None else "params"
         raise ValueError(
-            f"{given} is for torch: autograd differentiates the steps of a NumPy solve as they were taken. Leave it out."
+            f"{given} is for torch: autograd differentiates the steps of a NumPy solve as they were taken. "
+            "Leave it out."
         )
     if isinstance(y0, tuple | list | dict) and backend == "torch":
         raise TypeError("y0 must be one array or tensor.")
@@ -158,7 +159,7 @@ def check(
         fixed_step(step, (times[0], times[-1]), max_steps)
     if way.name == "interpolated":
         raise ValueError(
-            f"gradient={gradient!r} cannot be had of a solve with noise. Take \"discrete\", which is exact, or for "
+            f'gradient={gradient!r} cannot be had of a solve with noise. Take "discrete", which is exact, or for '
             'Stratonovich\'s integral "adjoint", which goes backward along the path.'
         )
     if way.name == "adjoint" and calculus == "ito":

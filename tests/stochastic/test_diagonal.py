@@ -29,7 +29,9 @@ def drift(t, y):
     return np.cos(3 * t) - 0.5 * y
 
 
-def solved(diffusion, y0, library="numpy", calculus="stratonovich", method="milstein", step=0.1, seed=1, end=1.0, **options):
+def solved(
+    diffusion, y0, library="numpy", calculus="stratonovich", method="milstein", step=0.1, seed=1, end=1.0, **options
+):
     """A solve with the drift −y, and y0 as given; a diffusion of either library."""
     y0 = torch.tensor(y0) if library == "torch" else np.array(y0)
     f = lambda t, y: -y  # noqa: E731
@@ -75,7 +77,9 @@ def test_who_refuses_a_diffusion_that_mixes(library, calculus, method, step, ins
     if instead is None:
         assert solved(*case).success
         return
-    words = rf"diffusion\[(\d), (\d)\] depends on y\[\1, [^\2]\]; .*method='{method}'.*Take method='{instead}' and a step"
+    words = (
+        rf"diffusion\[(\d), (\d)\] depends on y\[\1, [^\2]\]; .*method='{method}'.*Take method='{instead}' and a step"
+    )
     with pytest.raises(ValueError, match=words):
         solved(*case)
 
