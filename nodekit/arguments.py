@@ -58,9 +58,9 @@ def held_times(t):
     return output_times(t)
 
 
-def tensor_state(name, y):
-    """Raise TypeError unless y is a torch tensor, or a tuple or dict of them."""
-    if not is_torch(y):
+def tensor(name, y):
+    """Raise TypeError unless y is one torch tensor, as layers take it."""
+    if not is_torch(y) or isinstance(y, tuple | list | dict):
         raise TypeError(f"{name} must be a torch tensor, got {type(y).__name__}.")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from nodekit.arguments import tensor_state
+from nodekit.arguments import tensor
 from nodekit.solution import Stats
 from nodekit.stochastic import BrownianPath, solve
 from nodekit.stochastic.solve import check
@@ -21,10 +21,18 @@ class NeuralSDE(nn.Module):
     ----------
     drift, diffusion : nn.Modules, called with (t, y)
         As in `nodekit.stochastic.solve`: of y's shape, the diffusion with an axis of noises more unless the noise is
-        diagonal. Their parameters are the layer's; state_dict holds nothing else.
+        diagonal. Their parameters are the layer's; state_dict holds nothing else. Gradients reach the tensors too that
+        they or modules within them hold otherwise, as a condition that is set before each forward.
+        With diagonal noise, method="milstein", the default, and steps of its own choice need a component i of the
+        diffusion that depends on y_i alone, or raise ValueError. One net for every component does:
+
+            net = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1)); return net(y[..., None])[..., 0]
+
+        (a net for each: nn.Conv1d(d, 16 * d, 1, groups=d) in place of nn.Linear(1, 16), and back). Any other net goes
+        with a step size and method="euler_maruyama" (Itô) or "heun" (Stratonovich), which have strong order ½ with it.
     calculus : "ito" or "stratonovich"
         Which integral dW means: the same two networks are two different models.
-    t : (t0, t1), or (n,) output times
+    t : (t0, t1), or (n,) output times; not tensors that require gradients
         Two times: forward returns the state at t1, of y0's shape. More: the states at all of them, (n, *y0.shape).
     positive : bool
         True: g = softplus(diffusion), which is positive, so that noise never vanishes where its sign changes. Paths
@@ -35,7 +43,8 @@ class NeuralSDE(nn.Module):
     `f(t, y)` and `g(t, y)` are the drift and the diffusion as the solver sees them. `nfev` counts the drift's
     evaluations in the last forward.
 
-    Raises ValueError or TypeError for bad arguments, SolveError where the solve fails.
+    Raises ValueError or TypeError for bad arguments, in the constructor; in forward, for a y0 that is not one tensor, a
+    path that does not fit, and a diffusion that mixes components where it must not; SolveError where the solve fails.
 
     Sources: X. Li, T.-K. L. Wong, R. T. Q. Chen, D. Duvenaud, Scalable gradients for stochastic differential equations,
     2020; B. Tzen, M. Raginsky, Neural stochastic differential equations, 2019.
@@ -84,7 +93,7 @@ class NeuralSDE(nn.Module):
 
         The same seed is the same noise: give a training step a seed of its own.
         """
-        tensor_state("y0", y0)
+        tensor("y0", y0)
         solution = solve(
             self.f,
             self.g,

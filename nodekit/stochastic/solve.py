@@ -64,8 +64,12 @@ def solve(
     method : "euler_maruyama" (Itô; any noise), "milstein" (both; diagonal or commutative), "heun" (Stratonovich; any)
         Strong order ½ for Euler–Maruyama and for general noise, else 1.
     noise : "diagonal", "commutative" or "general"
-        "diagonal": component i of the diffusion depends on y_i alone, and has its own dW_i. "commutative": the columns
-        b_j of the diffusion satisfy ∂b_j b_k = ∂b_k b_j, which is not checked; one column always does.
+        "diagonal": component i of the diffusion has its own dW_i, and depends on y_i alone; each number of y is a
+        component, those of all samples. Where one depends on another, Milstein's method solves another equation
+        (Stratonovich) or loses its order (Itô), and steps of its own choice may go astray: that raises ValueError, as
+        far as four evaluations near y0 show it. Euler–Maruyama and Heun with a step size take such a diffusion, as the
+        general noise that it is. "commutative": the columns b_j of the diffusion satisfy ∂b_j b_k = ∂b_k b_j, which is
+        not checked; one column always does.
     step : float > 0, optional
         A fixed step size. None: steps are chosen so that one step and two of half its size agree to the tolerance. That
         needs a method of order 1: with order ½ such steps may converge to another solution (Gaines and Lyons, 1997).

@@ -195,7 +195,8 @@ def test_bad_arguments(arguments, error, message):
 
 
 def test_a_state_that_is_no_tensor():
-    for y0, kind in ((Y0.numpy(), "ndarray"), ([1.0, 2.0], "list"), (1.0, "float")):
+    """Nor is a tuple of them one."""
+    for y0, kind in ((Y0.numpy(), "ndarray"), ([1.0, 2.0], "list"), (1.0, "float"), ((Y0, Y0), "tuple")):
         with pytest.raises(TypeError, match=f"y0 must be a torch tensor, got {kind}"):
             NeuralODE(Field())(y0)
 

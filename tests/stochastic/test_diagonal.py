@@ -224,22 +224,29 @@ def test_the_transforms_of_torch_are_not_looked_into():
 
 
 def test_neural_sde_refuses_a_net_that_mixes():
-    def net():
-        return nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 3))
+    """And takes those that its docstring shows, one for all components or one for each."""
 
     class Of(nn.Module):
         def __init__(self):
             super().__init__()
-            self.net = net()
+            self.net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 3))
 
         def forward(self, t, y):
             return self.net(y)
+
+    class One(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1))
+
+        def forward(self, t, y):
+            return self.net(y[..., None])[..., 0]
 
     torch.manual_seed(1)
     y0 = torch.randn(4, 3)
     for calculus in ("ito", "stratonovich"):
         with pytest.raises(ValueError, match=r"diffusion\[.*depends on"):
             NeuralSDE(Of(), Of(), calculus)(y0, 1)
-        assert NeuralSDE(Of(), Each(), calculus, step=0.1)(y0, 1).shape == (4, 3)
+        assert all(NeuralSDE(Of(), net(), calculus, step=0.1)(y0, 1).shape == (4, 3) for net in (One, Each))
     assert NeuralSDE(Of(), Of(), "stratonovich", method="heun", step=0.1)(y0, 1).shape == (4, 3)
     assert NeuralSDE(Of(), Of(), "ito", method="euler_maruyama", step=0.1)(y0, 1).shape == (4, 3)

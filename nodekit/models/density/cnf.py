@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.arguments import held_times, step_sizes, tensor_state, with_middle
+from nodekit.arguments import held_times, step_sizes, tensor, with_middle
 from nodekit.models.density.divergence import Divergence, Hutchinson, exact_divergence
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Solution
@@ -50,7 +50,7 @@ class CNF(nn.Module):
     Parameters
     ----------
     field : nn.Module, field(t, x) -> dx/dt, x (..., d)
-        Each sample by itself.
+        Each sample by itself. Gradients reach its parameters, and the tensors that it holds otherwise.
     dim : int
         d.
     t : (t0, t1)
@@ -157,7 +157,7 @@ class CNF(nn.Module):
         return {**self.__dict__, "regularization": {}}
 
     def _check(self, x: T) -> None:
-        tensor_state("x", x)
+        tensor("x", x)
         if x.dim() == 0 or x.shape[-1] != self.dim:
             raise ValueError(f"x has shape {tuple(x.shape)}; (..., {self.dim}) was expected.")
 
