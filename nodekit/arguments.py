@@ -2,7 +2,7 @@
 
 import math
 import sys
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def positive(name, value, times=()):
 
 def at_least_one(name, value):
     """Raise ValueError unless value is a whole number >= 1."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name}={value!r} must be a whole number of at least 1.")
 
 

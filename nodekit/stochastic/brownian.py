@@ -8,7 +8,6 @@ is the same whatever was asked before: a step that is rejected and repeated, or 
 
 import math
 import threading
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,14 +46,14 @@ class BrownianPath:
 
     def __init__(self, seed: int, t0: float, t1: float, shape: int | tuple[int, ...] = (), cells: int = 1024) -> None:
         for name, value, least in (("seed", seed, 0), ("cells", cells, 1)):
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
                 raise ValueError(f"{name}={value!r} must be an int of at least {least}.")
         t0, t1 = float(t0), float(t1)
         if not (math.isfinite(t0) and math.isfinite(t1) and t0 < t1):
             raise ValueError(f"t0={t0!r} and t1={t1!r} must be finite, and t0 < t1.")
         self.seed, self.t0, self.t1, self.cells = int(seed), t0, t1, int(cells)
         given = tuple(shape) if hasattr(shape, "__iter__") else (shape,)
-        if not all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 0 for n in given):
+        if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 for n in given):
             raise ValueError(f"shape={shape!r} must be an int of at least 0, or a tuple of such.")
         self.shape = tuple(map(int, given))
         above = (self.cells - 1).bit_length()  # the root is as long as a power of two of cells

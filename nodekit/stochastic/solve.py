@@ -3,8 +3,9 @@
 import math
 from functools import partial
 from importlib import import_module
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from nodekit import gradients
 from nodekit.arguments import at_least_one, fixed_step, output_times, tolerance
@@ -212,7 +213,7 @@ def checked_path(
                 f"{times[-1]!r}."
             )
         return brownian
-    if not isinstance(brownian, Integral) or isinstance(brownian, bool):
+    if not isinstance(brownian, int | np.integer) or isinstance(brownian, bool):
         raise TypeError(f"brownian must be a seed, an int, or a BrownianPath, got {type(brownian).__name__}.")
     if noise != "diagonal":
         found = diffusion(y0.new_full((), times[0]) if is_torch(y0) else times[0], y0)
@@ -222,4 +223,4 @@ def checked_path(
     cells = 1024 if step is None else max(1, math.ceil((high - low) / step * (1 - 1e-10)))
     # A cell is a step, so that the ends of steps are ends of cells; the last step may be shorter.
     end = high if step is None else low + cells * step
-    return BrownianPath(brownian, low, max(end, high), wanted, cells)
+    return BrownianPath(int(brownian), low, max(end, high), wanted, cells)
