@@ -48,13 +48,13 @@ def step_sizes(method, times, rtol, atol, step, max_steps):
         fixed_step(step, (times[0], times[-1]), max_steps)
 
 
-def held_times(t):
-    """The output times of a layer, which keeps them as floats. Raises as `output_times`, and for a t with gradients."""
+LAYER = "a layer keeps its times as floats. Detach it, or call nodekit.solve(f, y0, t), which has gradients by t"
+
+
+def held_times(t, why=LAYER):
+    """The output times where no gradient can flow to them. Raises as `output_times`, and for a t that requires one."""
     if any(getattr(x, "requires_grad", False) for x in (t if isinstance(t, tuple | list) else (t,))):
-        raise ValueError(
-            "t requires gradients, and a layer keeps its times as floats: none would flow to it. Detach it, or call "
-            "nodekit.solve(f, y0, t), which has gradients by t."
-        )
+        raise ValueError(f"t requires gradients, and {why}.")
     return output_times(t)
 
 

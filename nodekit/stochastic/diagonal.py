@@ -35,7 +35,7 @@ def refuse_mixing(stepper, t, y):
     if y.shape[-1] < 2 or not stepper.sees_values():
         return
     kept = stepper.values(y)
-    eps = float(namespace(kept).finfo(kept.dtype).eps) if is_torch(kept) else float(np.finfo(kept.dtype).eps)
+    eps = float(namespace(kept).finfo(kept.dtype).eps)
     states, rests = nearby(numbers(kept), stepper.state_shape, stepper.brownian.seed)
     g = [look(stepper, t, state) for state in states]
     seen = [abs(x[np.isfinite(x)]).max(initial=0.0) for x in g]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nodekit import gradients
-from nodekit.arguments import at_least_one, fixed_step, output_times, tolerance
+from nodekit.arguments import at_least_one, fixed_step, held_times, tolerance
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
 from nodekit.stepping import loop
@@ -144,9 +144,7 @@ def check(
 ) -> tuple[methods.Method, gradients.Way, list[float]]:  # fmt: skip
     """The method, the way back and the times; what can be said of arguments before y0 is known. Raises as `solve`."""
     m, way = methods.get(method, calculus, noise), gradients.get(gradient)
-    if any(getattr(x, "requires_grad", False) for x in (t if isinstance(t, tuple | list) else (t,))):
-        raise ValueError("t requires gradients, and a path of Brownian motion has no derivative by time. Detach it.")
-    times = output_times(t)
+    times = held_times(t, "a path of Brownian motion has no derivative by time. Detach it")
     if calculus == "ito" and times[-1] < times[0]:
         raise ValueError(
             f"t goes from {times[0]!r} back to {times[-1]!r}: Itô's integral has a direction. Solve Stratonovich's "
