@@ -11,6 +11,7 @@ import types
 import torch
 
 DEPTH, LIMIT = 5, 2000  # how far, and at how many objects, we look
+PLAIN = bool, int, float, str, type(None)
 
 
 def on_what(f, field, t, y, first=None):
@@ -70,7 +71,10 @@ def held(f):
 def parts(x):
     """What an object holds, as far as a field may be expected to use it."""
     if isinstance(x, torch.nn.Module):
-        return [*x.parameters(), *(v for k, v in vars(x).items() if not k.startswith("_"))]
+        # Those of the modules within it too: one of them may hold an encoder's output, which must be an input of
+        # autograd's. The parameters last: they are looked at first, before LIMIT.
+        own = (v for m in x.modules() for k, v in vars(m).items() if not k.startswith("_") and not isinstance(v, PLAIN))
+        return [*own, *x.buffers(), *x.parameters()]
     if isinstance(x, types.FunctionType):
         cells = [cell.cell_contents for cell in x.__closure__ or () if filled(cell)]
         named = [x.__globals__[name] for name in _names(x.__code__) if name in x.__globals__]
