@@ -95,8 +95,9 @@ def made(field, seed, steps, n=MADE):
 
 def judged(x):
     """Shares of images that the classifier is sure of (above 0.9), of the rarest class; distance to the nearest."""
+    judge = classifier()
     with torch.no_grad():
-        p = classifier()(x).softmax(1)
+        p = judge(x).softmax(1)
     counts = torch.bincount(p.argmax(1), minlength=10) / len(x)
     nearest = torch.cdist(x, images()[0][0]).min(1).values
     return {
