@@ -104,6 +104,7 @@ class MeasuredPaths(NamedTuple):
 
     On every path energy >= cost, with equality where it is straight and run through at constant speed. On average over
     the paths cost >= W2², the squared distance of the starts' sample from that of the ends.
+    `excess` raises ValueError for a W2² that is not positive.
     """
 
     starts: T
