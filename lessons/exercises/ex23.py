@@ -49,74 +49,6 @@ second_guess = Prediction(
 # ---- 1 -------------------------------------------------------------------------------------------------
 
 
-def curved_path(x0, x1, t):
-    """Where a walker is at time t who goes from x0 to x1 as cos(πt/2) x0 + sin(πt/2) x1, and its velocity there.
-
-    x0, x1: (n, d). t: (n, 1), a time in [0, 1] for each pair. Returns x (n, d) and the velocity (n, d).
-    """
-    angle = np.pi * t / 2
-    x = np.cos(angle) * x0 + np.sin(angle) * x1
-    return x, np.pi / 2 * (np.cos(angle) * x1 - np.sin(angle) * x0)
-
-
-def check_curved_path(curved_path):
-    rng = np.random.default_rng(231)
-    got, right, mistakes = ([], []), ([], []), {}
-    for n, d in ((4, 3), (1, 1), (5, 2)):
-        x0, x1, t = rng.normal(size=(n, d)), 1 + 2 * rng.normal(size=(n, d)), rng.uniform(0.1, 0.9, size=(n, 1))
-        found = several(curved_path(x0, x1, t), ("x", "velocity"))
-        c, s = np.cos(np.pi * t / 2), np.sin(np.pi * t / 2)
-        x, v = c * x0 + s * x1, np.pi / 2 * (c * x1 - s * x0)
-        for place, name, expected in ((0, "x", x), (1, "the velocity", v)):
-            each = as_array(found[place], name)
-            if each.shape != (n, d):
-                raise Wrong(f"{name} has shape {each.shape}; ({n}, {d}) was expected.")
-            got[place].append(each.ravel())
-            right[place].append(expected.ravel())
-        for text, wrong in {
-            "This is the velocity of the straight path, x1 - x0. Differentiate the curved one by t.": x1 - x0,
-            "The inner derivative π/2 is missing in the velocity.": 2 / np.pi * v,
-            "The velocity has the opposite sign.": -v,
-            "The derivative of the cosine is minus the sine: a sign is wrong in the velocity.": np.pi
-            / 2
-            * (c * x1 + s * x0),
-            "The cosine and the sine of the velocity are swapped: the derivative of the sine is the cosine.": np.pi
-            / 2
-            * (s * x1 - c * x0),
-            "The inner derivative of πt/2 is π/2, not π.": 2 * v,
-            "This is where the walker is, not how fast it goes.": x,
-        }.items():
-            mistakes.setdefault(text, []).append(wrong.ravel())
-    swapped = {"The walker has to be at x0 at time 0, and at x1 at time 1.": []}
-    for text in swapped:
-        rng = np.random.default_rng(231)
-        for n, d in ((4, 3), (1, 1), (5, 2)):
-            x0, x1, t = rng.normal(size=(n, d)), 1 + 2 * rng.normal(size=(n, d)), rng.uniform(0.1, 0.9, size=(n, 1))
-            swapped[text].append((np.sin(np.pi * t / 2) * x0 + np.cos(np.pi * t / 2) * x1).ravel())
-    same_values(np.concatenate(got[0]), np.concatenate(right[0]), 1e-9, "x", joined(swapped))
-    same_values(np.concatenate(got[1]), np.concatenate(right[1]), 1e-6, "the velocity", joined(mistakes))
-    return "Position and velocity are right for 10 pairs, in 1, 2 and 3 dimensions."
-
-
-def joined(mistakes):
-    """The parts of each mistake as one array."""
-    return {text: np.concatenate(parts) for text, parts in mistakes.items()}
-
-
-curved_path = Exercise(
-    curved_path,
-    check_curved_path,
-    hints=(
-        "The velocity is the derivative of the position by t, with x0 and x1 held fixed.",
-        "The derivative of cos(πt/2) is -π/2 sin(πt/2). That of sin(πt/2) is π/2 cos(πt/2).",
-        "c, s = np.cos(np.pi * t / 2), np.sin(np.pi * t / 2); return c * x0 + s * x1, np.pi / 2 * (c * x1 - s * x0)",
-    ),
-)
-
-
-# ---- 2 -------------------------------------------------------------------------------------------------
-
-
 def weighted_mean_velocity(t, x, ends, weights):
     """The mean velocity of all walkers that are at x at time t, whose starts are standard normal in d dimensions.
 
@@ -194,7 +126,7 @@ weighted_mean_velocity = Exercise(
 )
 
 
-# ---- 3 -------------------------------------------------------------------------------------------------
+# ---- 2 -------------------------------------------------------------------------------------------------
 
 
 def bend(t, path):
@@ -254,6 +186,74 @@ bend = Exercise(
         "The energy of a piece is |Δx|²/Δt. Sum over the pieces, subtract |end - start|², and average over the paths.",
         "energy = np.sum(np.sum(np.diff(path, axis=0)**2, axis=-1) / np.diff(t)[:, None], axis=0); "
         "return np.mean(energy - np.sum((path[-1] - path[0])**2, axis=-1))",
+    ),
+)
+
+
+# ---- 3 -------------------------------------------------------------------------------------------------
+
+
+def curved_path(x0, x1, t):
+    """Where a walker is at time t who goes from x0 to x1 as cos(πt/2) x0 + sin(πt/2) x1, and its velocity there.
+
+    x0, x1: (n, d). t: (n, 1), a time in [0, 1] for each pair. Returns x (n, d) and the velocity (n, d).
+    """
+    angle = np.pi * t / 2
+    x = np.cos(angle) * x0 + np.sin(angle) * x1
+    return x, np.pi / 2 * (np.cos(angle) * x1 - np.sin(angle) * x0)
+
+
+def check_curved_path(curved_path):
+    rng = np.random.default_rng(231)
+    got, right, mistakes = ([], []), ([], []), {}
+    for n, d in ((4, 3), (1, 1), (5, 2)):
+        x0, x1, t = rng.normal(size=(n, d)), 1 + 2 * rng.normal(size=(n, d)), rng.uniform(0.1, 0.9, size=(n, 1))
+        found = several(curved_path(x0, x1, t), ("x", "velocity"))
+        c, s = np.cos(np.pi * t / 2), np.sin(np.pi * t / 2)
+        x, v = c * x0 + s * x1, np.pi / 2 * (c * x1 - s * x0)
+        for place, name, expected in ((0, "x", x), (1, "the velocity", v)):
+            each = as_array(found[place], name)
+            if each.shape != (n, d):
+                raise Wrong(f"{name} has shape {each.shape}; ({n}, {d}) was expected.")
+            got[place].append(each.ravel())
+            right[place].append(expected.ravel())
+        for text, wrong in {
+            "This is the velocity of the straight path, x1 - x0. Differentiate the curved one by t.": x1 - x0,
+            "The inner derivative π/2 is missing in the velocity.": 2 / np.pi * v,
+            "The velocity has the opposite sign.": -v,
+            "The derivative of the cosine is minus the sine: a sign is wrong in the velocity.": np.pi
+            / 2
+            * (c * x1 + s * x0),
+            "The cosine and the sine of the velocity are swapped: the derivative of the sine is the cosine.": np.pi
+            / 2
+            * (s * x1 - c * x0),
+            "The inner derivative of πt/2 is π/2, not π.": 2 * v,
+            "This is where the walker is, not how fast it goes.": x,
+        }.items():
+            mistakes.setdefault(text, []).append(wrong.ravel())
+    swapped = {"The walker has to be at x0 at time 0, and at x1 at time 1.": []}
+    for text in swapped:
+        rng = np.random.default_rng(231)
+        for n, d in ((4, 3), (1, 1), (5, 2)):
+            x0, x1, t = rng.normal(size=(n, d)), 1 + 2 * rng.normal(size=(n, d)), rng.uniform(0.1, 0.9, size=(n, 1))
+            swapped[text].append((np.sin(np.pi * t / 2) * x0 + np.cos(np.pi * t / 2) * x1).ravel())
+    same_values(np.concatenate(got[0]), np.concatenate(right[0]), 1e-9, "x", joined(swapped))
+    same_values(np.concatenate(got[1]), np.concatenate(right[1]), 1e-6, "the velocity", joined(mistakes))
+    return "Position and velocity are right for 10 pairs, in 1, 2 and 3 dimensions."
+
+
+def joined(mistakes):
+    """The parts of each mistake as one array."""
+    return {text: np.concatenate(parts) for text, parts in mistakes.items()}
+
+
+curved_path = Exercise(
+    curved_path,
+    check_curved_path,
+    hints=(
+        "The velocity is the derivative of the position by t, with x0 and x1 held fixed.",
+        "The derivative of cos(πt/2) is -π/2 sin(πt/2). That of sin(πt/2) is π/2 cos(πt/2).",
+        "c, s = np.cos(np.pi * t / 2), np.sin(np.pi * t / 2); return c * x0 + s * x1, np.pi / 2 * (c * x1 - s * x0)",
     ),
 )
 
