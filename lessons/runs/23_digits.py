@@ -15,7 +15,7 @@ from nodekit.models.density import flow_matching_loss, optimal_pairs
 
 torch.set_num_threads(1)
 
-STEPS, BATCH, RATE, LONGER, MADE = 2000, 128, 2e-3, 3, 450
+STEPS, BATCH, RATE, LONGER, MADE = 2000, 64, 4e-3, 4, 450
 
 
 @lru_cache
