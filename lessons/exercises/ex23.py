@@ -331,7 +331,7 @@ quiz = Quiz(
         {
             "a": "How far the samples are from the data, on average.",
             "b": "How much the velocities of the walkers scatter around their mean, if the field is that mean.",
-            "c": "That the net is too small: a larger one would bring it to 0.",
+            "c": "That the net is too small or was trained too briefly: a larger one, trained longer, would bring it to 0.",
         },
         "b",
         {
@@ -362,7 +362,7 @@ quiz = Quiz(
         {
             "a": "Yes: the paths of optimal transport are straight.",
             "b": "Not in general: straight paths can still lead to the wrong partners.",
-            "c": "Only after infinitely many reflows.",
+            "c": "In the limit of infinitely many reflows, each of which makes the pairs a little cheaper.",
         },
         "b",
         {
@@ -370,7 +370,7 @@ quiz = Quiz(
             "pairings.",
             "b": "In the measured rows reflow straightened the paths and left a cost well above that of the cheapest "
             "pairing.",
-            "c": "Once the paths are straight, a further reflow changes nothing.",
+            "c": "Once the paths are straight, a further reflow changes nothing, however expensive the pairs are.",
         },
     ),
     Question(
