@@ -331,7 +331,8 @@ quiz = Quiz(
         {
             "a": "How far the samples are from the data, on average.",
             "b": "How much the velocities of the walkers scatter around their mean, if the field is that mean.",
-            "c": "That the net is too small or was trained too briefly: a larger one, trained longer, would bring it to 0.",
+            "c": "That the net is too small or was trained too briefly: a larger one, trained longer, would bring it "
+            "to 0.",
         },
         "b",
         {
