@@ -47,6 +47,8 @@ class ConcatSquash(nn.Module):
         if x.dim() == 0 or x.shape[-1] != self.inputs or (self.copies and (x.dim() != 3 or len(x) != self.copies)):
             wanted = f"({self.copies}, n, {self.inputs})" if self.copies else f"(..., {self.inputs})"
             raise ValueError(f"x has shape {tuple(x.shape)}; {wanted} was expected.")
+        if x.dim() == 1:
+            return self(t, x[None])[0]
         linear = torch.baddbmm(self.bias, x, self.weight) if self.copies else x @ self.weight + self.bias
         return torch.addcmul(t * self.shift, linear, torch.sigmoid(self.gate_bias + t * self.gate))
 

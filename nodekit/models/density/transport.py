@@ -25,7 +25,8 @@ def optimal_pairs(x: T, y: T) -> T:
     """The rows of y in the order that makes the sum of |x_i − y_i|² least: (n, d). Each row is used once.
 
     x, y: (n, d). Exact, by SciPy's assignment, whose work grows like n³; gradients reach y, not the order.
-    Raises TypeError for what is no tensor, ValueError for other shapes or numbers that are not finite.
+    Raises TypeError for what is no tensor of real numbers, ValueError for other shapes, for numbers that are not finite
+    and for those whose squares overflow, beyond 1e150.
 
     Pairs from small batches are not the pairs of the two whole distributions: those come with n to infinity.
     """
@@ -73,8 +74,12 @@ def _checked(x: T, y: T) -> None:
         tensor(name, each)
         if each.dim() != 2 or not len(each):
             raise ValueError(f"{name} has shape {tuple(each.shape)}; (n, d) was expected, with n >= 1.")
+        if each.is_complex():
+            raise TypeError(f"{name} has the dtype {each.dtype}; real numbers were expected.")
         if not torch.isfinite(each).all():
             row = int((~torch.isfinite(each)).any(1).nonzero()[0])
             raise ValueError(f"{name} has entries that are not finite, in row {row}.")
+        if (each.abs() > 1e150).any():
+            raise ValueError(f"{name} has entries beyond 1e150, whose squares overflow: give it in a larger unit.")
     if x.shape != y.shape:
         raise ValueError(f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}; both must be (n, d), with the same n.")

@@ -200,6 +200,69 @@ def test_bad_arguments(call):
         call(x, x, 0.5, left=1.0)
 
 
+@pytest.mark.parametrize("call", [straight_path, lambda x0, x1, t, **o: flow_matching_loss(torch.add, x0, x1, t, **o)])
+def test_refuses_types_in_which_it_would_compute_something_else(call):
+    """Integers and complex numbers, two dtypes, times and shares that are neither numbers nor tensors."""
+    x, whole = points(4, 2), torch.ones(4, 2, dtype=torch.int64)
+    with pytest.raises(TypeError, match=r"x0 has the dtype torch.int64 and x1 torch.int64"):
+        call(whole, whole, 0.5)
+    with pytest.raises(TypeError, match=r"x0 has the dtype torch.float32 and x1 torch.float64"):
+        call(x.float(), x, 0.5)
+    with pytest.raises(TypeError, match=r"complex128.* must have the same, of real floats"):
+        call(x + 0j, x + 0j, 0.5)
+    for t in (torch.full((4, 1), 0.5).numpy(), [0.5] * 4, "0.5"):
+        with pytest.raises(TypeError, match=f"t must be a number or a torch tensor, got {type(t).__name__}"):
+            call(x, x, t)
+    with pytest.raises(TypeError, match=r"t has the dtype torch.float64 and x0 torch.float32"):
+        call(x.float(), x.float(), torch.full((4, 1), 0.5, dtype=F64))
+    with pytest.raises(ValueError, match=r"left=tensor(.|\n)* must be a number in \[0, 1\)"):
+        call(x, x, 0.5, left=torch.full((4, 1), 0.1))
+
+
+def test_a_solve_that_does_not_come_to_time_one_has_no_ends():
+    """An event that stops it, a solution that blows up with throw=False, and one sample of a batch that does."""
+    zero = torch.zeros(3, 2, dtype=F64)
+    half = nodekit.event(lambda t, x: (x[0] if isinstance(x, tuple) else x)[0, 0] - 0.5, terminal=True)
+    for call in (rectified_ends, measured_paths):
+        for method in ({"method": "rk4", "step": 1 / 16}, {}):
+            with pytest.raises(ValueError, match=r"not all come to time 1.* terminal"):
+                call(lambda t, x: torch.ones_like(x), zero, events=half, **method)
+        for batch in ("joint", "independent"):
+            with pytest.raises(ValueError, match=r"not all come to time 1.*throw=False"):
+                call(lambda t, x: 50 * x**2, points(3, 2), method="dopri5", throw=False, batch=batch)
+        assert call(lambda t, x: 0 * x, zero, events=half, throw=False) is not None
+
+
+def test_options_leave_the_defaults_that_they_do_not_name():
+    """step=1/4 alone is RK4 with it, max_steps alone is RK4 with 1/16, a tolerance is an adaptive solve."""
+    x0, B = points(5, 3), points(3, 3, seed=5)
+
+    def field(t, x):
+        return torch.cos(3 * t) * x @ B.T
+
+    def by(**options):
+        return nodekit.solve(field, x0, (0.0, 1.0), **options).y[-1]
+
+    for options, full in (
+        ({"step": 1 / 4}, {"method": "rk4", "step": 1 / 4}),
+        ({"max_steps": 100}, {"method": "rk4", "step": 1 / 16}),
+        ({"rtol": 1e-4}, {"method": "dopri5", "rtol": 1e-4}),
+        ({"method": "heun2", "step": 1 / 4}, {"method": "heun2", "step": 1 / 4}),
+    ):
+        assert torch.equal(rectified_ends(field, x0, **options), by(**full))
+        if "rtol" not in options:  # the energy has a part in the error estimate
+            assert torch.equal(measured_paths(field, x0, **options).ends, by(**full))
+    assert (by(method="rk4", step=1 / 4) - by(method="rk4", step=1 / 16)).abs().max() > 1e-5
+
+
+def test_single_points():
+    """A pair of (d,) is one pair; ConcatSquashField takes it too."""
+    field = ConcatSquashField(3, (4,), generator=torch.Generator().manual_seed(0)).double()
+    x0, x1 = points(3, seed=1), points(3, seed=2)
+    assert torch.allclose(flow_matching_loss(field, x0, x1, 0.3), flow_matching_loss(field, x0[None], x1[None], 0.3))
+    assert rectified_ends(field, x0).shape == (3,)
+
+
 def test_other_bad_arguments():
     x = points(4, 2)
     with pytest.raises(ValueError, match=r"field\(t, x\) has shape \(4,\)"):
@@ -208,3 +271,9 @@ def test_other_bad_arguments():
         measured_paths(torch.add, x[0])
     with pytest.raises(ValueError, match=r"squared_distance=0\.0"):
         measured_paths(lambda t, x: 0 * x, x).excess()
+    for bad in (math.inf, math.nan, -1.0, torch.tensor(1.0)):
+        with pytest.raises(ValueError, match=r"squared_distance=.* must be a number greater than 0"):
+            measured_paths(lambda t, x: 1 + 0 * x, x).excess(bad)
+    for empty in (lambda: flow_matching_loss(torch.add, x[:0], x[:0]), lambda: measured_paths(torch.add, x[:0])):
+        with pytest.raises(ValueError, match=r"x0 has shape \(0, 2\), and so no point"):
+            empty()

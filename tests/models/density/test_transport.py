@@ -93,6 +93,10 @@ def test_bad_samples(call):
     bad[2, 1] = math.nan
     with pytest.raises(ValueError, match="x has entries that are not finite, in row 2"):
         call(bad, x)
+    with pytest.raises(TypeError, match=r"y has the dtype torch\.complex128; real numbers"):
+        call(x, 1j * x)
+    with pytest.raises(ValueError, match="y has entries beyond 1e150"):
+        call(x, 1e200 * x)
 
 
 def test_bad_directions():
