@@ -166,6 +166,9 @@ def check_bend(bend):
             "The velocity Δx/Δt lasts for Δt: its square is to be multiplied by Δt.": (
                 np.sum(square / h**2, axis=0) - cost
             ).mean(),
+            "Each piece counts for its own time: multiply by t[i + 1] - t[i], do not average over the pieces.": (
+                np.mean(square / h**2, axis=0) - cost
+            ).mean(),
             "This is the square of the path's length minus the cost. At uneven speed the energy is more.": (
                 length**2 - cost
             ).mean(),

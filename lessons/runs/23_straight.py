@@ -21,7 +21,7 @@ torch.set_num_threads(1)
 RATE = 1e-2
 # How many steps of training, and samples in each.
 BUDGET = {"independent": (1500, 256), "optimal": (1200, 128), "reflow": (600, 256), "likelihood": (600, 128)}
-LONGER = 6000  # steps of "independent, longer", which takes about the time of "likelihood"
+LONGER = 6000  # steps of "independent, longer", which takes less time than "likelihood"
 POOL = 4096  # pairs of a reflow
 FRESH = 1000  # starts and ends of a test
 

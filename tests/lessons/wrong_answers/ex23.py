@@ -127,6 +127,7 @@ WRONG = {
         "equal steps": (bends(lambda h, q: len(h) * q.sum(0)), "The steps are not equal"),
         "no time": (bends(lambda h, q: q.sum(0)), "is not yet the energy"),
         "velocity squared": (bends(lambda h, q: np.sum(q / h**2, axis=0)), "is to be multiplied by Δt"),
+        "mean over pieces": (bends(lambda h, q: np.mean(q / h**2, axis=0)), "do not average over the pieces"),
         "length": (bends(lambda h, q: np.sum(np.sqrt(q), axis=0) ** 2), "the square of the path's length"),
         "components": (
             lambda t, path: bends(true_energy)(t, path) / path.shape[-1],
