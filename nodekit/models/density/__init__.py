@@ -3,6 +3,37 @@
 from nodekit.models.density.cnf import CNF
 from nodekit.models.density.concatsquash import ConcatSquash, ConcatSquashField
 from nodekit.models.density.divergence import Hutchinson, exact_divergence
+from nodekit.models.density.dpm_solver import SOLVERS, Exponential, Sampled, dpm_solve
 from nodekit.models.density.planar import PlanarFlow
+from nodekit.models.density.probability_flow import ProbabilityFlow, ProbabilityFlowField, ancestral, reverse_sde
+from nodekit.models.density.score import (
+    GaussianMixture,
+    NoiseScore,
+    Schedule,
+    VarianceExploding,
+    VariancePreserving,
+    denoising_loss,
+)
 
-__all__ = ["CNF", "ConcatSquash", "ConcatSquashField", "Hutchinson", "PlanarFlow", "exact_divergence"]
+__all__ = [
+    "CNF",
+    "SOLVERS",
+    "ConcatSquash",
+    "ConcatSquashField",
+    "Exponential",
+    "GaussianMixture",
+    "Hutchinson",
+    "NoiseScore",
+    "PlanarFlow",
+    "ProbabilityFlow",
+    "ProbabilityFlowField",
+    "Sampled",
+    "Schedule",
+    "VarianceExploding",
+    "VariancePreserving",
+    "ancestral",
+    "denoising_loss",
+    "dpm_solve",
+    "exact_divergence",
+    "reverse_sde",
+]

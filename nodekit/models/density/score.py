@@ -1,0 +1,244 @@
+"""Noise schedules, the score of noisy data, and how it is learned by removing noise (built in lesson 22).
+
+A schedule says how much of the data x0 and how much noise z there is at time t: x(t) = α(t) x0 + σ(t) z. As a
+differential equation, dx = f(t) x dt + g(t) dW with f = d log α/dt and g² = dσ²/dt − 2 f σ². The score is the gradient
+of the log density of x(t); σ times it is minus the mean of the noise z, given x(t).
+
+Sources: Y. Song et al., Score-based generative modeling through stochastic differential equations, 2021, appendix B;
+P. Vincent, A connection between score matching and denoising autoencoders, 2011.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+__all__ = [
+    "GaussianMixture", "NoiseScore", "Schedule", "VarianceExploding", "VariancePreserving", "denoising_loss",
+]  # fmt: skip
+
+T = torch.Tensor
+Score = Callable[[Any, T], T]
+
+
+def tensor(t: Any, like: T | None = None) -> T:
+    """A time as a tensor: as it is, or of like's dtype and device; float64 without either."""
+    if isinstance(t, torch.Tensor):
+        return t
+    return torch.tensor(t, dtype=torch.float64) if like is None else like.new_tensor(t)
+
+
+class Schedule(Protocol):
+    """How much signal and how much noise. All functions take a float or a tensor of times, and return a tensor."""
+
+    def alpha(self, t: Any, /) -> T:
+        """The factor α(t) > 0 of the data."""
+
+    def sigma(self, t: Any, /) -> T:
+        """The standard deviation σ(t) of the noise."""
+
+    def drift_rate(self, t: Any, /) -> T:
+        """f(t) = d log α/dt, a rate per unit of time."""
+
+    def diffusion(self, t: Any, /) -> T:
+        """g(t) >= 0, where g² = dσ²/dt − 2 f σ²."""
+
+    def log_snr(self, t: Any, /) -> T:
+        """log(α/σ), the log signal-to-noise ratio of sizes (of powers it is twice that). It falls with t."""
+
+    def time(self, log_snr: Any, /) -> T:
+        """The time t at which log(α/σ) has this value."""
+
+
+def _checked(low: float, high: float, names: tuple[str, str]) -> None:
+    for name, value in zip(names, (low, high), strict=True):
+        if not (isinstance(value, float | int) and math.isfinite(value) and value > 0):
+            raise ValueError(f"{name}={value!r} must be a number greater than 0.")
+    if not low < high:
+        raise ValueError(f"{names[0]}={low!r} must be less than {names[1]}={high!r}.")
+
+
+@dataclass(frozen=True)
+class VariancePreserving:
+    """dx = −½ β x dt + √β dW with β(t) = low + t (high − low): α² + σ² = 1, for t in [0, 1].
+
+    low, high: β at t = 0 and at t = 1, 0 < low < high, per unit of time. Raises ValueError for others.
+
+    Source: Y. Song et al., 2021, equations 32 and 33; J. Ho, A. Jain, P. Abbeel, 2020, in discrete time. Lesson 22.
+    """
+
+    low: float = 0.1
+    high: float = 20.0
+
+    def __post_init__(self) -> None:
+        _checked(self.low, self.high, ("low", "high"))
+
+    def beta(self, t: Any) -> T:
+        """β(t), per unit of time."""
+        return self.low + (self.high - self.low) * tensor(t)
+
+    def _total(self, t: Any) -> T:
+        """∫₀ᵗ β."""
+        t = tensor(t)
+        return (self.low + (self.high - self.low) / 2 * t) * t
+
+    def alpha(self, t: Any) -> T:
+        return torch.exp(-self._total(t) / 2)
+
+    def sigma(self, t: Any) -> T:
+        return torch.sqrt(-torch.expm1(-self._total(t)))
+
+    def drift_rate(self, t: Any) -> T:
+        return -self.beta(t) / 2
+
+    def diffusion(self, t: Any) -> T:
+        return torch.sqrt(self.beta(t))
+
+    def log_snr(self, t: Any) -> T:
+        return -torch.log(torch.expm1(self._total(t))) / 2
+
+    def time(self, log_snr: Any) -> T:
+        total = nn.functional.softplus(-2 * tensor(log_snr), threshold=math.inf)
+        root = torch.sqrt(self.low**2 + 2 * (self.high - self.low) * total)
+        return 2 * total / (self.low + root)  # the root of a quadratic, without a difference of near numbers
+
+
+@dataclass(frozen=True)
+class VarianceExploding:
+    """dx = g dW: α = 1 and σ(t) = low (high/low)ᵗ, for t in [0, 1]. At t = 0 the data have the noise `low` already.
+
+    low, high: σ at t = 0 and at t = 1, in units of the data, 0 < low < high. `high` should be far above the data's
+    spread. Raises ValueError for others.
+
+    Source: Y. Song et al., 2021, equations 30 and 31. Lesson 22.
+    """
+
+    low: float = 0.01
+    high: float = 50.0
+
+    def __post_init__(self) -> None:
+        _checked(self.low, self.high, ("low", "high"))
+
+    def alpha(self, t: Any) -> T:
+        return torch.ones_like(tensor(t))
+
+    def sigma(self, t: Any) -> T:
+        return self.low * (self.high / self.low) ** tensor(t)
+
+    def drift_rate(self, t: Any) -> T:
+        return torch.zeros_like(tensor(t))
+
+    def diffusion(self, t: Any) -> T:
+        return self.sigma(t) * math.sqrt(2 * math.log(self.high / self.low))
+
+    def log_snr(self, t: Any) -> T:
+        return -torch.log(self.sigma(t))
+
+    def time(self, log_snr: Any) -> T:
+        return (-tensor(log_snr) - math.log(self.low)) / math.log(self.high / self.low)
+
+
+class NoiseScore(nn.Module):
+    """The score of a network that predicts the noise: −net(t, x)/σ(t).
+
+    net : nn.Module, net(t, x) -> the mean of z, given x = α x0 + σ z
+        t (..., 1), x (..., d) -> (..., d). A number t is repeated for every sample.
+    schedule : Schedule
+
+    Called with t, a number or (..., 1), and x (..., d), it returns the score (..., d). Raises TypeError unless net is a
+    module. Source: J. Ho, A. Jain, P. Abbeel, Denoising diffusion probabilistic models, 2020. Lesson 22.
+    """
+
+    def __init__(self, net: nn.Module, schedule: Schedule) -> None:
+        super().__init__()
+        if not isinstance(net, nn.Module):
+            raise TypeError(f"net must be an nn.Module with forward(t, x), got {type(net).__name__}.")
+        self.net, self.schedule = net, schedule
+
+    def forward(self, t: Any, x: T) -> T:
+        t = tensor(t, x).to(x)
+        t = t.expand(*x.shape[:-1], 1) if t.dim() == 0 else t
+        score: T = -self.net(t, x) / self.schedule.sigma(t)
+        return score
+
+
+def denoising_loss(
+    score: Score, x0: T, schedule: Schedule, generator: torch.Generator | None = None, least: float = 1e-3
+) -> T:
+    """The mean over samples of |σ score(t, α x0 + σ z) + z|², at times t in [least, 1] and noise z of its own for each.
+
+    With a `NoiseScore` this is |z − net|², the squared error of the noise. The times are spread evenly, each uniform in
+    a part of the interval of its own, which makes the loss less noisy than independent ones. score(t, x) gets t (n, 1).
+
+    score: function or module, or a `NoiseScore`. x0: data (n, d). least: 0 < least < 1; the score may be infinite at
+    t = 0. Returns a 0-d tensor, least (over all functions) where score is the score of noisy data; it is not 0 there.
+    Raises ValueError for x0 that is not (n, d) and for another `least`.
+
+    Source: P. Vincent, 2011; Y. Song et al., 2021, equation 7 with the weight σ². Lesson 22.
+    """
+    if x0.dim() != 2 or not len(x0):
+        raise ValueError(f"x0 has shape {tuple(x0.shape)}; samples (n, d) were expected.")
+    if not 0 < least < 1:
+        raise ValueError(f"least={least!r} must lie between 0 and 1.")
+    n = len(x0)
+    within = torch.rand(n, 1, generator=generator, dtype=x0.dtype, device=x0.device)
+    part = torch.arange(n, dtype=x0.dtype, device=x0.device)[:, None]
+    t = least + (1 - least) * (part + within) / n
+    z = torch.randn(x0.shape, generator=generator, dtype=x0.dtype, device=x0.device)
+    sigma = schedule.sigma(t)
+    return (sigma * score(t, schedule.alpha(t) * x0 + sigma * z) + z).square().sum(-1).mean()
+
+
+class GaussianMixture(nn.Module):
+    """A mixture of Gaussians and what noise makes of it: at each time it is a mixture again, with an exact score.
+
+    means : (k, d). spreads : (k,), the standard deviation of each component; 0 for a point. weights : (k,), > 0; they
+    are divided by their sum. All numbers or tensors; float64 is kept.
+    schedule : Schedule
+
+    Called with t and x (..., d) it returns the score (..., d); `log_prob(t, x)` returns (...), in nats.
+    Raises ValueError for shapes that do not fit, spreads below 0 and weights that are not above 0. Lesson 22.
+    """
+
+    def __init__(
+        self, means: T | Sequence[Any], spreads: T | Sequence[float], weights: T | Sequence[float], schedule: Schedule
+    ) -> None:
+        super().__init__()
+        m, s, w = (torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64) for x in
+                   (means, spreads, weights))  # fmt: skip
+        if m.dim() != 2 or s.shape != m.shape[:1] or w.shape != m.shape[:1]:
+            shapes = ", ".join(str(tuple(x.shape)) for x in (m, s, w))
+            raise ValueError(f"means, spreads and weights have the shapes {shapes}; (k, d), (k,), (k,) were expected.")
+        if not (s >= 0).all() or not (w > 0).all():
+            raise ValueError(f"spreads={s.tolist()} must be at least 0, and weights={w.tolist()} greater than 0.")
+        self.means, self.spreads, self.weights, self.schedule = m, s, w / w.sum(), schedule
+
+    def _parts(self, t: Any, x: T) -> tuple[T, T, T]:
+        """log(weight · density) of each component (..., k), x − its centre (..., k, d), its variance (..., k)."""
+        t = tensor(t, x).to(x)
+        t = t[..., None] if t.dim() else t
+        m, s, w = (each.to(x) for each in (self.means, self.spreads, self.weights))
+        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
+        away = x[..., None, :] - alpha * m
+        variance = ((alpha * s[:, None]) ** 2 + sigma**2)[..., 0]
+        square = away.square().sum(-1) / variance
+        d = x.shape[-1]
+        return w.log() - (square + d * torch.log(2 * math.pi * variance)) / 2, away, variance
+
+    def forward(self, t: Any, x: T) -> T:
+        logs, away, variance = self._parts(t, x)
+        share = torch.softmax(logs, -1) / variance
+        return -(share[..., None] * away).sum(-2)
+
+    def log_prob(self, t: Any, x: T) -> T:
+        """The log density of the noisy mixture at time t, in nats: (...). t: a number, or (..., 1)."""
+        return torch.logsumexp(self._parts(t, x)[0], -1)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> T:
+        """n samples without noise: (n, d)."""
+        k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
+        z = torch.randn(n, self.means.shape[1], generator=generator, dtype=self.means.dtype)
+        return self.means[k] + self.spreads[k, None] * z
