@@ -1,14 +1,15 @@
 """Exponential integrators for the probability flow: DDIM and the DPM-Solvers, as data (built in lesson 22).
 
-With λ = log(α/σ) and the predicted noise ε = −σ score, the probability flow is d(x/α)/dλ = −e^{−λ} ε. What is known, the
-factors, is integrated exactly, and only ε is approximated. From λ₀ over h to λ₁, with stages at λ₀ + c_i h:
+With λ = log(α/σ) and the predicted noise ε = −σ score, the probability flow is d(x/α)/dλ = −e^{−λ} ε. The factors,
+which are known, are integrated exactly, and only ε is approximated. From λ₀ over h, with stages at λ₀ + c_i h:
 
-    x_i = (α_i/α₀) x − σ_i c_i h Σ_j (p_ij φ₁(c_i h) + q_ij φ₂(c_i h)) ε_j,     φ₁(z) = (e^z − 1)/z,  φ₂(z) = (φ₁(z) − 1)/z
+    x_i = (α_i/α₀) x − σ_i c_i h Σ_j (p_ij φ₁(c_i h) + q_ij φ₂(c_i h)) ε_j
 
-A method is its nodes c and the rows of p and q; the last row, with c = 1, is the step itself.
+where φ₁(z) = (e^z − 1)/z and φ₂(z) = (φ₁(z) − 1)/z. A method is its nodes c and the rows of p and q; the last row, with
+c = 1, is the step itself.
 
-Sources: C. Lu, Y. Zhou, F. Bao, J. Chen, C. Li, J. Zhu, DPM-Solver, 2022, algorithms 1 and 2; J. Song, C. Meng, S. Ermon,
-Denoising diffusion implicit models, 2021; M. Hochbruck, A. Ostermann, Exponential integrators, 2010.
+Sources: C. Lu, Y. Zhou, F. Bao, J. Chen, C. Li, J. Zhu, DPM-Solver, 2022, algorithms 1 and 2; J. Song, C. Meng,
+S. Ermon, Denoising diffusion implicit models, 2021; M. Hochbruck, A. Ostermann, Exponential integrators, 2010.
 """
 
 import math

@@ -12,6 +12,7 @@ Source: Y. Song et al., Score-based generative modeling through stochastic diffe
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -85,11 +86,18 @@ class ProbabilityFlow(CNF):
 
 
 def reverse_sde(
-    score: Score, schedule: Schedule, x: T, steps: int, brownian: int, eta: float = 1.0, least: float = 1e-3
+    score: Score,
+    schedule: Schedule,
+    x: T,
+    steps: int,
+    brownian: int | BrownianPath,
+    eta: float = 1.0,
+    least: float = 1e-3,
 ) -> T:
     """Samples at t = `least` from noise x at t = 1, by Euler and Maruyama's steps of equal length in t.
 
-    x: (..., d), noise of spread σ(1). steps: int >= 1. brownian: the seed of a `BrownianPath` over 1 − t. eta >= 0: how
+    x: (..., d), noise of spread σ(1). steps: int >= 1. brownian: a seed, or a
+    `BrownianPath` of x's shape over [0, 1 − least], the time that has passed. eta >= 0: how
     much noise; 1 is the reversed process, and with 0 this is Euler's method for the probability flow.
     Returns (..., d). Raises ValueError for other numbers, SolveError where the solve fails. Lesson 22.
     """
@@ -124,7 +132,7 @@ def ancestral(score: Score, schedule: Schedule, x: T, times: T, brownian: "int |
     """
     _checked_eta(eta, 1.0)
     listed = [float(t) for t in times]
-    if len(listed) < 2 or any(b >= a for a, b in zip(listed, listed[1:], strict=False)):
+    if len(listed) < 2 or any(b >= a for a, b in pairwise(listed)):
         raise ValueError(f"times={listed} must be at least two, and decrease.")
     first = listed[0]
     path: Callable[[float], Any] = (
@@ -132,7 +140,7 @@ def ancestral(score: Score, schedule: Schedule, x: T, times: T, brownian: "int |
         if isinstance(brownian, BrownianPath)
         else BrownianPath(brownian, 0.0, first - listed[-1], tuple(x.shape), 4 * len(listed))
     )
-    for t, s in zip(listed, listed[1:], strict=False):
+    for t, s in pairwise(listed):
         (alpha, sigma), (alpha1, sigma1) = ((schedule.alpha(r).item(), schedule.sigma(r).item()) for r in (t, s))
         noise = -sigma * score(tensor(t, x), x)
         clean = (x - sigma * noise) / alpha

@@ -16,7 +16,7 @@ from nodekit.models.density import (
     VariancePreserving,
     dpm_solve,
 )
-from tests.models.density.test_score import CONSERVED, F64, mixture, points
+from tests.models.density.test_score import CONSERVED, mixture, points
 
 SCHEDULES = [VariancePreserving(), CONSERVED, VarianceExploding(0.05, 30.0)]
 
@@ -145,7 +145,7 @@ def test_a_method_checks_itself():
 
 
 def test_a_method_of_ones_own():
-    """Second order with its stage at 0.7, as in algorithm 4 of the source."""
+    """Second order with its stage at 0.7 in place of the middle."""
     r = 0.7
     own = Exponential("own", 2, (r, 1.0), ((1.0,), (1 - 1 / (2 * r), 1 / (2 * r))), ((0.0,), (0.0, 0.0)), "this test")
     m, x, t = mixture(), points(20), (0.9, 0.05)
