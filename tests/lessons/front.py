@@ -14,7 +14,7 @@ PARTS = {
     "IV Stability and stiffness": {"13": "", "14": "", "15": ""},
     "V Physics": {"16": "", "17": "", "18": ""},
     "VI Time series": {"19": "", "20": "", "21": ""},
-    "VII Generation today": {"22": "Diffusion and the probability flow", "23": "Flow matching"},
+    "VII Generation today": {"22": "", "23": "Flow matching"},
     "VIII The wider view": {
         "24": "", "25": "", "26": "Universal differential equations",
         "27": "Scaling out, and when not to",
