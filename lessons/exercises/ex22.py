@@ -211,10 +211,8 @@ def check_ddim_step(ddim_step):
         def guess(x, alpha, sigma, A=A):
             return np.tanh(x @ A) * alpha + sigma * x / 2
 
-        before, e = x.copy(), guess(x, a, s)
+        e = guess(x, a, s)
         got = ddim_step(guess, x, (a, s), (a1, s1))
-        if not np.array_equal(x, before):
-            raise Wrong("Your step changed x itself: the caller's x is now different.")
         right = a1 / a * (x - s * e) + s1 * e
         same_values(
             got,
@@ -275,10 +273,8 @@ def check_ancestral_step(ancestral_step):
         def guess(x, alpha, sigma, A=A):
             return np.tanh(x @ A) * alpha + sigma * x / 2
 
-        before, e = x.copy(), guess(x, a, s)
+        e = guess(x, a, s)
         got = ancestral_step(guess, x, (a, s), (a1, s1), z, eta)
-        if not np.array_equal(x, before):
-            raise Wrong("Your step changed x itself: the caller's x is now different.")
         kept = 1 - (s1 * a / (s * a1)) ** 2
         clean, v = a1 * (x - s * e) / a, eta**2 * s1**2 * kept
         mistakes = {

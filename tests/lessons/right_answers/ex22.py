@@ -5,7 +5,7 @@ import numpy as np
 
 def by_rows(f, g, score):
     def field(t, x):
-        return [list(a - 0.5 * g(t) ** 2 * b) for a, b in zip(f(t, x), score(t, x), strict=True)]
+        return np.array([a - 0.5 * g(t) ** 2 * b for a, b in zip(f(t, x), score(t, x), strict=True)])
 
     return field
 
@@ -30,7 +30,7 @@ def by_shares(guess, x, now, then, z, eta):
 
 
 RIGHT = {
-    "flow_field": {"row by row, as lists": by_rows},
+    "flow_field": {"row by row": by_rows},
     "denoising_loss": {"sample by sample": sample_by_sample},
     "ddim_step": {"clean data and noise": clean_and_noise},
     "ancestral_step": {"shares of the noise": by_shares},

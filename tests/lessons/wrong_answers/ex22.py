@@ -34,8 +34,10 @@ def step(make):
 
 
 def ddim_in_place(guess, x, now, then):
+    noise = guess(x, *now)
     x *= then[0] / now[0]
-    return x + (then[1] - now[1] * then[0] / now[0]) * guess(x, *now)
+    x += (then[1] - now[1] * then[0] / now[0]) * noise
+    return x
 
 
 def noisy(make, power=2, squared=True):
