@@ -77,7 +77,7 @@ SOLVERS = {
 
 
 class Sampled(NamedTuple):
-    """The steps of `dpm_solve`: t (n + 1,), x (n + 1, ..., d), and nfev, the evaluations of the score."""
+    """What `dpm_solve` went through: times t (n,), states x (n, ..., d), and nfev, the evaluations of the score."""
 
     t: T
     x: T
