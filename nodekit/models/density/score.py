@@ -47,7 +47,7 @@ class Schedule(Protocol):
         """g(t) >= 0, where g² = dσ²/dt − 2 f σ²."""
 
     def log_snr(self, t: Any, /) -> T:
-        """log(α/σ), the log signal-to-noise ratio of sizes (of powers it is twice that). It falls with t."""
+        """log(α/σ), of the sizes of signal and noise; of their powers it is twice that. It falls with t."""
 
     def time(self, log_snr: Any, /) -> T:
         """The time t at which log(α/σ) has this value."""
@@ -203,6 +203,10 @@ class GaussianMixture(nn.Module):
     Raises ValueError for shapes that do not fit, spreads below 0 and weights that are not above 0. Lesson 22.
     """
 
+    means: T
+    spreads: T
+    weights: T
+
     def __init__(
         self, means: T | Sequence[Any], spreads: T | Sequence[float], weights: T | Sequence[float], schedule: Schedule
     ) -> None:
@@ -214,7 +218,9 @@ class GaussianMixture(nn.Module):
             raise ValueError(f"means, spreads and weights have the shapes {shapes}; (k, d), (k,), (k,) were expected.")
         if not (s >= 0).all() or not (w > 0).all():
             raise ValueError(f"spreads={s.tolist()} must be at least 0, and weights={w.tolist()} greater than 0.")
-        self.means, self.spreads, self.weights, self.schedule = m, s, w / w.sum(), schedule
+        self.schedule = schedule
+        for name, value in (("means", m), ("spreads", s), ("weights", w / w.sum())):
+            self.register_buffer(name, value)
 
     def _parts(self, t: Any, x: T) -> tuple[T, T, T]:
         """log(weight · density) of each component (..., k), x − its centre (..., k, d), its variance (..., k)."""
@@ -240,5 +246,6 @@ class GaussianMixture(nn.Module):
     def sample(self, n: int, generator: torch.Generator | None = None) -> T:
         """n samples without noise: (n, d)."""
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        z = torch.randn(n, self.means.shape[1], generator=generator, dtype=self.means.dtype)
-        return self.means[k] + self.spreads[k, None] * z
+        m = self.means
+        z = torch.randn(n, m.shape[1], generator=generator, dtype=m.dtype, device=m.device)
+        return m[k] + self.spreads[k, None] * z

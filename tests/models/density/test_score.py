@@ -114,7 +114,8 @@ def test_the_exact_score_has_the_least_loss():
 
 
 def test_the_loss_has_a_time_for_each_sample():
-    """Times (n, 1) in [least, 1], one in each of n parts of equal length, and x = α x0 + σ z."""
+    """Times (n, 1) in [least, 1], one in each of n parts of equal length, x = α x0 + σ z, and
+    the mean of |σ score + z|²."""
     seen = {}
 
     def score(t, x):
@@ -122,11 +123,12 @@ def test_the_loss_has_a_time_for_each_sample():
         return -x
 
     x0 = torch.full((50, 2), 7.0, dtype=F64)
-    denoising_loss(score, x0, CONSERVED, torch.Generator().manual_seed(2), least=0.1)
+    found = denoising_loss(score, x0, CONSERVED, torch.Generator().manual_seed(2), least=0.1)
     place = (seen["t"][:, 0] - 0.1) / 0.9 * 50
     assert seen["t"].shape == (50, 1)
     assert torch.equal(place.floor(), torch.arange(50, dtype=F64))
     z = (seen["x"] - CONSERVED.alpha(seen["t"]) * x0) / CONSERVED.sigma(seen["t"])
+    assert torch.allclose(found, (CONSERVED.sigma(seen["t"]) * -seen["x"] + z).square().sum(1).mean())
     assert abs(z.mean()) < 0.4
     assert 0.7 < z.std() < 1.3
 
