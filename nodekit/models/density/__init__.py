@@ -1,4 +1,13 @@
-"""Densities that a differential equation carries (lessons 10 to 12, 22 and 23)."""
+"""Densities that a differential equation carries (lessons 10 to 12, 22 and 23).
+
+A score is trained without a solve; then it gives samples and likelihoods by the solver of your choice:
+
+    schedule = VariancePreserving()
+    score = NoiseScore(net, schedule)                            # net(t, x) -> the noise in x
+    denoising_loss(score, x0, schedule).backward()               # in each step of training
+    ProbabilityFlow(score, schedule, dim=2).log_prob(x)
+    dpm_solve(score, schedule, z, steps=10, method="ddim").x[-1]  # samples from noise z
+"""
 
 from nodekit.models.density.cnf import CNF
 from nodekit.models.density.concatsquash import ConcatSquash, ConcatSquashField
