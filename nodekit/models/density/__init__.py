@@ -13,10 +13,10 @@ from nodekit.models.density.cnf import CNF
 from nodekit.models.density.concatsquash import ConcatSquash, ConcatSquashField
 from nodekit.models.density.divergence import Hutchinson, exact_divergence
 from nodekit.models.density.dpm_solver import SOLVERS, Exponential, Sampled, dpm_solve
+from nodekit.models.density.mixture import GaussianMixture
 from nodekit.models.density.planar import PlanarFlow
 from nodekit.models.density.probability_flow import ProbabilityFlow, ProbabilityFlowField, ancestral, reverse_sde
 from nodekit.models.density.score import (
-    GaussianMixture,
     NoiseScore,
     Schedule,
     VarianceExploding,

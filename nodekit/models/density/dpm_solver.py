@@ -19,7 +19,7 @@ from typing import NamedTuple
 import torch
 
 from nodekit.arguments import at_least_one
-from nodekit.models.density.score import Schedule, Score
+from nodekit.models.density.score import Schedule, Score, floating, within
 
 __all__ = ["SOLVERS", "Exponential", "Sampled", "dpm_solve"]
 
@@ -95,14 +95,21 @@ def dpm_solve(
     """Carry x from t[0] to t[1] along the probability flow, in steps of equal length in log(α/σ).
 
     score: function or nn.Module, (t, x (..., d)) -> (..., d). x: (..., d). steps: int >= 1. method: "ddim", "dpm2",
-    "dpm3", or an `Exponential`. t: (from, to), within the schedule's times; in either direction.
-    Returns `Sampled`. The solve is differentiable. Raises ValueError for other names, steps and times. Lesson 22.
+    "dpm3", or an `Exponential`. t: (from, to), in [0, 1]; in either direction.
+    Returns `Sampled`. The solve is differentiable. Raises ValueError for other names, steps and times and a score of
+    another shape, TypeError for another method and x without floats. Lesson 22.
     """
     if isinstance(method, str):
         if method not in SOLVERS:
             raise ValueError(f"method={method!r} is not known. Choose of: {', '.join(SOLVERS)}.")
         method = SOLVERS[method]
+    if not isinstance(method, Exponential):
+        raise TypeError(f"method={method!r} must be a name or an Exponential.")
+    floating("x", x)
     at_least_one("steps", steps)
+    within("t", t)
+    if len(t) != 2:
+        raise ValueError(f"t={t!r} must be two times, (from, to).")
     start, end = (float(schedule.log_snr(float(r))) for r in t)
     if not (start != end and math.isfinite(start) and math.isfinite(end)):
         raise ValueError(
@@ -120,13 +127,15 @@ def _step(score: Score, schedule: Schedule, x: T, begin: float, h: float, method
     """One step over h in log(α/σ)."""
     alpha0, sigma0, t = _at(schedule, begin, x)
     noises = [-sigma0 * score(t, x)]
+    if noises[0].shape != x.shape:
+        raise ValueError(f"score returned the shape {tuple(noises[0].shape)} for x of shape {tuple(x.shape)}.")
     for c, p, q in zip(method.nodes, method.p, method.q, strict=True):
         alpha, sigma, t = _at(schedule, begin + c * h, x)
         phi1, phi2 = _phi(c * h)
         weights = [c * h * (a * phi1 + b * phi2) for a, b in zip(p, q, strict=True)]
         parts = [w * noise for w, noise in zip(weights, noises, strict=True) if w]
         stage = (alpha / alpha0) * x - sigma * sum(parts[1:], parts[0])
-        if c < 1:
+        if len(noises) < method.evaluations:  # the last row is the step itself
             noises.append(-sigma * score(t, stage))
     return stage
 

@@ -20,7 +20,7 @@ from torch import nn
 
 from nodekit.arguments import at_least_one
 from nodekit.models.density.cnf import CNF
-from nodekit.models.density.score import Schedule, Score, tensor
+from nodekit.models.density.score import Schedule, Score, floating, times_of, within
 from nodekit.stochastic import BrownianPath
 from nodekit.stochastic import solve as stochastic_solve
 
@@ -32,7 +32,8 @@ T = torch.Tensor
 class ProbabilityFlowField(nn.Module):
     """dx/dt = f x − ½ g² score(t, x): a field for `solve` and `CNF`, with the densities of the SDE.
 
-    score: function or nn.Module, (t, x (..., d)) -> (..., d). schedule: Schedule. Raises TypeError for another score.
+    score: function or nn.Module, (t, x (..., d)) -> (..., d). schedule: Schedule. Raises TypeError for another score
+    and x without floats, ValueError for t that is neither a number nor (..., 1).
 
     Source: Y. Song et al., 2021, equation 13. Lesson 22.
     """
@@ -44,7 +45,7 @@ class ProbabilityFlowField(nn.Module):
         self.score, self.schedule = score, schedule
 
     def forward(self, t: Any, x: T) -> T:
-        t = tensor(t, x).to(x)
+        t = times_of(t, x)
         pull, push = self.schedule.drift_rate(t), self.schedule.diffusion(t) ** 2 / 2
         return pull * x - push * self.score(t, x)
 
@@ -99,20 +100,22 @@ def reverse_sde(
     x: (..., d), noise of spread σ(1). steps: int >= 1. brownian: a seed, or a
     `BrownianPath` of x's shape over [0, 1 − least], the time that has passed. eta >= 0: how
     much noise; 1 is the reversed process, and with 0 this is Euler's method for the probability flow.
-    Returns (..., d). Raises ValueError for other numbers, SolveError where the solve fails. Lesson 22.
+    Returns (..., d). The score is asked at most three times more than there are steps. Raises ValueError for other
+    numbers, TypeError for x without floats, SolveError where the solve fails. Lesson 22.
     """
+    floating("x", x)
     at_least_one("steps", steps)
     _checked_least(least)
     _checked_eta(eta)
     span = 1 - least
 
     def drift(s: Any, x: T) -> T:  # in s = 1 − t, which increases
-        t = 1 - tensor(s, x).to(x)
+        t = 1 - times_of(s, x)
         towards = (1 + eta**2) / 2 * schedule.diffusion(t) ** 2
         return towards * score(t, x) - schedule.drift_rate(t) * x
 
     def diffusion(s: Any, x: T) -> T:
-        return eta * schedule.diffusion(1 - tensor(s, x).to(x)) * torch.ones_like(x)
+        return eta * schedule.diffusion(1 - times_of(s, x)) * torch.ones_like(x)
 
     options: dict[str, Any] = {"method": "euler_maruyama", "step": span / steps}
     end: T = stochastic_solve(drift, diffusion, x, (0.0, span / 2, span), "ito", brownian, **options).y[-1]
@@ -126,14 +129,18 @@ def ancestral(score: Score, schedule: Schedule, x: T, times: T, brownian: "int |
     v = η² σ_s² (1 − (σ_s α_t/(σ_t α_s))²). eta = 1 is the ancestral sampling of denoising diffusion (Ho et al., 2020),
     eta = 0 DDIM (J. Song, C. Meng, S. Ermon, 2021, equation 12); between 0 and 1 there are all others.
 
-    x: (..., d). times: (n + 1,), decreasing. brownian: a seed, or a `BrownianPath` of x's shape over
-    [0, times[0] − times[-1]], whose changes make the z. Returns (..., d). Raises ValueError for other times and for eta
-    outside of [0, 1].
+    x: (..., d). times: (n + 1,), decreasing, in [0, 1]. brownian: a seed, or a `BrownianPath` of x's shape over
+    [0, times[0] − times[-1]], whose changes make the z. Returns (..., d). Raises ValueError for other times, a path of
+    another shape, and eta outside of [0, 1], TypeError for x without floats.
     """
+    floating("x", x)
     _checked_eta(eta, 1.0)
     listed = [float(t) for t in times]
     if len(listed) < 2 or any(b >= a for a, b in pairwise(listed)):
         raise ValueError(f"times={listed} must be at least two, and decrease.")
+    within("times", listed)
+    if isinstance(brownian, BrownianPath) and brownian.shape != tuple(x.shape):
+        raise ValueError(f"brownian has shape {brownian.shape}; x's, {tuple(x.shape)}, was expected.")
     first = listed[0]
     path: Callable[[float], Any] = (
         brownian
@@ -142,7 +149,7 @@ def ancestral(score: Score, schedule: Schedule, x: T, times: T, brownian: "int |
     )
     for t, s in pairwise(listed):
         (alpha, sigma), (alpha1, sigma1) = ((schedule.alpha(r).item(), schedule.sigma(r).item()) for r in (t, s))
-        noise = -sigma * score(tensor(t, x), x)
+        noise = -sigma * score(x.new_tensor(t), x)
         clean = (x - sigma * noise) / alpha
         variance = eta**2 * sigma1**2 * (1 - (sigma1 * alpha / (sigma * alpha1)) ** 2)
         z = x.new_tensor(path(first - s) - path(first - t)) / math.sqrt(t - s)

@@ -16,19 +16,42 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-__all__ = [
-    "GaussianMixture", "NoiseScore", "Schedule", "VarianceExploding", "VariancePreserving", "denoising_loss",
-]  # fmt: skip
+__all__ = ["NoiseScore", "Schedule", "VarianceExploding", "VariancePreserving", "denoising_loss"]
 
 T = torch.Tensor
 Score = Callable[[Any, T], T]
 
 
-def tensor(t: Any, like: T | None = None) -> T:
-    """A time as a tensor: as it is, or of like's dtype and device; float64 without either."""
-    if isinstance(t, torch.Tensor):
-        return t
-    return torch.tensor(t, dtype=torch.float64) if like is None else like.new_tensor(t)
+def tensor(t: Any) -> T:
+    """A time as a tensor: as it is, or in float64."""
+    return t if isinstance(t, torch.Tensor) else torch.tensor(t, dtype=torch.float64)
+
+
+def floating(name: str, x: Any) -> None:
+    """Raise TypeError unless x is a tensor of floats: among whole numbers, times are rounded to 0 and 1."""
+    if not (isinstance(x, torch.Tensor) and x.is_floating_point()):
+        kind = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
+        raise TypeError(f"{name} must be a tensor of floats, got {kind}. Take torch.as_tensor(...).double().")
+
+
+def times_of(t: Any, x: T) -> T:
+    """The time of the states x (..., d), of their dtype and device: 0-d, or (..., 1).
+
+    Raises TypeError for x that holds no floats, ValueError for t of another shape, as (n,), which would be broadcast
+    along d.
+    """
+    floating("x", x)
+    t = t.to(x) if isinstance(t, torch.Tensor) else x.new_tensor(t)
+    if t.dim() and t.shape[-1] != 1:
+        raise ValueError(f"t has shape {tuple(t.shape)}; a number or (..., 1) was expected: take t[..., None].")
+    return t
+
+
+def within(name: str, times: Sequence[float]) -> None:
+    """Raise ValueError unless all times lie in [0, 1]. Outside, a schedule may give numbers that mean nothing."""
+    for t in times:
+        if not 0 <= float(t) <= 1:
+            raise ValueError(f"{name}={times!r} has {float(t)!r}, outside of the schedule's times, [0, 1].")
 
 
 class Schedule(Protocol):
@@ -149,7 +172,9 @@ class NoiseScore(nn.Module):
     schedule : Schedule
 
     Called with t, a number or (..., 1), and x (..., d), it returns the score (..., d). Raises TypeError unless net is a
-    module. Source: J. Ho, A. Jain, P. Abbeel, Denoising diffusion probabilistic models, 2020. Lesson 22.
+    module and x holds floats, ValueError for t of another shape.
+
+    Source: J. Ho, A. Jain, P. Abbeel, Denoising diffusion probabilistic models, 2020. Lesson 22.
     """
 
     def __init__(self, net: nn.Module, schedule: Schedule) -> None:
@@ -159,7 +184,7 @@ class NoiseScore(nn.Module):
         self.net, self.schedule = net, schedule
 
     def forward(self, t: Any, x: T) -> T:
-        t = tensor(t, x).to(x)
+        t = times_of(t, x)
         t = t.expand(*x.shape[:-1], 1) if t.dim() == 0 else t
         score: T = -self.net(t, x) / self.schedule.sigma(t)
         return score
@@ -175,10 +200,11 @@ def denoising_loss(
 
     score: function or module, or a `NoiseScore`. x0: data (n, d). least: 0 < least < 1; the score may be infinite at
     t = 0. Returns a 0-d tensor, least (over all functions) where score is the score of noisy data; it is not 0 there.
-    Raises ValueError for x0 that is not (n, d) and for another `least`.
+    Raises TypeError for x0 without floats, ValueError for x0 or a score that is not (n, d) and for another `least`.
 
     Source: P. Vincent, 2011; Y. Song et al., 2021, equation 7 with the weight σ². Lesson 22.
     """
+    floating("x0", x0)
     if x0.dim() != 2 or not len(x0):
         raise ValueError(f"x0 has shape {tuple(x0.shape)}; samples (n, d) were expected.")
     if not 0 < least < 1:
@@ -189,63 +215,7 @@ def denoising_loss(
     t = least + (1 - least) * (part + within) / n
     z = torch.randn(x0.shape, generator=generator, dtype=x0.dtype, device=x0.device)
     sigma = schedule.sigma(t)
-    return (sigma * score(t, schedule.alpha(t) * x0 + sigma * z) + z).square().sum(-1).mean()
-
-
-class GaussianMixture(nn.Module):
-    """A mixture of Gaussians and what noise makes of it: at each time it is a mixture again, with an exact score.
-
-    means : (k, d). spreads : (k,), the standard deviation of each component; 0 for a point. weights : (k,), > 0; they
-    are divided by their sum. All numbers or tensors; float64 is kept.
-    schedule : Schedule
-
-    Called with t and x (..., d) it returns the score (..., d); `log_prob(t, x)` returns (...), in nats.
-    Raises ValueError for shapes that do not fit, spreads below 0 and weights that are not above 0. Lesson 22.
-    """
-
-    means: T
-    spreads: T
-    weights: T
-
-    def __init__(
-        self, means: T | Sequence[Any], spreads: T | Sequence[float], weights: T | Sequence[float], schedule: Schedule
-    ) -> None:
-        super().__init__()
-        m, s, w = (torch.as_tensor(x, dtype=None if hasattr(x, "dtype") else torch.float64) for x in
-                   (means, spreads, weights))  # fmt: skip
-        if m.dim() != 2 or s.shape != m.shape[:1] or w.shape != m.shape[:1]:
-            shapes = ", ".join(str(tuple(x.shape)) for x in (m, s, w))
-            raise ValueError(f"means, spreads and weights have the shapes {shapes}; (k, d), (k,), (k,) were expected.")
-        if not (s >= 0).all() or not (w > 0).all():
-            raise ValueError(f"spreads={s.tolist()} must be at least 0, and weights={w.tolist()} greater than 0.")
-        self.schedule = schedule
-        for name, value in (("means", m), ("spreads", s), ("weights", w / w.sum())):
-            self.register_buffer(name, value)
-
-    def _parts(self, t: Any, x: T) -> tuple[T, T, T]:
-        """log(weight · density) of each component (..., k), x − its centre (..., k, d), its variance (..., k)."""
-        t = tensor(t, x).to(x)
-        t = t[..., None] if t.dim() else t
-        m, s, w = (each.to(x) for each in (self.means, self.spreads, self.weights))
-        alpha, sigma = self.schedule.alpha(t), self.schedule.sigma(t)
-        away = x[..., None, :] - alpha * m
-        variance = ((alpha * s[:, None]) ** 2 + sigma**2)[..., 0]
-        square = away.square().sum(-1) / variance
-        d = x.shape[-1]
-        return w.log() - (square + d * torch.log(2 * math.pi * variance)) / 2, away, variance
-
-    def forward(self, t: Any, x: T) -> T:
-        logs, away, variance = self._parts(t, x)
-        share = torch.softmax(logs, -1) / variance
-        return -(share[..., None] * away).sum(-2)
-
-    def log_prob(self, t: Any, x: T) -> T:
-        """The log density of the noisy mixture at time t, in nats: (...). t: a number, or (..., 1)."""
-        return torch.logsumexp(self._parts(t, x)[0], -1)
-
-    def sample(self, n: int, generator: torch.Generator | None = None) -> T:
-        """n samples without noise: (n, d)."""
-        k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        m = self.means
-        z = torch.randn(n, m.shape[1], generator=generator, dtype=m.dtype, device=m.device)
-        return m[k] + self.spreads[k, None] * z
+    found = score(t, schedule.alpha(t) * x0 + sigma * z)
+    if found.shape != x0.shape:
+        raise ValueError(f"score returned the shape {tuple(found.shape)} for x of shape {tuple(x0.shape)}.")
+    return (sigma * found + z).square().sum(-1).mean()

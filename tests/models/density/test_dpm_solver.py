@@ -154,6 +154,17 @@ def test_a_method_of_ones_own():
     assert abs(math.log2(off[0] / off[1]) - 2) < 0.15
 
 
+def test_a_stage_at_the_end():
+    """Heun's exponential method has two nodes of 1: a stage, and the step. Its order is 2, with two evaluations."""
+    heun = Exponential("heun", 2, (1.0, 1.0), ((1.0,), (1.0, 0.0)), ((0.0,), (-1.0, 1.0)), "M. Hochbruck, A. Ostermann")
+    m, x, t = mixture(), points(20), (0.9, 0.05)
+    reference = exact(m, CONSERVED, x, t)
+    paths = [dpm_solve(m, CONSERVED, x, n, heun, t) for n in (80, 160)]
+    off = [(path.x[-1] - reference).norm(dim=1).median() for path in paths]
+    assert abs(math.log2(off[0] / off[1]) - 2) < 0.15
+    assert paths[0].nfev == 160
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [
@@ -161,9 +172,33 @@ def test_a_method_of_ones_own():
         (lambda: dpm_solve(mixture(), CONSERVED, points(), 0), "steps=0 must be"),
         (lambda: dpm_solve(mixture(), CONSERVED, points(), 5, t=(1.0, 0.0)), r"t=\(1.0, 0.0\) must be two times"),
         (lambda: dpm_solve(mixture(), CONSERVED, points(), 5, t=(0.5, 0.5)), "finite and not the same"),
+        (lambda: dpm_solve(mixture(), CONSERVED, points(), 5, t=(1.0, -0.3)), r"has -0.3, outside of .* \[0, 1\]"),
+        (lambda: dpm_solve(mixture(), CONSERVED, points(), 5, t=(3.0, 0.5)), "has 3.0, outside of"),
+        (lambda: dpm_solve(mixture(), CONSERVED, points(), 5, t=(1.0, 0.5, 0.1)), "must be two times"),
+        (lambda: dpm_solve(lambda t, x: x[:, :1], CONSERVED, points(), 5), r"the shape \(5, 1\) for x .* \(5, 3\)"),
     ],
 )
 def test_bad_arguments(action, words):
     """Each error repeats the value."""
     with pytest.raises(ValueError, match=words):
+        action()
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (lambda: dpm_solve(mixture(), CONSERVED, points(), 5, 5), "method=5 must be a name or an Exponential"),
+        (
+            lambda: dpm_solve(mixture(), CONSERVED, torch.ones(4, 3, dtype=torch.int64), 5),
+            "x must be .* got torch.int64",
+        ),
+        (
+            lambda: dpm_solve(lambda t, x: x, CONSERVED, points().numpy(), 5),
+            "x must be a tensor of floats, got ndarray",
+        ),
+    ],
+)
+def test_bad_types(action, words):
+    """Each error names what was given."""
+    with pytest.raises(TypeError, match=words):
         action()

@@ -72,8 +72,8 @@ def test_there_and_back(schedule):
     flow = ProbabilityFlow(mixture(schedule), schedule, 3, least=0.01, rtol=1e-9, atol=1e-9)
     x, log_p = flow.sample_and_log_prob(8, torch.Generator().manual_seed(5))
     z, change = flow.flow(x, (0.01, 1.0))
-    wanted = torch.randn(8, 3, generator=torch.Generator().manual_seed(5)) * schedule.sigma(1.0)
-    assert torch.allclose(z, wanted.to(z), atol=1e-4)
+    wanted = torch.randn(8, 3, generator=torch.Generator().manual_seed(5), dtype=F64) * schedule.sigma(1.0)
+    assert torch.allclose(z, wanted, atol=1e-4)
     normal = torch.distributions.Normal(0.0, float(schedule.sigma(1.0)))
     assert torch.allclose(normal.log_prob(z).sum(-1) + change, log_p, atol=1e-4)
 
@@ -164,6 +164,16 @@ def test_gradients_reach_the_network():
         (lambda: reverse_sde(mixture(), CONSERVED, points(), 5, 0, least=2.0), "least=2.0 must be"),
         (lambda: ancestral(mixture(), CONSERVED, points(), [1.0, 0.1], 0, eta=1.5), "eta=1.5 must be .* between 0 and"),
         (lambda: ancestral(mixture(), CONSERVED, points(), [0.1, 1.0], 0), r"times=\[0.1, 1.0\] must be at least two"),
+        (lambda: ancestral(mixture(), CONSERVED, points(), [1.0, 0.5, -0.1], 0), "has -0.1, outside of"),
+        (
+            lambda: ancestral(mixture(), CONSERVED, points(), [1.0, 0.1], BrownianPath(0, 0.0, 0.9, (3,), 16)),
+            r"brownian has shape \(3,\); x's, \(5, 3\), was expected",
+        ),
+        (
+            lambda: ProbabilityFlowField(mixture(), CONSERVED)(torch.tensor([0.1, 0.2, 0.3]), points(3, 3)),
+            r"t has shape \(3,\)",
+        ),
+        (lambda: ProbabilityFlow(mixture(d=1), CONSERVED, 3).log_prob(points()), r"x has shape .*3.*; \(..., 1\)"),
     ],
 )
 def test_bad_arguments(action, words):
@@ -176,3 +186,38 @@ def test_a_score_is_a_function():
     """A tensor is none."""
     with pytest.raises(TypeError, match="score must be a function"):
         ProbabilityFlowField(torch.ones(3), CONSERVED)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda x: ProbabilityFlowField(mixture(), CONSERVED)(0.3, x),
+        lambda x: ancestral(mixture(), CONSERVED, x, [1.0, 0.5, 0.1], 0),
+        lambda x: reverse_sde(mixture(), CONSERVED, x, 5, 0),
+    ],
+)
+def test_states_are_floats(action):
+    """Among whole numbers a time of 0.3 is 0, and the samples would be nan."""
+    with pytest.raises(TypeError, match=r"x must be a tensor of floats, got torch\.int64"):
+        action(torch.ones(4, 3, dtype=torch.int64))
+
+
+def test_samples_have_the_dtype_of_a_mixture():
+    """Which has buffers, and no parameters."""
+    flow = ProbabilityFlow(mixture(), CONSERVED, 3, method="euler", step=0.3)
+    assert flow.sample(2).dtype is F64
+    assert flow.float().sample(2).dtype is torch.float32
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 30, 31])
+def test_what_reverse_sde_asks_for(steps):
+    """At least `steps` and at most `steps` + 3 evaluations of the score."""
+    calls = []
+
+    def score(t, x):
+        calls.append(float(t))
+        return -x
+
+    reverse_sde(score, CONSERVED, points(), steps, 0)
+    assert steps <= len(calls) <= steps + 3
+    assert all(1e-3 <= t <= 1 for t in calls)
