@@ -232,6 +232,10 @@ def check_ddim_step(ddim_step):
                 "Only the rescaling is there: nothing is done about the noise.": a1 / a * x,
                 "guess is asked at the time where x is, not at the new one.": a1
                 * (x / a + (s1 / a1 - s / a) * guess(x, a1, s1)),
+                "now and then have changed places: the step goes from now to then.": a
+                / a1
+                * (x - s1 * guess(x, a1, s1))
+                + s * guess(x, a1, s1),
                 "guess is asked about x itself, not about x/α.": a1 * (x / a + (s1 / a1 - s / a) * guess(x / a, a, s)),
             },
         )
@@ -297,6 +301,9 @@ def check_ancestral_step(ancestral_step):
             + np.sqrt(s1**2 - eta * s1**2 * kept) * e
             + np.sqrt(eta * s1**2 * kept) * z,
             "eta is missing in v.": clean + np.sqrt(s1**2 - s1**2 * kept) * e + np.sqrt(s1**2 * kept) * z,
+            "v is η² σ1² times the bracket with the ratio of the two levels, which is missing.": clean
+            + np.sqrt(s1**2 - (eta * s1) ** 2) * e
+            + eta * s1 * z,
             "z is to be added with a plus. In law that is the same, but the step should be this function of z.": clean
             + np.sqrt(s1**2 - v) * e
             - np.sqrt(v) * z,

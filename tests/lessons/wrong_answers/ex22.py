@@ -116,6 +116,10 @@ WRONG = {
             ),
             "asked about x itself",
         ),
+        "backward": (
+            lambda guess, x, now, then: now[0] / then[0] * (x - then[1] * guess(x, *then)) + now[1] * guess(x, *then),
+            "now and then have changed places",
+        ),
         "in place": (ddim_in_place, "changed x itself"),
         "zeros": (step(lambda x, e, a, s, a1, s1: 0 * x), "the new x is off"),
     },
@@ -147,6 +151,13 @@ WRONG = {
         "ratio not squared": (
             noisy(lambda c, e, s1, v, z, a1: c + np.sqrt(s1**2 - v) * e + np.sqrt(v) * z, squared=False),
             "the new x is off",
+        ),
+        "no ratio": (
+            lambda guess, x, now, then, z, eta: (
+                then[0] * (x - now[1] * guess(x, *now)) / now[0]
+                + then[1] * (np.sqrt(1 - eta**2) * guess(x, *now) + eta * z)
+            ),
+            "which is missing",
         ),
         "minus z": (noisy(lambda c, e, s1, v, z, a1: c + np.sqrt(s1**2 - v) * e - np.sqrt(v) * z), "with a plus"),
         "in place": (ancestral_in_place, "changed x itself"),
