@@ -10,7 +10,7 @@ import types
 
 import torch
 
-DEPTH, LIMIT = 5, 2000  # how far, and at how many objects, we look
+DEPTH, LIMIT = 5, 2000  # how far, and into how many objects, we look; tensors are all taken
 PLAIN = bool, int, float, str, type(None)
 
 
@@ -53,9 +53,9 @@ def unique(tensors):
 
 def held(f):
     """(leaves, computed): the tensors that require grad within f, as far as it can be looked into."""
-    leaves, computed, seen = [], [], set()
+    leaves, computed, seen, looked = [], [], set(), 0
     stack = [(f, 0)]
-    while stack and len(seen) < LIMIT:
+    while stack and looked < LIMIT:
         x, depth = stack.pop()
         if id(x) in seen or depth > DEPTH:
             continue
@@ -64,6 +64,7 @@ def held(f):
             if x.requires_grad:
                 (leaves if x.is_leaf else computed).append(x)
             continue
+        looked += 1
         stack += [(part, depth + 1) for part in parts(x)]
     return leaves[::-1], computed
 

@@ -108,11 +108,8 @@ class CDE(nn.Module):
                 )
             return (matrix @ rate[..., None])[..., 0]
 
-        params = [p for p in self.field.parameters() if p.requires_grad]
-        if path.coefficients.requires_grad:
-            params.append(path.coefficients)
         grid = with_middle(times) if len(times) == 2 else times
-        solution = solve(slope, h, grid, breakpoints=path.breakpoints, params=params, **self.options)
+        solution = solve(slope, h, grid, breakpoints=path.breakpoints, **self.options)
         self.nfev = solution.stats.nfev
         return solution.y[-1] if t is None else solution.y[-len(asked) :]
 

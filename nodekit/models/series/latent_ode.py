@@ -193,8 +193,7 @@ class LatentODE(nn.Module):
         if len(whole) == 1:
             return z0[None]
         whole = whole if len(whole) > 2 else [whole[0], (whole[0] + whole[1]) / 2, whole[1]]
-        params = [p for p in self.field.parameters() if p.requires_grad]
-        solution = solve(self.field, z0, whole, params=params, **self.options)
+        solution = solve(self.field, z0, whole, **self.options)
         self.nfev = solution.stats.nfev
         if len(times) + (not at_start) < len(whole):  # the middle that keeps solve from returning every step
             return solution.y[[0, 2]] if at_start else solution.y[2:]
