@@ -46,6 +46,18 @@ def on_what(f, field, t, y, first=None):
     return found if first is None else [x for x in found if x is not first[0]], k.detach()
 
 
+def told(module):
+    """The parameters of a module that require grad, for `params` of `solve`, or None.
+
+    None where it holds another tensor that requires grad, a condition say: then `solve` looks for itself, which costs
+    one evaluation that is recorded.
+    """
+    leaves, computed = held(module)
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    own = {id(p) for p in parameters}
+    return None if computed or any(id(x) not in own for x in leaves) else parameters
+
+
 def unique(tensors):
     """Each tensor once, in order."""
     return list({id(x): x for x in tensors}.values())

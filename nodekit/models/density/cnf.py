@@ -13,6 +13,7 @@ from nodekit.models.density.divergence import Divergence, Hutchinson, exact_dive
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Solution
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method, State, Times
@@ -162,6 +163,6 @@ class CNF(nn.Module):
             raise ValueError(f"x has shape {tuple(x.shape)}; (..., {self.dim}) was expected.")
 
     def _solve(self, f: Callable[[Any, Any], Any], state: "State", t: list[float]) -> Solution:
-        solution = solve(f, state, t, **self.options)
+        solution = solve(f, state, t, params=told(self.field), **self.options)
         self.nfev = solution.stats.nfev
         return solution
