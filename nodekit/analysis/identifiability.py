@@ -1,0 +1,112 @@
+"""Is the library wrong, or can it not be told from these data? (built in lesson 26)
+
+    report = identifiability(theta, change, noise=2**0.5 * sigma, threshold=0.2, names=library.names)
+    print(report)                                  # verdict, misfit, condition number, coefficients with their ranges
+
+Two questions, in this order. Does the best that the library can do leave more than the noise? Then a term is missing,
+and `misfit` says so. If not: would other data of the same kind have given another formula? Then they cannot tell, and
+`agreement`, `low` and `high` say so; the condition number of the library on the data is the usual cause.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nodekit.analysis.sparse import Numbers, SparseFit, checked, sparse_regression
+
+__all__ = ["Report", "identifiability"]
+
+FOUND, WRONG, UNTOLD = "found", "library wrong", "cannot be told"
+AGREEMENT = 0.9  # of the bootstraps have to keep the same terms
+RANGE = 0.5  # of a coefficient's size may be the half width of its range
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the data say about a formula, for each of the d components of the target.
+
+    fit: the `SparseFit` to all rows. noise (d,): as given. condition: float, the condition number of the whole library
+    on the data, its columns scaled to size one. misfit (d,): the standard deviation of the residual, divided by the
+    noise; about 1 where the library suffices. bound: what misfit may be by chance. kept (p, d): in which part of the
+    bootstraps a term stayed. agreement (d,): in which part exactly the same terms stayed. low, high (p, d): the 5% and
+    95% quantiles of the coefficients over the bootstraps. verdict: d strings, "found", "library wrong" or
+    "cannot be told". Printed, it is a table.
+    """
+
+    fit: SparseFit
+    noise: Numbers
+    condition: float
+    misfit: Numbers
+    bound: float
+    kept: Numbers
+    agreement: Numbers
+    low: Numbers
+    high: Numbers
+    verdict: list[str]
+
+    def __str__(self) -> str:
+        lines = [f"condition number of the library on these data: {self.condition:.3g}"]
+        for i, verdict in enumerate(self.verdict):
+            lines.append(
+                f"component {i}: {verdict}. Misfit {self.misfit[i]:.2f} of the noise (bound {self.bound:.2f}); "
+                f"the same terms in {self.agreement[i]:.0%} of the bootstraps"
+            )
+            for j in np.flatnonzero(self.fit.kept[:, i]):
+                lines.append(
+                    f"    {self.fit.names[j]:8s} {self.fit.coefficients[j, i]:+.3g}, "
+                    f"from {self.low[j, i]:+.3g} to {self.high[j, i]:+.3g}; kept in {self.kept[j, i]:.0%}"
+                )
+        return "\n".join(lines)
+
+
+def identifiability(
+    theta: Any,
+    target: Any,
+    noise: Any,
+    threshold: float,
+    names: Sequence[str] | None = None,
+    bootstraps: int = 200,
+    seed: int = 0,
+) -> Report:
+    """A `Report` on target ≈ theta · c: found, library wrong, or cannot be told from these data.
+
+    theta (n, p), target (n,) or (n, d), threshold, names: as for `sparse_regression`. noise: float or (d,) > 0, the
+    standard deviation of the error of a target. bootstraps: int >= 20. seed: of the resampling of the rows.
+
+    The library is wrong where the misfit is above 1 + √(12/n). For normal errors of rows that are differences of
+    neighbours the square of the misfit has the standard deviation √(3/n), so that this is four of its own.
+    It cannot be told where the misfit is below, but fewer than 90% of the bootstraps keep the same terms, or the range
+    of a coefficient that is kept is wider than the coefficient. Rows are resampled one by one, as if their errors were
+    independent. A misfit of 1 does not prove that the formula is the law: it holds for what was seen.
+
+    Raises ValueError for what `sparse_regression` refuses, for noise that is not positive, and for too few bootstraps.
+    Source: B. Efron, Bootstrap methods: another look at the jackknife, Annals of Statistics 7, 1979. Lesson 26.
+    """
+    theta, target, labels = checked(theta, target, threshold, names)
+    (n, _), d = theta.shape, target.shape[1]
+    sigma = np.broadcast_to(np.asarray(noise, float), (d,))
+    if not (np.all(np.isfinite(sigma)) and np.all(sigma > 0)):
+        raise ValueError(f"noise={noise!r} must be positive and finite: the standard deviation of a target's error.")
+    if bootstraps < 20:
+        raise ValueError(f"bootstraps={bootstraps!r}: fewer than 20 say nothing about a range from 5% to 95%.")
+    fit = sparse_regression(theta, target, threshold, labels)
+    free = np.maximum(n - fit.kept.sum(0), 1)
+    misfit = np.sqrt((fit.residual**2).sum(0) / free) / sigma
+    rng, found = np.random.default_rng(seed), []
+    while len(found) < bootstraps:
+        rows = rng.integers(0, n, n)
+        if np.all(theta[rows].any(0)) and np.all(target[rows].any(0)):  # else a column is zero in this one
+            found.append(sparse_regression(theta[rows], target[rows], threshold, labels).coefficients)
+    profile = np.array(found)
+    same = ((profile != 0) == fit.kept).all(1).mean(0)
+    low, high = np.quantile(profile, [0.05, 0.95], axis=0)
+    bound = 1 + np.sqrt(12 / n)
+    verdict = []
+    for i in range(d):
+        j = fit.kept[:, i]
+        wide = np.any(high[j, i] - low[j, i] > 2 * RANGE * np.abs(fit.coefficients[j, i]))
+        verdict.append(WRONG if misfit[i] > bound else UNTOLD if same[i] < AGREEMENT or wide else FOUND)
+    condition = float(np.linalg.cond(theta / np.sqrt((theta**2).mean(0))))
+    return Report(fit, sigma, condition, misfit, float(bound), (profile != 0).mean(0), same, low, high, verdict)

@@ -1,0 +1,83 @@
+"""PhysicsInformed: a path y(t) as a network, held to data and to a differential equation by one loss (lesson 26)."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["PhysicsInformed"]
+
+
+class PhysicsInformed(nn.Module):
+    """t (n,) -> y (n, d): a network of the time, for which `data_loss()` and `equation_loss()` are to be small.
+
+    Parameters
+    ----------
+    path : nn.Module, (n, 1) -> (n, d)
+        The network. It sees the time mapped linearly so that t[0] is −1 and t[-1] is 1; its output times `scale` is y.
+    field : nn.Module or function f(t, y), (n, 1) and (n, d) -> (n, d)
+        The equation; a Module's parameters are unknowns that are found along with the path (a `HybridField`, say).
+    t, y : (m,) increasing and (m, d) real tensors, the data
+    noise : float or (d,) tensor > 0, the standard deviation of an error of y, in y's units
+    at : (n,) tensor, the times at which the equation is asked for, or None: 100 equal ones from t[0] to t[-1]
+    scale : float or (d,) tensor > 0, the typical sizes of y's components
+    rate : float > 0, the typical rate of change, one over a time
+
+    data_loss(): the mean of ((path(t_i) − y_i) / noise)². equation_loss(): the mean over `at` of
+    ((dpath/dt − f(t, path)) / (rate · scale))². Both are 0-d; minimise data_loss() + weight · equation_loss(). There
+    is no solve in it: how well the path satisfies the equation is decided by the weight, so solve the field that was
+    found, and look.
+
+    Raises TypeError for what is not a real tensor or cannot be called, ValueError for times that do not increase, data
+    of another length, and for noise, scale or rate that are not positive and finite.
+    Source: M. Raissi, P. Perdikaris, G. E. Karniadakis, Physics-informed neural networks, Journal of Computational
+    Physics 378, 2019; arXiv:1711.10566 has the discovery of equations.
+    """
+
+    def __init__(
+        self,
+        path: nn.Module,
+        field: Any,
+        t: torch.Tensor,
+        y: torch.Tensor,
+        noise: "float | torch.Tensor",
+        at: torch.Tensor | None = None,
+        scale: "float | torch.Tensor" = 1.0,
+        rate: float = 1.0,
+    ) -> None:
+        super().__init__()
+        for name, part in (("path", path), ("field", field)):
+            if not callable(part):
+                raise TypeError(f"{name} must be a Module or a function, got {type(part).__name__}.")
+        for name, value in (("t", t), ("y", y), ("at", t if at is None else at)):
+            if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+                raise TypeError(f"PhysicsInformed needs {name} as a real tensor, got {type(value).__name__}.")
+            if not torch.isfinite(value).all():
+                raise ValueError(f"PhysicsInformed needs finite numbers, and {name} has others.")
+        if t.dim() != 1 or len(t) < 2 or not (t[1:] > t[:-1]).all():
+            raise ValueError(f"PhysicsInformed needs two or more increasing times (m,), got shape {tuple(t.shape)}.")
+        if y.dim() != 2 or len(y) != len(t):
+            raise ValueError(f"PhysicsInformed needs y (m, d) with m = {len(t)} times, got shape {tuple(y.shape)}.")
+        for name, size in (("noise", noise), ("scale", scale), ("rate", rate)):
+            numbers = torch.as_tensor(size)
+            if not (torch.isfinite(numbers).all() and (numbers > 0).all()):
+                raise ValueError(f"{name}={size!r} must be positive and finite.")
+        self.path, self.field, self.rate = path, field, rate
+        self.t, self.y, self.noise, self.scale = t.detach(), y.detach(), noise, scale
+        self.at = torch.linspace(float(t[0]), float(t[-1]), 100, dtype=t.dtype, device=t.device) if at is None else at
+
+    def forward(self, t: torch.Tensor) -> torch.Tensor:
+        """The path at the times t (n,): (n, d)."""
+        begin, end = self.t[0], self.t[-1]
+        y: torch.Tensor = self.scale * self.path((2 * (t - begin) / (end - begin) - 1)[:, None])
+        return y
+
+    def data_loss(self) -> torch.Tensor:
+        """The mean squared distance from the data, in units of the noise: about 1 for the true path. 0-d."""
+        return ((self(self.t) - self.y) / self.noise).square().mean()
+
+    def equation_loss(self) -> torch.Tensor:
+        """The mean squared residual of the equation, in units of rate · scale: 0 for a solution. 0-d."""
+        y, slope = torch.func.jvp(self.forward, (self.at,), (torch.ones_like(self.at),))
+        residual: torch.Tensor = (slope - self.field(self.at[:, None], y)) / (self.rate * self.scale)
+        return residual.square().mean()
