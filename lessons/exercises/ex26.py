@@ -231,8 +231,8 @@ quiz = Quiz(
         "A hybrid field follows its recording within the noise. You start it from a state far from the recorded path. "
         "What do you expect?",
         {
-            "a": "A good forecast, because part of the field is known exactly.",
-            "b": "Any forecast: the network has not been asked about such states.",
+            "a": "A good forecast, because part of the field is known exactly, and the rest has been learned.",
+            "b": "Anything: the data say nothing about such states.",
             "c": "An error as large as the noise.",
         },
         "b",
@@ -246,13 +246,13 @@ quiz = Quiz(
         "Somebody measures the prey in thousands instead of singly, and thresholds the coefficients at 0.1. What happens "
         "to the formula?",
         {
-            "a": "It may lose or gain terms; with shares it would stay.",
-            "b": "Its coefficients change, and the terms stay.",
+            "a": "It may lose or gain terms.",
+            "b": "Its coefficients change by factors of a thousand, and the terms stay.",
             "c": "Nothing.",
         },
         "a",
         {
-            "a": "Coefficients have units, so a threshold on them is a choice of units. Shares have none.",
+            "a": "Coefficients have units, so a threshold on them is a choice of units. With shares the terms would stay.",
             "b": "The coefficients change by factors of 1000, and so do those that fall below 0.1.",
             "c": "Each coefficient changes with the units of its term.",
         },
@@ -261,8 +261,8 @@ quiz = Quiz(
         "The misfit is 1.1 of the noise, and the bootstraps keep three different sets of terms. What do you report?",
         {
             "a": "The formula, because it fits.",
-            "b": "That the library is wrong.",
-            "c": "That these data cannot tell, and which recording would.",
+            "b": "That the library is wrong, because a right one would give the same terms each time.",
+            "c": "That these data cannot tell.",
         },
         "c",
         {
@@ -295,7 +295,7 @@ quiz = Quiz(
         "b",
         {
             "a": "A small residual of the path adds up along a solve.",
-            "b": "In section 8 the paths were within a noise of the data, and solves of the same field far off.",
+            "b": "In section 8 the paths missed the equation by 1.5%, and solves of it were off by tens of noises and more.",
             "c": "It suffers from all that the other fits suffer from.",
         },
     ),

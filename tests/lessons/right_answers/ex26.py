@@ -4,8 +4,8 @@ import numpy as np
 
 
 def by_contributions(theta, target, c):
-    """The size of each term's contribution, one after the other, as a list."""
-    return [np.linalg.norm(c[j] * theta[:, j]) / np.linalg.norm(target) for j in range(theta.shape[1])]
+    """The size of each term's contribution, one after the other."""
+    return np.array([np.linalg.norm(c[j] * theta[:, j]) / np.linalg.norm(target) for j in range(theta.shape[1])])
 
 
 def by_singular_values(theta, noise):

@@ -7,9 +7,9 @@ def rms(a):
     return np.sqrt((a**2).mean(0))
 
 
-def scaled_by_itself(theta, target, c):
-    theta /= rms(theta)
-    return np.abs(c) * rms(theta) / rms(target)
+def scaled_in_place(theta, target, c):
+    theta *= c
+    return rms(theta) / rms(target)
 
 
 def errors(gram, root=np.sqrt, times=1.0):
@@ -55,7 +55,7 @@ WRONG = {
             "a root of a sum over the rows",
         ),
         "zeros": (lambda theta, target, c: 0 * c, "the shares is off"),
-        "in place": (scaled_by_itself, "changed"),
+        "in place": (scaled_in_place, "changed"),
     },
     "coefficient_errors": {
         "variances": (lambda theta, noise: noise**2 * np.diag(inverse(theta)), "These are the variances"),
