@@ -8,7 +8,7 @@ from nodekit.classroom.watch import Wrong
 
 first_guess = Prediction(
     "A network takes the place of the question marks and is trained on one recording, until it follows that recording "
-    "within the noise. What does it know of the missing part then?",
+    "within the noise, five counts at a time. What does it know of the missing part then?",
     {
         "a": "The law: its values for all prey and predators.",
         "b": "Its values along the recorded path, and little beside it.",
@@ -33,7 +33,7 @@ second_guess = Prediction(
     answer="b",
     explain={
         "a": "Other terms look somewhat like u·v along a path, so it takes them.",
-        "b": "It selects within its library, whatever that is. What is wrong shows in what is left: 18 times the noise.",
+        "b": "It selects within its library, whatever that is. Section 5 measures where it shows that something is missing.",
         "c": "They are of size one. Huge ones are a sign of something else, of terms that can replace each other.",
     },
 )
@@ -286,17 +286,18 @@ quiz = Quiz(
         },
     ),
     Question(
-        "A physics-informed network has a small loss. What do you know of the equation that it found?",
+        "A network is added to Lotka and Volterra's equations. It fits 14 years of hares about three times as well. What "
+        "follows for the next seven years?",
         {
-            "a": "That a solve of it follows the data.",
-            "b": "That its path nearly satisfies it at the places that were asked; a solve has to show the rest.",
-            "c": "That its unknown part is right.",
+            "a": "A better forecast, because the equations have been corrected where they were wrong.",
+            "b": "Nothing: the forecast has to be measured on years it has not seen.",
+            "c": "A forecast that is as good, because the known part is unchanged.",
         },
         "b",
         {
-            "a": "A small residual of the path adds up along a solve.",
-            "b": "In section 8 the paths missed the equation by 1.5%, and solves of it were off by tens of noises and more.",
-            "c": "It suffers from all that the other fits suffer from.",
+            "a": "Here it was worse in all five seeds: with so few numbers the network also fits their errors.",
+            "b": "Measured, it was off by about two to three times as much as the plain equations.",
+            "c": "The forecast follows the sum of both parts.",
         },
     ),
 )
