@@ -1,4 +1,4 @@
-"""A network for the missing part of two populations' equation, five seeds of noise and weights: a long run of lesson 26.
+"""A network for the missing part of two populations' equation, over five seeds: a long run of lesson 26.
 
     python lessons/runs/26_missing.py [--compare]
 
@@ -149,7 +149,7 @@ def ahead(field, recording, beyond=2.0):
 
 
 def whole(field, recording, seed):
-    """The root mean square error of a solve over the recording, from the true start, in units of the noise (<= 1000)."""
+    """The root mean square error of a solve over the recording, from the true start, in noises (at most 1000)."""
     t, clean, _, sigma = record(recording, seed)
     with torch.no_grad():
         sol = nodekit.solve(field, torch.tensor(clean[0]), t, rtol=1e-6, atol=1e-8, throw=False)
@@ -163,7 +163,7 @@ def measure(recording, seed):
 
 def measured(field, calls, recording, seed):
     """The numbers of one row, of a field that is trained."""
-    t, clean, x, _ = record(recording, seed)
+    _, clean, x, _ = record(recording, seed)
     true = clean[:, :1] * clean[:, 1:] * MEETING
     grid = np.stack(np.meshgrid(*(np.linspace(0, top, 21) for top in x.max(0))), -1).reshape(-1, 2)
     fit = sparse_regression(LIBRARY(x), learned(field, x), 0.2, LIBRARY.names)

@@ -78,6 +78,9 @@ class PhysicsInformed(nn.Module):
 
     def equation_loss(self) -> torch.Tensor:
         """The mean squared residual of the equation, in units of rate · scale: 0 for a solution. 0-d."""
-        y, slope = torch.func.jvp(self.forward, (self.at,), (torch.ones_like(self.at),))
-        residual: torch.Tensor = (slope - self.field(self.at[:, None], y)) / (self.rate * self.scale)
-        return residual.square().mean()
+        with torch.enable_grad():
+            at = self.at.detach().requires_grad_()
+            y = self(at)
+            slopes = [torch.autograd.grad(y[:, i].sum(), at, create_graph=True)[0] for i in range(y.shape[1])]
+        residual: torch.Tensor = torch.stack(slopes, 1) - self.field(at.detach()[:, None], y)
+        return (residual / (self.rate * self.scale)).square().mean()
