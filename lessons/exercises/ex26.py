@@ -242,8 +242,8 @@ quiz = Quiz(
         },
     ),
     Question(
-        "Somebody counts the prey in thousands instead of singly, and thresholds the coefficients at 0.1. What happens to "
-        "the formula?",
+        "Somebody counts the prey in thousands instead of singly, and thresholds the coefficients at 0.1. What happens "
+        "to the formula?",
         {
             "a": "It may lose or gain terms.",
             "b": "Its coefficients change by factors of a thousand, and the terms stay.",

@@ -94,7 +94,8 @@ def identifiability(
     fit = sparse_regression(theta, target, threshold, labels)
     free = np.maximum(n - fit.kept.sum(0), 1)
     misfit = np.sqrt((fit.residual**2).sum(0) / free) / sigma
-    rng, found = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    found: list[Numbers] = []
     while len(found) < bootstraps:
         rows = rng.integers(0, n, n)
         if np.all(theta[rows].any(0)) and np.all(target[rows].any(0)):  # else a column is zero in this one
@@ -103,7 +104,7 @@ def identifiability(
     same = ((profile != 0) == fit.kept).all(1).mean(0)
     low, high = np.quantile(profile, [0.05, 0.95], axis=0)
     bound = 1 + np.sqrt(12 / n)
-    verdict = []
+    verdict: list[str] = []
     for i in range(d):
         j = fit.kept[:, i]
         wide = np.any(high[j, i] - low[j, i] > 2 * RANGE * np.abs(fit.coefficients[j, i]))

@@ -85,10 +85,13 @@ def polynomial(names: Sequence[str], degree: int) -> Library:
         for factors in itertools.combinations_with_replacement(range(len(names)), total):
             powers = [(i, factors.count(i)) for i in dict.fromkeys(factors)]
             name = "·".join(names[i] + (str(n).translate(POWERS) if n > 1 else "") for i, n in powers) or "1"
-            terms[name] = lambda y, powers=powers: math.prod(
-                (y[..., i] ** n for i, n in powers), start=1 + 0 * y[..., 0]
-            )
+            terms[name] = _product(powers)
     return Library(terms)
+
+
+def _product(powers: list[tuple[int, int]]) -> Callable[[Any], Any]:
+    """The function y (..., d) -> the product of y_i to the power n, for the pairs (i, n)."""
+    return lambda y: math.prod((y[..., i] ** n for i, n in powers), start=1 + 0 * y[..., 0])
 
 
 def integral_rows(library: Library, t: Any, y: Any, known: "Field | None" = None) -> tuple[Numbers, Numbers]:
