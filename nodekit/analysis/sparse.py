@@ -98,9 +98,10 @@ def integral_rows(library: Library, t: Any, y: Any, known: "Field | None" = None
     """Rows of a regression without slopes: between neighbouring times, ∫ terms dt (m − 1, p), and what is to explain.
 
     Integrated from t_i to t_{i+1}, dy/dt = known + library · c says y_{i+1} − y_i − ∫ known dt = (∫ library dt) c.
-    The right-hand array is the left side, (m − 1, d). Noise of standard deviation σ in each y gives its rows √2 σ, to
-    first order in the distance of the times; dividing by that distance, as slopes do, is not needed. The integrals are
-    by the trapezoidal rule with the correction of its ends, of order 4 at inner intervals, from the values at the data.
+    The right-hand array is the left side, (m − 1, d). Noise of standard deviation σ in each y gives its rows √2 σ,
+    but for what is proportional to the distance of the times; of slopes of a curve through the data it is not known.
+    The integrals are by the trapezoidal rule with the correction of its ends, of order 4 at inner intervals, from the
+    values at the data.
 
     t (m,), increasing, m >= 3. y (m, d). known: field on arrays, (t (m, 1), y (m, d)) -> (m, d), or None.
     Raises ValueError for times that do not increase, data of another length, and numbers that are not finite.
