@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import nodekit
 from nodekit.analysis.identifiability import identifiability
-from nodekit.analysis.sparse import sparse_regression
+from nodekit.analysis.sparse import integral_rows, polynomial, sparse_regression
 
 NAMES = ["a", "b", "c"]
 
@@ -106,9 +107,78 @@ def test_printed():
         ({"noise": [0.1, np.nan]}, "must be positive and finite"),
         ({"bootstraps": 5}, "bootstraps=5: fewer than 20"),
         ({"threshold": -1.0}, "threshold=-1.0"),
+        ({"noise": np.full(60, 0.1)}, "noise has shape \\(60,\\): one number, or one for each of the 2 components"),
+        ({"noise": 1j}, "noise must be real numbers, got complex128"),
     ],
 )
 def test_bad_arguments(change, words):
     theta, target = data(0)
     with pytest.raises(ValueError, match=words):
         identifiability(**{"theta": theta, "target": target, "noise": 0.1, "threshold": 0.1, **change})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_threshold_too_high(seed):
+    """The library has the term, and the threshold drops it: not the library is wrong, and the report says so."""
+    rng = np.random.default_rng(seed)
+    theta = rng.normal(size=(60, 3))
+    target = theta @ [1.0, 0.15, 0.0] + 0.02 * rng.normal(size=60)
+    for threshold, verdict in ((0.2, "threshold too high"), (5.0, "threshold too high"), (0.05, "found")):
+        report = identifiability(theta, target, 0.02, threshold, NAMES)
+        assert report.verdict == [verdict]
+        assert (report.misfit[0] > report.bound) == (verdict != "found")
+        assert report.best[0] < report.bound
+        assert ("With all terms the misfit is" in str(report)) == (verdict != "found")
+
+
+def test_best_written_out():
+    """Least squares with all columns, each component with its own noise; the library without c is wrong by it too."""
+    theta, target = data(2)
+    report = identifiability(theta[:, :2], target, [0.1, 0.2], 0.5)
+    left = target - theta[:, :2] @ np.linalg.lstsq(theta[:, :2], target, rcond=None)[0]
+    assert np.allclose(report.best, np.sqrt((left**2).sum(0) / 58) / [0.1, 0.2])
+    assert report.verdict[0] == "library wrong"
+
+
+@pytest.mark.parametrize(
+    "again", [lambda a, b: a, lambda a, b: -3 * a, lambda a, b: 2 * a - b], ids=["a", "-3a", "2a-b"]
+)
+def test_columns_that_depend_exactly(again):
+    """Every bootstrap keeps the same terms with the same parts, but which of them is right cannot be told."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 60))
+    theta, target = np.stack([a, again(a, b), b], 1), a + 0.008 * rng.normal(size=60)
+    report = identifiability(theta, target, 0.008, 0.1, NAMES)
+    assert report.verdict == ["cannot be told"]
+    assert report.rank == 2
+    assert "of 3 only 2 do not" in str(report)
+    assert identifiability(*data(0), 0.1, 0.1).rank == 3
+
+
+def test_terms_of_single_rows():
+    """Each row has a term of its own, so that a bootstrap without one of them is the rule: an end, and its reason."""
+    with pytest.raises(ValueError, match="not zero in so few rows that hardly a bootstrap has them"):
+        identifiability(np.eye(20), np.random.default_rng(0).normal(size=20), 1.0, 0.2)
+
+
+def test_a_term_of_a_few_rows():
+    """One that half of the bootstraps miss is no reason to give up: there are as many bootstraps as were wanted."""
+    rng = np.random.default_rng(1)
+    theta = np.stack([rng.normal(size=40), np.arange(40) == 7], 1)
+    report = identifiability(theta, theta @ [1.0, 3.0] + 0.1 * rng.normal(size=40), 0.1, 0.1, bootstraps=100)
+    assert np.allclose(report.kept * 100, np.round(report.kept * 100))
+    assert report.kept[1, 0] == 1
+
+
+def test_few_times_count_as_a_wrong_library():
+    """As the docstring says: right terms, noise of half a percent, and integrals of every fifth time only."""
+    t = np.linspace(0, 5, 51)
+    y = nodekit.solve(lambda t, y: [1.3 * y[0] - 0.9 * y[0] * y[1], 0.8 * y[0] * y[1] - 1.8 * y[1]], [0.44, 4.6], t).y
+    sigma = 0.005 * y.mean(0)
+    y = y + sigma * np.random.default_rng(0).normal(size=y.shape)
+    known, library = lambda t, y: y * [1.3, -1.8], polynomial(["u", "v"], 2)
+    verdicts = [
+        identifiability(*integral_rows(library, t[::k], y[::k], known), 2**0.5 * sigma, 0.2, bootstraps=50).verdict
+        for k in (1, 5)
+    ]
+    assert verdicts == [["found", "found"], ["library wrong", "library wrong"]]

@@ -150,6 +150,9 @@ def test_field_on_tensors():
         ({"theta": np.ones((2, 3)), "target": np.ones(2)}, "2 rows cannot tell 3 terms apart"),
         ({"threshold": -0.1}, "threshold=-0.1 must be at least 0"),
         ({"threshold": float("nan")}, "threshold=nan"),
+        ({"threshold": np.array([0.1, 0.2])}, "must be at least 0"),
+        ({"theta": data()[0] * (1 + 1j)}, "theta must be real numbers, got complex128"),
+        ({"target": data()[1] * 1j}, "target must be real numbers, got complex128"),
         ({"names": ["a"]}, "1 names for 4 columns"),
         ({"target": np.zeros(40)}, "'component 0 of target' is zero in every row"),
         ({"target": np.full(40, np.inf)}, "'component 0 of target' has numbers that are not finite"),
@@ -177,6 +180,50 @@ def test_bad_regression(change, words):
 def test_bad_rows(t, y, words):
     with pytest.raises(ValueError, match=words):
         integral_rows(polynomial(["u", "v"], 1), t, y)
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (lambda t, y: y[:, :1], "known\\(t, y\\) has the shape \\(3, 1\\), and \\(3, 2\\) was expected"),
+        (lambda t, y: y * 1j, "known\\(t, y\\) must be real numbers"),
+    ],
+)
+def test_bad_known_parts(known, words):
+    """One column would have been taken off both components, and an imaginary part dropped."""
+    with pytest.raises(ValueError, match=words):
+        integral_rows(polynomial(["u", "v"], 1), [0.0, 1.0, 2.0], np.ones((3, 2)), known)
+
+
+@pytest.mark.parametrize("names", [["u", "u"], ["u", "v", "u"], ["a", "a²"], ["1", "x"]])
+def test_names_that_are_taken_twice(names):
+    """Of two terms with one name the second would have replaced the first."""
+    with pytest.raises(ValueError, match="names that tell its terms apart"):
+        polynomial(names, 2)
+
+
+@pytest.mark.parametrize("state", [np.ones((4, 3)), np.ones(1), torch.ones(3), np.array(1.0)])
+def test_states_of_another_dimension(state):
+    """A third component would have been left out without a word."""
+    with pytest.raises(ValueError, match="a polynomial in 2 names is for states"):
+        polynomial(["u", "v"], 1)(state)
+
+
+@pytest.mark.parametrize("state", [np.ones((4, 2)), torch.ones(2)], ids=["array", "tensor"])
+@pytest.mark.parametrize("term", [lambda y: 1.0, lambda y: y[..., :1]], ids=["a float", "a column"])
+def test_terms_of_another_shape(term, state):
+    with pytest.raises(ValueError, match="the term 'c' at y"):
+        Library({"u": lambda y: y[..., 0], "c": term})(state)
+
+
+@pytest.mark.parametrize("state", [np.ones((4, 2)), torch.ones(2)], ids=["array", "tensor"])
+def test_fields_of_another_shape(state):
+    """Coefficients for one equation would have been added to both components of what is known; and the other way."""
+    library = polynomial(["u", "v"], 1)
+    with pytest.raises(ValueError, match="library\\(y\\) · coefficients has the shape"):
+        library.field(np.ones((3, 1)), lambda t, y: 0 * y)(0.0, state)
+    with pytest.raises(ValueError, match="known\\(t, y\\) has the shape"):
+        library.field(np.ones((3, 2)), lambda t, y: y[..., :1])(0.0, state)
 
 
 def test_bad_libraries():

@@ -20,7 +20,7 @@ class HybridField(nn.Module):
     network : nn.Module, (..., d) -> (..., d)
         The rest, as a function of the state alone; it sees numbers of size one.
     scale : float or sequence of d floats > 0, the typical sizes of y's components, in their own units
-    rate : float > 0, the typical rate of change, one over a time
+    rate : float > 0, the typical rate of change, one over a time. Both are buffers, saved with the weights.
 
     parts(t, y): the two summands, (..., d) each, to see which of them contributes what. learned(y): the second.
     What the network says where no data has been is its own invention.
@@ -33,6 +33,7 @@ class HybridField(nn.Module):
     """
 
     scale: torch.Tensor
+    rate: torch.Tensor
 
     def __init__(self, known: Any, network: nn.Module, scale: Any = 1.0, rate: float = 1.0) -> None:
         super().__init__()
@@ -40,18 +41,19 @@ class HybridField(nn.Module):
             if not callable(part):
                 what = "a function or Module of (t, y)" if name == "known" else "a Module of y"
                 raise TypeError(f"{name} must be {what}, got {type(part).__name__}.")
-        sizes = torch.as_tensor(scale, dtype=torch.float64)
+        sizes = torch.as_tensor(scale, dtype=torch.float64).detach().clone()
         if not (torch.isfinite(sizes).all() and (sizes > 0).all()):
             raise ValueError(f"scale={scale!r} must be positive and finite: the typical size of each component.")
         if not 0 < rate < float("inf"):
             raise ValueError(f"rate={rate!r} must be positive and finite: one over a typical time.")
-        self.known, self.network, self.rate = known, network, float(rate)
-        self.register_buffer("scale", sizes, persistent=False)
+        self.known, self.network = known, network
+        self.register_buffer("scale", sizes)
+        self.register_buffer("rate", torch.tensor(float(rate), dtype=torch.float64))
 
     def learned(self, y: torch.Tensor) -> torch.Tensor:
         """The network's contribution to dy/dt at the states y (..., d), in y's units a unit of time: (..., d)."""
         scale = self.scale.to(y)
-        part = self.rate * scale * self.network(y / scale)
+        part = self.rate.to(y) * scale * self.network(y / scale)
         check_like(part, y, "network returned", "y")
         return part
 
@@ -67,4 +69,4 @@ class HybridField(nn.Module):
         return known + learned
 
     def extra_repr(self) -> str:
-        return f"scale={self.scale.tolist()}, rate={self.rate}"
+        return f"scale={self.scale.tolist()}, rate={self.rate.item()}"

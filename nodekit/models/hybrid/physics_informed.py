@@ -5,7 +5,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from nodekit.models.physics.second_order import check_like
+
 __all__ = ["PhysicsInformed"]
+
+
+def sizes(name: str, value: Any, y: torch.Tensor, shapes: tuple[tuple[int, ...], ...]) -> torch.Tensor:
+    """The value as a tensor of y's type with one of the shapes, or ValueError where it is not positive and finite."""
+    numbers = torch.as_tensor(value).detach().to(y).clone()
+    if not (torch.isfinite(numbers).all() and (numbers > 0).all()):
+        raise ValueError(f"{name}={value!r} must be positive and finite.")
+    if tuple(numbers.shape) not in shapes:
+        raise ValueError(f"{name} has shape {tuple(numbers.shape)}, {' or '.join(map(str, shapes))} expected.")
+    return numbers
 
 
 class PhysicsInformed(nn.Module):
@@ -18,21 +30,30 @@ class PhysicsInformed(nn.Module):
     field : nn.Module or function f(t, y), (n, 1) and (n, d) -> (n, d)
         The equation; a Module's parameters are unknowns that are found along with the path (a `HybridField`, say).
     t, y : (m,) increasing and (m, d) real tensors, the data
-    noise : float or (d,) tensor > 0, the standard deviation of an error of y, in y's units
-    at : (n,) tensor, the times at which the equation is asked for, or None: 100 equal ones from t[0] to t[-1]
-    scale : float or (d,) tensor > 0, the typical sizes of y's components
+    noise : float or d floats > 0, the standard deviation of an error of y, in y's units
+    at : (n,) real tensor, the times at which the equation is asked for, or None: 100 equal ones from t[0] to t[-1]
+    scale : float or d floats > 0, the typical sizes of y's components
     rate : float > 0, the typical rate of change, one over a time
 
     data_loss(): the mean of ((path(t_i) − y_i) / noise)². equation_loss(): the mean over `at` of
     ((dpath/dt − f(t, path)) / (rate · scale))². Both are 0-d; minimise data_loss() + weight · equation_loss(). There
     is no solve in it: how well the path satisfies the equation is decided by the weight, so solve the field that was
-    found, and look.
+    found, and look. All that is given is kept as buffers of y's type, which move and are saved
+    with the weights.
 
     Raises TypeError for what is not a real tensor or cannot be called, ValueError for times that do not increase, data
-    of another length, and for noise, scale or rate that are not positive and finite.
+    of another length, noise, scale or rate that are not positive and finite or of another shape, and for a path or a
+    field that returns another shape than (n, d).
     Source: M. Raissi, P. Perdikaris, G. E. Karniadakis, Physics-informed neural networks, Journal of Computational
     Physics 378, 2019; arXiv:1711.10566 has the discovery of equations.
     """
+
+    t: torch.Tensor
+    y: torch.Tensor
+    noise: torch.Tensor
+    at: torch.Tensor
+    scale: torch.Tensor
+    rate: torch.Tensor
 
     def __init__(
         self,
@@ -40,9 +61,9 @@ class PhysicsInformed(nn.Module):
         field: Any,
         t: torch.Tensor,
         y: torch.Tensor,
-        noise: "float | torch.Tensor",
+        noise: Any,
         at: torch.Tensor | None = None,
-        scale: "float | torch.Tensor" = 1.0,
+        scale: Any = 1.0,
         rate: float = 1.0,
     ) -> None:
         super().__init__()
@@ -58,18 +79,21 @@ class PhysicsInformed(nn.Module):
             raise ValueError(f"PhysicsInformed needs two or more increasing times (m,), got shape {tuple(t.shape)}.")
         if y.dim() != 2 or len(y) != len(t):
             raise ValueError(f"PhysicsInformed needs y (m, d) with m = {len(t)} times, got shape {tuple(y.shape)}.")
+        places = torch.linspace(float(t[0]), float(t[-1]), 100, dtype=t.dtype) if at is None else at
+        if places.dim() != 1 or len(places) == 0:
+            raise ValueError(f"PhysicsInformed needs at (n,), one or more times, got shape {tuple(places.shape)}.")
+        self.path, self.field = path, field
+        for name, value in (("t", t), ("y", y), ("at", places)):
+            self.register_buffer(name, value.detach().to(y).clone())
         for name, size in (("noise", noise), ("scale", scale), ("rate", rate)):
-            numbers = torch.as_tensor(size)
-            if not (torch.isfinite(numbers).all() and (numbers > 0).all()):
-                raise ValueError(f"{name}={size!r} must be positive and finite.")
-        self.path, self.field, self.rate = path, field, rate
-        self.t, self.y, self.noise, self.scale = t.detach(), y.detach(), noise, scale
-        self.at = torch.linspace(float(t[0]), float(t[-1]), 100, dtype=t.dtype, device=t.device) if at is None else at
+            self.register_buffer(name, sizes(name, size, y, ((),) if name == "rate" else ((), (y.shape[1],))))
 
     def forward(self, t: torch.Tensor) -> torch.Tensor:
         """The path at the times t (n,): (n, d)."""
         begin, end = self.t[0], self.t[-1]
-        y: torch.Tensor = self.scale * self.path((2 * (t - begin) / (end - begin) - 1)[:, None])
+        path = self.path((2 * (t - begin) / (end - begin) - 1)[:, None])
+        check_like(path, t.new_empty(*t.shape, self.y.shape[1]), "path returned", "y")
+        y: torch.Tensor = self.scale * path
         return y
 
     def data_loss(self) -> torch.Tensor:
@@ -82,5 +106,7 @@ class PhysicsInformed(nn.Module):
             at = self.at.detach().requires_grad_()
             y = self(at)
             slopes = [torch.autograd.grad(y[:, i].sum(), at, create_graph=True)[0] for i in range(y.shape[1])]
-        residual: torch.Tensor = torch.stack(slopes, 1) - self.field(at.detach()[:, None], y)
+        found = self.field(at.detach()[:, None], y)
+        check_like(found, y, "field returned", "y")
+        residual: torch.Tensor = torch.stack(slopes, 1) - found
         return (residual / (self.rate * self.scale)).square().mean()

@@ -1,5 +1,6 @@
 """HybridField: the sum of what is known and a network, with both readable."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -69,12 +70,30 @@ def test_gradients_reach_network_and_known_part():
         assert abs((above - below) / 2e-5 - parameter.grad[index].item()) < 1e-6
 
 
-def test_scale_follows_the_state_and_is_not_saved():
+def test_scale_follows_the_state():
     f = field().float()
     f.known = lambda t, y: y
     y = torch.ones(3)
     assert f(0.0, y).dtype == torch.float32
-    assert set(f.state_dict()) == {"network.0.weight", "network.0.bias", "network.2.weight", "network.2.bias"}
+
+
+def test_scale_is_saved():
+    """What is loaded is the same function: scale and rate come with the weights, and one for another d is refused."""
+    f, y = field(), torch.randn(4, 3, generator=torch.Generator().manual_seed(1), dtype=F64)
+    other = HybridField(f.known, field().network, torch.ones(3))
+    assert not torch.allclose(other.learned(y), f.learned(y))
+    other.load_state_dict(f.state_dict())
+    assert torch.equal(other.learned(y), f.learned(y))
+    with pytest.raises(RuntimeError, match="size mismatch for scale"):
+        HybridField(f.known, f.network).load_state_dict(f.state_dict())
+
+
+@pytest.mark.parametrize("scale", [np.array([2.0, 3.0]), torch.tensor([2.0, 3.0], dtype=F64)], ids=["array", "tensor"])
+def test_scale_is_a_copy(scale):
+    """What the caller does with its array afterwards changes nothing."""
+    f = HybridField(lambda t, y: y, torch.nn.Identity(), scale)
+    scale[:] = 1e6
+    assert f.scale.tolist() == [2.0, 3.0]
 
 
 @pytest.mark.parametrize(

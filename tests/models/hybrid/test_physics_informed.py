@@ -1,5 +1,6 @@
 """PhysicsInformed: the two losses, against paths whose slopes are known in closed form."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -94,9 +95,79 @@ def test_finds_a_rate():
         ({"y": torch.full((4, 2), float("nan"), dtype=F64)}, ValueError, "finite numbers, and y has others"),
         ({"noise": 0.0}, ValueError, "noise=0.0 must be positive and finite"),
         ({"rate": -1.0}, ValueError, "rate=-1.0 must be positive and finite"),
+        ({"at": T[:, None]}, ValueError, "needs at \\(n,\\), one or more times, got shape \\(4, 1\\)"),
+        ({"at": T[:0]}, ValueError, "needs at \\(n,\\), one or more times, got shape \\(0,\\)"),
+        ({"noise": [1.0, 2.0, 3.0]}, ValueError, "noise has shape \\(3,\\), \\(\\) or \\(2,\\) expected"),
+        ({"scale": torch.ones(4, 2)}, ValueError, "scale has shape \\(4, 2\\), \\(\\) or \\(2,\\) expected"),
+        ({"rate": torch.ones(2)}, ValueError, "rate has shape \\(2,\\), \\(\\) expected"),
     ],
 )
 def test_bad_arguments(change, error, words):
     arguments = {"path": Cubic(), "field": lambda t, y: y, "t": T, "y": torch.zeros(4, 2, dtype=F64), "noise": 1.0}
     with pytest.raises(error, match=words):
         PhysicsInformed(**{**arguments, **change})
+
+
+@pytest.mark.parametrize(
+    "kind", [list, np.array, torch.tensor, lambda a: torch.tensor(a, dtype=F64)], ids=["list", "array", "f32", "f64"]
+)
+def test_noise_and_scale_of_any_kind(kind):
+    """Lists, arrays and tensors of either type give the losses that those of y's type do, to float32's rounding."""
+    y = torch.randn(4, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
+    losses = []
+    for form in (kind, lambda a: torch.tensor(a, dtype=F64)):
+        m = PhysicsInformed(Cubic(), lambda t, y: t * y, T, y, form([0.5, 2.0]), scale=form([10.0, 0.1]))
+        assert m.data_loss().dtype == F64
+        losses.append([m.data_loss().item(), m.equation_loss().item()])
+    assert np.allclose(*losses, rtol=1e-6)
+
+
+def test_moves_as_a_whole():
+    """.float() takes the data, the noise, the scale and the places along; so do the losses, and state_dict has them."""
+    m = model(lambda t, y: t * y, scale=[10.0, 0.1])
+    before = m.data_loss().item(), m.equation_loss().item()
+    m.float()
+    assert (m.data_loss().dtype, m.equation_loss().dtype) == (torch.float32, torch.float32)
+    assert np.allclose([m.data_loss().item(), m.equation_loss().item()], before, rtol=1e-5)
+    assert set(m.state_dict()) == {"t", "y", "noise", "at", "scale", "rate"}
+
+
+def test_data_are_copies():
+    """What the caller does with its tensors afterwards changes nothing."""
+    noise = torch.tensor([0.5, 2.0], dtype=F64)
+    t, y, at = T.clone(), torch.ones(4, 2, dtype=F64), T.clone()
+    m = PhysicsInformed(Cubic(), lambda t, y: t * y, t, y, noise, at=at)
+    before = m.data_loss().item(), m.equation_loss().item()
+    for mine in (t, y, at, noise):
+        mine *= 2.0
+    assert (m.data_loss().item(), m.equation_loss().item()) == before
+
+
+class OneOutput(torch.nn.Module):
+    def forward(self, s):
+        return s**3
+
+
+def test_a_path_of_another_shape():
+    """One output for two components would be multiplied by each of the two scales: refused, by both losses."""
+    m = PhysicsInformed(
+        OneOutput(), lambda t, y: y, T, torch.ones(4, 2, dtype=F64), 1.0, scale=torch.tensor([8.0, 6.0], dtype=F64)
+    )
+    for loss in (m.data_loss, m.equation_loss):
+        with pytest.raises(ValueError, match=r"path returned \(\d+, 1\) for y \(\d+, 2\)"):
+            loss()
+    with pytest.raises(ValueError, match="path returned"):
+        model()(T[:, None])
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        (lambda t, y: y[:, :1], "field returned \\(2, 1\\) for y \\(2, 2\\)"),
+        (lambda t, y: y[:, 0], "field returned \\(2,\\) for y \\(2, 2\\)"),  # n = d, so that it would fit
+        (lambda t, y: 0.0, "field returned float"),
+    ],
+)
+def test_a_field_of_another_shape(field, words):
+    with pytest.raises(ValueError, match=words):
+        model(field, at=T[:2]).equation_loss()
