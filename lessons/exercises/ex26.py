@@ -12,7 +12,7 @@ first_guess = Prediction(
     {
         "a": "The law: its values for all prey and predators.",
         "b": "Its values along the recorded path, and little beside it.",
-        "c": "Nothing that is of use, since it has hundreds of weights and sees 102 numbers.",
+        "c": "Nothing that is of use, since it has hundreds of weights and sees about a hundred numbers.",
     },
     answer="b",
     explain={
@@ -160,7 +160,7 @@ coefficient_errors = Exercise(
 
 
 def blind_direction(theta):
-    """The combination of terms that the rows see least, with coefficients for columns of their own size.
+    """The combination of terms that the rows see least, with coefficients for the columns brought to size one.
 
     theta: (n, p), n >= p >= 2. Divide each column by its root mean square; among all vectors of length 1, find the one
     whose combination of these columns is smallest. Returns (z, size): z (p,), of length 1, with its largest entry in
@@ -252,7 +252,7 @@ quiz = Quiz(
         "a",
         {
             "a": "A threshold on coefficients, which have units, is a choice of units. With shares the terms stay.",
-            "b": "The coefficients change by factors of 1000, and so do those that fall below 0.1.",
+            "b": "They do change so, and therefore other coefficients fall below 0.1.",
             "c": "Each coefficient changes with the units of its term.",
         },
     ),

@@ -35,7 +35,10 @@ def known(t, x):
 
 
 def truth(t, x):
-    return known(t, x) + x[..., :1] * x[..., 1:] * MEETING
+    """The whole equation. x: (..., 2), arrays or tensors."""
+    return known(t, x) + x[..., :1] * x[..., 1:] * (
+        torch.tensor(MEETING).to(x) if isinstance(x, torch.Tensor) else MEETING
+    )
 
 
 def record(recording, seed, noise=0.005):
