@@ -21,8 +21,47 @@ def positive(name, value, times=()):
 
 def at_least_one(name, value):
     """Raise ValueError unless value is a whole number >= 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name}={value!r} must be a whole number of at least 1.")
+
+
+def fixed_step(step, ends, max_steps):
+    """Raise ValueError unless `step` is a step size that goes from ends[0] to ends[1] in at most max_steps steps."""
+    positive("step", step, ends)
+    needed = abs(ends[1] - ends[0]) / step
+    if needed > max_steps * (1 + 1e-10):
+        needed = math.ceil(needed) if needed < math.inf else needed
+        raise ValueError(
+            f"step={step!r} needs {needed} steps from t={ends[0]!r} to t={ends[1]!r}, "
+            f"more than max_steps={max_steps!r}. Raise max_steps, or take a larger step."
+        )
+
+
+def step_sizes(method, times, rtol, atol, step, max_steps):
+    """Raise ValueError unless a method's record, tolerances and sizes of steps go together. times: list of floats."""
+    tolerance("rtol", rtol)
+    tolerance("atol", atol)
+    if step is None and not method.adaptive:
+        raise ValueError(f"method={method.name!r} has no error estimate: give it a step size, as in step=0.01.")
+    at_least_one("max_steps", max_steps)
+    if step is not None:
+        fixed_step(step, (times[0], times[-1]), max_steps)
+
+
+LAYER = "a layer keeps its times as floats. Detach it, or call nodekit.solve(f, y0, t), which has gradients by t"
+
+
+def held_times(t, why=LAYER):
+    """The output times where no gradient can flow to them. Raises as `output_times`, and for a t that requires one."""
+    if any(getattr(x, "requires_grad", False) for x in (t if isinstance(t, tuple | list) else (t,))):
+        raise ValueError(f"t requires gradients, and {why}.")
+    return output_times(t)
+
+
+def tensor(name, y):
+    """Raise TypeError unless y is one torch tensor, as layers take it."""
+    if not is_torch(y) or isinstance(y, tuple | list | dict):
+        raise TypeError(f"{name} must be a torch tensor, got {type(y).__name__}.")
 
 
 def tolerance(name, value):

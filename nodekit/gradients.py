@@ -113,17 +113,21 @@ def on_the_way_back(solution: "Solution", name: str) -> "Solution":
     return solution
 
 
-def warn_if_lost(missed: tuple[float, float], rtol: float, name: str) -> None:
+COMES_HOME = 'gradient="checkpoint" or "interpolated", or a tighter tolerance'
+
+
+def warn_if_lost(missed: tuple[float, float], rtol: float, name: str, instead: str = COMES_HOME) -> None:
     """Warn if the state, solved backward, did not come home to y(t0): the gradient then is that of another solution.
 
     missed: (off, size), how far it is from y(t0), and the state's size. 1 % of it, or ten times rtol, counts as lost.
+    instead: what to use.
     """
     off, size = missed
     if not off <= max(1e-2, 10 * rtol) * size:
         warnings.warn(
             f"gradient={name!r} solved the state backward and missed y(t0) by {off:.1e}, for a state of size "
             f"{size:.1e}: its gradient may be wrong by as much, or more. The flow forgets where it began, as stiff and "
-            'strongly damped ones do. Use gradient="checkpoint" or "interpolated", or a tighter tolerance.',
+            f"strongly damped ones do. Use {instead}.",
             RuntimeWarning,
             stacklevel=3,
         )

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from nodekit import gradients, methods, steppers
-from nodekit.arguments import at_least_one, increasing, output_times, positive, sample_count, sample_times, tolerance
+from nodekit.arguments import increasing, output_times, positive, sample_count, sample_times, step_sizes
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
 from nodekit.stepping import breaks, loop
@@ -155,21 +155,8 @@ def solve(
     if points:
         breaks.refuse_method(m)
     times = sample_times(t, y0) if independent else output_times(t)
-    tolerance("rtol", rtol)
-    tolerance("atol", atol)
-    if step is None and not m.adaptive:
-        raise ValueError(f"method={m.name!r} has no error estimate: give it a step size, as in step=0.01.")
-    at_least_one("max_steps", max_steps)
     ends = (times.min().item(), times.max().item()) if independent else (times[0], times[-1])
-    if step is not None:
-        positive("step", step, ends)
-        needed = abs(ends[1] - ends[0]) / step
-        if needed > max_steps * (1 + 1e-10):
-            needed = math.ceil(needed) if needed < math.inf else needed
-            raise ValueError(
-                f"step={step!r} needs {needed} steps from t={ends[0]!r} to t={ends[1]!r}, "
-                f"more than max_steps={max_steps!r}. Raise max_steps, or take a larger step."
-            )
+    step_sizes(m, ends, rtol, atol, step, max_steps)
     if first_step is not None:
         positive("first_step", first_step, ends[:1])
     positive("max_step", max_step, ends)

@@ -303,8 +303,19 @@ def test_memory_is_flat_over_training(way):
 
 
 def test_parameters_are_found():
-    """In a module, a closure, a bound method, a list, a partial; a computed tensor; one that is used later in time."""
+    """In a module, a closure, a bound method, a list, a partial; a computed tensor, in a module within a module too, as
+    an attribute or a buffer; one that is used later in time."""
     import functools
+
+    class Inner(torch.nn.Module):
+        def forward(self, t, y):
+            return self.w * y
+
+    def nest():
+        inner = Inner()
+        nested = torch.nn.Sequential(torch.nn.ModuleList([inner]))
+        nested.forward = lambda t, y: inner(t, y)
+        return nested, inner
 
     w = torch.tensor(0.5, dtype=F64, requires_grad=True)
     half = w * 1.0  # computed: no leaf
@@ -322,6 +333,10 @@ def test_parameters_are_found():
         __call__ = field
 
     owner, one = Owner(), torch.ones(1, dtype=F64)
+    attribute, inner = nest()
+    inner.w = w * 1.0
+    buffer, inner = nest()
+    inner.register_buffer("w", w * 1.0)
     fields = {
         "closure": (lambda t, y: w * y, 1.0),
         "computed": (lambda t, y: half * y, 1.0),
@@ -329,12 +344,32 @@ def test_parameters_are_found():
         "callable": (owner, 1.0),
         "partial": (functools.partial(lambda w, t, y: w * y, w), 1.0),
         "late": (owner.late, 0.5),
+        "attribute": (attribute, 1.0),
+        "buffer": (buffer, 1.0),
     }
     for name, (f, share) in fields.items():
-        y = nodekit.solve(f, one, (0.0, 1.0), rtol=1e-8, max_step=0.1).y[-1]
+        y = nodekit.solve(f, one, (0.0, 1.0), rtol=1e-8, max_step=0.1, gradient="checkpoint").y[-1]
         expected = share * np.exp(0.5 * share)
         found = torch.autograd.grad(y.sum(), w, retain_graph=True)[0].item()
         assert found == pytest.approx(expected, rel=1e-3 if name == "late" else 1e-6), name
+
+
+def test_however_many_parameters_there_are():
+    """Of 2,500 weights all are found, and so is the one that is used late in time only."""
+    weights = torch.nn.ParameterList(torch.nn.Parameter(torch.ones((), dtype=torch.float64)) for _ in range(2500))
+
+    class Late(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = weights
+
+        def forward(self, t, y):
+            return weights[0] * y + (weights[100] * (t - 0.5) if t > 0.5 else 0.0)
+
+    y = nodekit.solve(Late(), torch.ones(1, dtype=torch.float64), (0.0, 1.0), "rk4", step=0.25).y[-1]
+    y.sum().backward()
+    assert weights[100].grad is not None
+    assert weights[100].grad.abs() > 0.1
 
 
 def test_parameters_that_are_hidden_can_be_given():

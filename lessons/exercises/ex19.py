@@ -13,7 +13,7 @@ first_guess = Prediction(
     {
         "a": "As large as the GRU's: nobody can learn what comes after t = 5 from recordings that end there.",
         "b": "About three quarters of the GRU's.",
-        "c": "About a quarter of the GRU's.",
+        "c": "Between a fifth and a quarter of the GRU's.",
         "d": "Larger: an equation that is a little wrong runs away.",
     },
     answer="c",
@@ -70,10 +70,11 @@ def check_through_gaps(through_gaps):
             calls.append(np.shape(t))
             return np.tanh(h @ A.T + np.sin(t)) - 0.3 * h * t
 
-        def moved(gaps, steps=steps, begin=t, h=h, f=f, still=False, late=0, whole=False):
+        def moved(gaps, steps=steps, begin=t, h=h, f=f, still=False, late=0, whole=False, clock=None, factor=None):
             size, begin = (gaps if whole else gaps / steps)[:, None], begin[:, None]
             for k in range(steps):
-                h = h + size * f(begin + (0 if still else k + late) * size, h)
+                at = begin + (0 if still else k + late) * (size if clock is None else clock)
+                h = h + (size if factor is None else factor) * f(at, h)
             return h
 
         with np.errstate(all="ignore"):
@@ -87,6 +88,11 @@ def check_through_gaps(through_gaps):
                 ],
                 "Each step takes its slope at its end in time. Euler takes it at its beginning.": [moved(gaps, late=1)],
                 "All gaps begin at time 0. Sample i begins at t[i].": [moved(gaps, begin=0 * t)],
+                "The factor g is missing: dh/ds = g · f.": [
+                    moved(gaps, factor=1 / steps),
+                    moved(gaps, factor=1 / steps, clock=1 / steps),
+                ],
+                "The time moves by the gap, not by 1: t + s · g.": [moved(gaps, clock=1 / steps)],
                 "One step only.": [moved(gaps, steps=1)],
                 "This goes backward in time.": [moved(-gaps)],
                 "These are the states before the gap.": [h],
@@ -162,6 +168,8 @@ def check_log_likelihood(log_likelihood):
             * square / noise**2,
             "The miss is divided by the noise before it is squared: noise² below.": -0.5
             * square / noise - count * (np.log(noise) + 0.5 * log2pi),
+            "The half in front of log(2π) is missing.": right - count * 0.5 * log2pi,
+            "This is the density itself. Its logarithm is wanted.": np.exp(right),
             "The half in front of the square is missing.": right - 0.5 * square / noise**2,
             "The sign: this is minus the logarithm.": -right,
             "The sign of log(noise): a larger noise makes the density lower at its top.": right
@@ -374,8 +382,9 @@ quiz = Quiz(
         "b",
         {
             "a": "Its path is decided at t = 0, and the switching is not. It can follow only what z0 foresees.",
-            "b": "Each observation may change its state. In section 8 it was far better on paths that are knocked.",
-            "c": "The solver is not what is missing. The path has to change at times that no equation of z knows.",
+            "b": "Each observation may change its state. Section 8: better between the observations of knocked paths.",
+            "c": "No solver helps. More hidden numbers do, if they can hold the time and the size of one knock; a pump "
+            "switches again and again.",
         },
     ),
     Question(

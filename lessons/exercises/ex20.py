@@ -1,5 +1,7 @@
 """The exercises of lesson 20, Controlled differential equations."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from nodekit.classroom.checks import Exercise, as_array, same_values
@@ -7,12 +9,12 @@ from nodekit.classroom.quiz import Prediction, Question, Quiz
 from nodekit.classroom.watch import Wrong
 
 first_guess = Prediction(
-    "A state follows dh = f(h) dX, where X is the position of a pen. The pen draws the same curve once more, twice as "
-    "fast, with a rest in the middle. Where does h end now?",
+    "A small move dX of a pen changes a state h by dh = f(h) dX, in a proportion f that depends on h. The pen draws "
+    "the same curve once more, twice as fast, with a rest in the middle. Where does h end now?",
     {
         "a": "Half as far from its start, as it had half the time.",
         "b": "Twice as far, as the pen's velocity was twice as large.",
-        "c": "At the same place, whatever f is.",
+        "c": "At the same place, for every smooth f.",
         "d": "At the same place if f is linear, else somewhere else.",
     },
     answer="c",
@@ -37,7 +39,8 @@ second_guess = Prediction(
     explain={
         "a": "The coin is fair, but the spline was drawn when toss 7 was known.",
         "b": "There is a hint of the future in the slope, and it is stronger than that.",
-        "c": "The slope at a knot of such a spline depends on all observations, on the next one most of all.",
+        "c": "The slope depends on all tosses, on the sixth and the seventh most, and equally. The known six can be "
+        "subtracted, and tosses 8 to 12 together weigh 0.23 against 0.63: so always.",
     },
 )
 
@@ -72,6 +75,12 @@ def check_area_matrix(area_matrix):
             "The coordinates in the last row have changed places: the area grows by (h1 dX2 - h2 dX1) / 2.": last(
                 h[0] / 2, -h[1] / 2
             ),
+            "Around a closed curve this gives the area too, but not the sweep of the line from the origin.": last(
+                0.0, h[0]
+            ),
+            "Around a closed curve this sums to the area, but it is not what the line from the origin sweeps.": last(
+                -h[1], 0.0
+            ),
             "Both terms have a plus, so this is half the change of h1 h2. The area has a difference.": last(
                 h[1] / 2, h[0] / 2
             ),
@@ -86,7 +95,12 @@ def check_area_matrix(area_matrix):
             ),
         }
         same_values(got, right, 1e-12, "f(h)", mistakes)
-    return "Right at 6 random states. Followed around a polygon, it gives the polygon's area."
+    h, corners = np.array([0.4, -0.3, 0.0]), np.array([[0.4, -0.3], [1.5, 0.2], [0.9, 1.4], [0.4, -0.3]])
+    for start, end in pairwise(corners):
+        h = h + as_array(area_matrix(h), "f(h)") @ (end - start)  # exact along a line: the sweep is a triangle
+    if abs(h[2] - 0.81) > 1e-12:
+        raise Wrong(f"Followed around a triangle of area 0.81 it gives {h[2]:.3f}.")
+    return "Right at 6 random states. Followed around a triangle, it gives the triangle's area."
 
 
 area_matrix = Exercise(
@@ -136,7 +150,7 @@ def check_hermite_rate(hermite_rate):
                     + (1 - s) ** 2 * (before - line),
                     "The inner derivative of 1 - s is -1: (1 - s)^2 - 2 s (1 - s), with a minus.": line
                     + ((1 - s) ** 2 + 2 * s * (1 - s)) * (before - line),
-                    "This path looks ahead: its slope at x[i] is that of the line behind it, not before it.": rate(
+                    "This path looks ahead: its slope at x[i] is that of the line after it, not before it.": rate(
                         ahead, line
                     ),
                     "In the first piece there is no line before it; x[-1] is the last observation. Take its own.": (
@@ -272,7 +286,7 @@ quiz = Quiz(
         {
             "a": "Every piece of it depends on all later measurements.",
             "b": "The spline up to that hour was bent by what came after it.",
-            "c": "A piece depends on observations up to its end, and on none behind it.",
+            "c": "A piece depends on observations up to its end, and on none after it.",
         },
     ),
     Question(

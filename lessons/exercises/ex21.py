@@ -359,7 +359,7 @@ quiz = Quiz(
         explain={
             "a": "The mean of W(1)² stayed near 0.7 at three tolerances.",
             "b": "Large changes are thrown away and replaced. No tolerance repairs that.",
-            "c": "About every second attempt was accepted, at each tolerance.",
+            "c": "At least every second attempt was accepted, at each tolerance.",
             "d": "Too small: large changes are rejected, small ones are kept.",
         },
     ),

@@ -158,7 +158,7 @@ def accuracy(net, x, t, label):
 
 def measured(net, task, dropped):
     """The numbers of one row, of a model that is trained."""
-    x, t, label = examples(task, dropped, 500, 999)
+    x, t, label = examples(task, dropped, 500, 5000)
     found = {"accuracy": accuracy(net, x, t, label)}
     for name, times in (("midpoints", 1), ("seven", 2)):
         for _ in range(times):

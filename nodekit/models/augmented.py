@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nodekit.arguments import tensor
 from nodekit.models.neural_ode import NeuralODE
 
 
@@ -38,6 +39,7 @@ class Augmented(NeuralODE):
 
     def augment(self, y0: torch.Tensor) -> torch.Tensor:
         """y0 with `extra` zeros appended along `dim`."""
+        tensor("y0", y0)
         if not -y0.dim() <= self.dim < y0.dim():
             raise ValueError(f"y0 has shape {tuple(y0.shape)}, and no axis dim={self.dim} to append zeros to.")
         shape = list(y0.shape)

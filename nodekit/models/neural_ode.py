@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.arguments import output_times, with_middle
+from nodekit.arguments import held_times, step_sizes, tensor, with_middle
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Stats
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method, Times, Tolerance
@@ -22,8 +23,9 @@ class NeuralODE(nn.Module):
     Parameters
     ----------
     field : nn.Module, field(t, y) -> dy/dt of y's shape
-        Its parameters are the layer's; state_dict holds nothing else.
-    t : (t0, t1), or (n,) output times
+        Its parameters are the layer's; state_dict holds nothing else. Gradients reach the tensors too that it or a
+        module within it holds otherwise, as a condition that is set before each forward.
+    t : (t0, t1), or (n,) output times; not tensors that require gradients
         Two times: forward returns the state at t1, of y0's shape. More: the states at all of them, (n, *y0.shape).
     method, rtol, atol, step, max_steps, gradient
         As in `nodekit.solve`.
@@ -38,7 +40,8 @@ class NeuralODE(nn.Module):
     nfev, nfev_backward : evaluations of the field in the last forward, and in its backward so far
     total_nfev, total_nfev_backward : the same since the beginning, or since `reset_counts()`
 
-    Raises ValueError or TypeError for bad arguments, SolveError where the solve fails.
+    Raises ValueError or TypeError for bad arguments, in the constructor, and for a y0 that is not one tensor;
+    SolveError where the solve fails.
 
     Sources: R. T. Q. Chen, Y. Rubanova, J. Bettencourt, D. Duvenaud, Neural ordinary differential equations, 2018;
     of the regularisers, in regularisers.py.
@@ -59,9 +62,10 @@ class NeuralODE(nn.Module):
         super().__init__()
         if not isinstance(field, nn.Module):
             raise TypeError(f"field must be an nn.Module with forward(t, y), got {type(field).__name__}.")
-        methods.get(method)
+        m = methods.get(method)
         gradients.get(gradient)
-        self.field, self.t, self.regularizer = field, output_times(t), checked(regularizer)
+        self.field, self.t, self.regularizer = field, held_times(t), checked(regularizer)
+        step_sizes(m, self.t, rtol, atol, step, max_steps)
         self.method, self.rtol, self.atol, self.step = method, rtol, atol, step
         self.max_steps, self.gradient = max_steps, gradient
         self.regularization: dict[str, torch.Tensor] = {}
@@ -69,6 +73,7 @@ class NeuralODE(nn.Module):
 
     def forward(self, y0: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """The state at t[-1], of y0's shape (any); with more than two times (n, *y0.shape). generator: of ε."""
+        tensor("y0", y0)
         names = self.regularizer if self.training else ()
         regularized = Regularized(self.field, names, y0, generator) if names else None
         t = with_middle(self.t) if len(self.t) == 2 else self.t
@@ -82,7 +87,7 @@ class NeuralODE(nn.Module):
             step=self.step,
             max_steps=self.max_steps,
             gradient=self.gradient,
-            params=[p for p in self.field.parameters() if p.requires_grad],
+            params=told(self.field),
         )
         self.last, self.last.total = solution.stats, self.total
         self.total.nfev += self.last.nfev

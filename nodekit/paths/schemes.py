@@ -32,7 +32,7 @@ def linear(values: Any, times: Any = None) -> Path:
 def hermite(values: Any, times: Any = None) -> Path:
     """Cubics whose slope at each observation is that of the line that came to it: once continuously differentiable.
 
-    The slope at the first observation is that of the line behind it. It looks ahead to the next observation.
+    The slope at the first observation is that of the line after it. It looks ahead to the next observation.
     values (..., n, channels), times (n,): as above. Returns a Path of degree 3.
 
     Source: J. Morrill, P. Kidger, L. Yang, T. Lyons, Neural controlled differential equations for online prediction
@@ -51,7 +51,8 @@ def hermite(values: Any, times: Any = None) -> Path:
 def natural_spline(values: Any, times: Any = None) -> Path:
     """The cubic spline with X'' = 0 at both ends: twice continuously differentiable, of the least ∫ |X''|².
 
-    Every piece depends on all observations: a model that reads it at t has seen the future.
+    Every piece depends on all observations: a model that reads it at t has seen the future. Missing values are filled
+    by lines first, so in a channel with gaps it is the spline through the filled values.
     values (..., n, channels), times (n,): as above. Returns a Path of degree 3.
 
     Source: J. H. Ahlberg, E. N. Nilson, J. L. Walsh, The theory of splines and their applications, 1967, section 2.
@@ -73,12 +74,12 @@ def natural_spline(values: Any, times: Any = None) -> Path:
 
 
 def rectilinear(values: Any, times: Any) -> Path:
-    """First time passes and the values hold, then the values change and time holds: nothing of the future is known.
+    """First time passes and the values hold, then the values change and time holds: no value is known before its time.
 
     The path's parameter s goes from 0 to 2 (n − 1), and its channels are (time, *values): between 2i and 2i + 1 time
     goes from t_i to t_{i+1}, between 2i + 1 and 2i + 2 the values go from x_i to x_{i+1}. A missing value holds the
-    last one. values: (..., n, channels). times: (n,), or (..., n) for samples with times of their own. Returns a Path
-    of degree 1.
+    last one. The curve knows nothing of the future; how fast s runs through a wait depends on when it will end.
+    values: (..., n, channels). times: (n,), or (..., n) for samples with times of their own. Returns a Path, degree 1.
 
     Source: Morrill, Kidger, Yang, Lyons, 2021, section 3.
     """
@@ -86,8 +87,14 @@ def rectilinear(values: Any, times: Any) -> Path:
     xp, own = namespace(x), x[..., 0]
     if times is None:
         raise ValueError("rectilinear needs times, (n,) or (..., n): time is its first channel.")
-    t = times if is_torch(times) or not is_torch(x) else xp.as_tensor(times, dtype=x.dtype, device=x.device)
-    t = t if is_torch(t) else np.asarray(t, float)
+    given = plain(times)
+    if not np.isfinite(given).all():
+        raise ValueError(f"times hold {given[~np.isfinite(given)][0]}: a time must be finite.")
+    t = xp.as_tensor(times, dtype=x.dtype, device=x.device) if is_torch(x) else given.astype(x.dtype)
+    if (abs(np.diff(plain(t)) - np.diff(given)) > 1e-3 * abs(np.diff(given))).any():
+        raise ValueError(
+            f"times do not fit into {x.dtype}, which would change gaps. Subtract the first, or use float64."
+        )
     t = t.reshape((1,) * (own.ndim - t.ndim) + tuple(t.shape)) if t.ndim < own.ndim else t
     t = first(t)
     if t.shape[0] != x.shape[0]:
@@ -103,6 +110,11 @@ def rectilinear(values: Any, times: Any) -> Path:
 
 
 LATER = "everything"  # a line through a missing value ends at an observation that may come much later
+
+
+def plain(x: Any) -> "np.ndarray[Any, Any]":
+    """Its numbers as a NumPy array of float64, without gradients."""
+    return np.asarray(x.detach().cpu().double() if is_torch(x) else x, float)
 
 
 def first(x: Any) -> Any:
@@ -122,8 +134,10 @@ def prepared(values: Any, times: Any, hold: bool = False) -> tuple[Any, Any, boo
     n = values.shape[-2]
     if times is None:
         t = np.arange(n, dtype=float)
+    elif getattr(times, "requires_grad", False):
+        raise ValueError("times require gradients, which a path does not give by its knots. Detach them.")
     else:
-        t = np.asarray(times.detach().cpu() if is_torch(times) else times, float)
+        t = plain(times)
     if t.shape != (n,):
         raise ValueError(f"times must be ({n},), as values have {n} of them, got shape {t.shape}.")
     if not (np.isfinite(t).all() and (np.diff(t) > 0).all()):
@@ -131,6 +145,10 @@ def prepared(values: Any, times: Any, hold: bool = False) -> tuple[Any, Any, boo
         raise ValueError(f"times must be finite and increase: times[{i}]={t[i]} is followed by {t[i + 1]}.")
     x = values.movedim(-2, 0) if is_torch(values) else np.moveaxis(values, -2, 0)
     known = np.asarray((x == x).detach().cpu()) if is_torch(x) else ~np.isnan(np.asarray(x, float))
+    infinite = np.argwhere(np.isinf(plain(x)))
+    if len(infinite):
+        i, *place = (int(k) for k in infinite[0])
+        raise ValueError(f"the value at time {i}, place {tuple(place)}, is infinite. Give a number, or nan if missing.")
     if known.all():
         return x, t, True
     missing = np.argwhere(~known[0])
@@ -159,7 +177,7 @@ def filled(x: Any, t: Any, known: Any, hold: bool) -> Any:
         take = lambda i: torch.take_along_dim(x, torch.as_tensor(i, device=x.device), 0)  # noqa: E731
         share = torch.as_tensor(share, dtype=x.dtype, device=x.device)
     else:
-        take = lambda i: xp.take_along_axis(x, i, 0)  # noqa: E731
+        share, take = share.astype(x.dtype), lambda i: xp.take_along_axis(x, i, 0)
     low, high = take(before), take(after)
     return low + share * (high - low)
 
@@ -179,4 +197,6 @@ def product(matrix: Any, x: Any) -> Any:
     """matrix (m, n) times x (n, ...)."""
     if is_torch(x):
         matrix = namespace(x).as_tensor(matrix, dtype=x.dtype, device=x.device)
+    else:
+        matrix = matrix.astype(x.dtype)
     return (matrix @ x.reshape(len(x), -1)).reshape((len(matrix), *x.shape[1:]))

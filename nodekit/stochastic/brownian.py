@@ -30,7 +30,7 @@ class BrownianPath:
     ----------
     seed : int >= 0
     t0, t1 : floats, t0 < t1
-    shape : tuple of ints, the shape of W(t)
+    shape : int or tuple of ints, the shape of W(t)
     cells : int >= 1
         The interval is divided into so many cells of equal length. W at the ends of cells is found fastest, one normal
         number a cell when they are asked for in order: take the number of steps of a solve, or a multiple. Paths with
@@ -52,9 +52,10 @@ class BrownianPath:
         if not (math.isfinite(t0) and math.isfinite(t1) and t0 < t1):
             raise ValueError(f"t0={t0!r} and t1={t1!r} must be finite, and t0 < t1.")
         self.seed, self.t0, self.t1, self.cells = int(seed), t0, t1, int(cells)
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if not all(isinstance(n, int | np.integer) and n >= 0 for n in self.shape):
-            raise ValueError(f"shape={shape!r} must be an int or a tuple of ints.")
+        given = tuple(shape) if hasattr(shape, "__iter__") else (shape,)
+        if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 for n in given):
+            raise ValueError(f"shape={shape!r} must be an int of at least 0, or a tuple of such.")
+        self.shape = tuple(map(int, given))
         above = (self.cells - 1).bit_length()  # the root is as long as a power of two of cells
         self.levels = above + BELOW
         self.resolution = (t1 - t0) / self.cells / 2**BELOW
@@ -68,7 +69,14 @@ class BrownianPath:
         self._last: dict[int, Any] = {}
 
     def __call__(self, t: float) -> "NDArray[np.float64]":
-        """W(t): float64, of `shape`. Do not write into it."""
+        """W(t): float64, of `shape`."""
+        return self._value(t).copy()  # what is kept must not be written into
+
+    def increment(self, s: float, t: float) -> "NDArray[np.float64]":
+        """W(t) − W(s), also for t < s."""
+        return self._value(t) - self._value(s)
+
+    def _value(self, t: float) -> Any:
         place = self._place(t)
         with self._lock:
             if place not in self._last:
@@ -76,10 +84,6 @@ class BrownianPath:
                     self._last.pop(next(iter(self._last)))
                 self._last[place] = self._at(place)
             return self._last[place]
-
-    def increment(self, s: float, t: float) -> "NDArray[np.float64]":
-        """W(t) − W(s), also for t < s."""
-        return self(t) - self(s)
 
     def _place(self, t: float) -> int:
         t = float(t)

@@ -2,7 +2,7 @@
 
 import torch
 
-from nodekit.gradients import warn_if_lost
+from nodekit.gradients import Backprop, warn_if_lost
 from nodekit.methods import get
 from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.gradients import through as ways
@@ -10,7 +10,7 @@ from nodekit.torch_backend.gradients import through as ways
 
 def through(stepper, run, fields, y, t, way, params, step):
     """Run a solve so that gradients flow to y and to what drift and diffusion depend on. Returns the Solution."""
-    if params is None and torch.is_grad_enabled():
+    if params is None and torch.is_grad_enabled() and not isinstance(way, Backprop):
 
         def both(t, y):
             return stepper.again(t, y) + stepper.columns(t, y).sum(0)
@@ -57,5 +57,6 @@ def adjoint(way_back, marks, d, params):
             y, a = y + (dy + dy1) / 2, a + (da + da1) / 2
             total = [x + (p + p1) / 2 for x, p, p1 in zip(total, dp, dp1, strict=True)]
     missed = float((y - y0).norm()), float(y0.norm())
-    warn_if_lost(missed, stepper.tightest, "adjoint")
+    instead = 'gradient="checkpoint", or shorter steps'
+    warn_if_lost(missed, stepper.tightest, "adjoint", instead)
     return a, total, stepper.field_back.nfev - nfev

@@ -5,14 +5,16 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nodekit import gradients
-from nodekit.arguments import at_least_one, output_times, positive, tolerance
+from nodekit.arguments import at_least_one, fixed_step, held_times, tolerance
 from nodekit.arrays import is_torch
 from nodekit.solution import Solution, SolveError
 from nodekit.stepping import loop
 from nodekit.stepping.control import CONTROLLERS
 from nodekit.stepping.stepper import over
-from nodekit.stochastic import methods
+from nodekit.stochastic import diagonal, methods
 from nodekit.stochastic.brownian import BrownianPath
 from nodekit.stochastic.stepper import Noisy
 from nodekit.travel import detached
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from nodekit.hints import Field, Gradient, State, Times, Tolerance
 
 __all__ = ["solve"]
+
+GOLDEN = 0.382  # where in a solve its diffusion is looked at: the ends may be special
 
 
 def solve(
@@ -61,8 +65,12 @@ def solve(
     method : "euler_maruyama" (Itô; any noise), "milstein" (both; diagonal or commutative), "heun" (Stratonovich; any)
         Strong order ½ for Euler–Maruyama and for general noise, else 1.
     noise : "diagonal", "commutative" or "general"
-        "diagonal": component i of the diffusion depends on y_i alone, and has its own dW_i. "commutative": the columns
-        b_j of the diffusion satisfy ∂b_j b_k = ∂b_k b_j, which is not checked; one column always does.
+        "diagonal": component i of the diffusion has its own dW_i, and depends on y_i alone; each number of y is a
+        component, those of all samples. Where one depends on another, Milstein's method solves another equation
+        (Stratonovich) or loses its order (Itô), and steps of its own choice may go astray: that raises ValueError, as
+        far as four evaluations near y0 show it. Euler–Maruyama and Heun with a step size take such a diffusion, as the
+        general noise that it is. "commutative": the columns b_j of the diffusion satisfy ∂b_j b_k = ∂b_k b_j, which is
+        not checked; one column always does.
     step : float > 0, optional
         A fixed step size. None: steps are chosen so that one step and two of half its size agree to the tolerance. That
         needs a method of order 1: with order ½ such steps may converge to another solution (Gaines and Lyons, 1997).
@@ -88,33 +96,14 @@ def solve(
     for name, f in (("drift", drift), ("diffusion", diffusion)):
         if not callable(f):
             raise TypeError(f"{name} must be a function (t, y), got {type(f).__name__}.")
-    m, way = methods.get(method, calculus, noise), gradients.get(gradient)
-    if any(getattr(x, "requires_grad", False) for x in (t if isinstance(t, tuple | list) else (t,))):
-        raise ValueError("t requires gradients, and a path of Brownian motion has no derivative by time. Detach it.")
-    times = output_times(t)
-    if calculus == "ito" and times[-1] < times[0]:
-        raise ValueError(
-            f"t goes from {times[0]!r} back to {times[-1]!r}: Itô's integral has a direction. Solve Stratonovich's "
-            "equation backward, whose drift is f − ½ ∂g g."
-        )
-    if step is None and m.orders[noise] < 1:
-        raise ValueError(
-            f"method={method!r} with noise={noise!r} has strong order ½: give it a step size, as in step=0.01. Steps "
-            "of its own choice may converge to another solution."
-        )
-    if step is not None:
-        positive("step", step, (times[0], times[-1]))
-    tolerance("rtol", rtol)
-    tolerance("atol", atol)
-    at_least_one("max_steps", max_steps)
-    if way.name == "interpolated" or (way.name == "adjoint" and calculus == "ito"):
-        raise ValueError(
-            f"gradient={gradient!r} cannot be had of {calculus!r} integrals: the adjoint goes backward along the path, "
-            'which Stratonovich\'s integral allows. Take "discrete", which is exact.'
-        )
+    m, way, times = check(calculus, t, method, noise, step, rtol, atol, max_steps, gradient)
     backend = "torch" if is_torch(y0) else "numpy"
-    if backend == "numpy" and (params is not None or way.name in ("adjoint", "interpolated")):
-        raise ValueError(f"gradient={gradient!r} and params are for torch.")
+    if backend == "numpy" and (params is not None or way.name == "adjoint" or way == gradients.Checkpoint("sqrt")):
+        given = f"gradient={gradient!r}" if params is None else "params"
+        raise ValueError(
+            f"{given} is for torch: autograd differentiates the steps of a NumPy solve as they were taken. "
+            "Leave it out."
+        )
     if isinstance(y0, tuple | list | dict) and backend == "torch":
         raise TypeError("y0 must be one array or tensor.")
 
@@ -125,6 +114,8 @@ def solve(
     rtol, atol = (state.check_tolerance(name, x, start) for name, x in (("rtol", rtol), ("atol", atol)))
     shape = tuple(start.shape)
     path = checked_path(brownian, times, shape, noise, step, diffusion, start)
+    if state.size(start) == 0:  # one step of anything gets there
+        step = abs(times[-1] - times[0]) or 1.0
 
     run = partial(
         loop.integrate, times=times, step=step, first_step=None, max_step=math.inf, max_steps=max_steps,
@@ -133,6 +124,8 @@ def solve(
     recipe = backend, drift, diffusion, start, m, rtol, atol, step is not None, noise, calculus == "ito", path
     noisy, y = stepper(*recipe), state.flat(start)
     noisy.recipe = (stepper, detached(recipe))
+    if noise == "diagonal" and diagonal.needs(m, step is not None):
+        noisy.alone_at = times[0] + GOLDEN * (times[-1] - times[0])
     with noisy.held():
         if backend == "numpy":
             solution = run(noisy, y)
@@ -143,6 +136,46 @@ def solve(
     if throw and not solution.success:
         raise SolveError(solution)
     return solution
+
+
+def check(
+    calculus: str, t: "Times", method: str, noise: str, step: float | None, rtol: Any, atol: Any, max_steps: int,
+    gradient: "Gradient",
+) -> tuple[methods.Method, gradients.Way, list[float]]:  # fmt: skip
+    """The method, the way back and the times; what can be said of arguments before y0 is known. Raises as `solve`."""
+    m, way = methods.get(method, calculus, noise), gradients.get(gradient)
+    times = held_times(t, "a path of Brownian motion has no derivative by time. Detach it")
+    if calculus == "ito" and times[-1] < times[0]:
+        raise ValueError(
+            f"t goes from {times[0]!r} back to {times[-1]!r}: Itô's integral has a direction. Solve Stratonovich's "
+            "equation backward, whose drift is f − ½ ∂g g."
+        )
+    if step is None and m.orders[noise] < 1:
+        raise ValueError(
+            f"method={method!r} with noise={noise!r} has strong order ½: give it a step size, as in step=0.01. Steps "
+            "of its own choice may converge to another solution."
+        )
+    tolerance("rtol", rtol)
+    tolerance("atol", atol)
+    at_least_one("max_steps", max_steps)
+    if step is not None:
+        fixed_step(step, (times[0], times[-1]), max_steps)
+    if way.name == "interpolated":
+        raise ValueError(
+            f'gradient={gradient!r} cannot be had of a solve with noise. Take "discrete", which is exact, or for '
+            'Stratonovich\'s integral "adjoint", which goes backward along the path.'
+        )
+    if way.name == "adjoint" and calculus == "ito":
+        raise ValueError(
+            f"gradient={gradient!r} cannot be had of 'ito' integrals: the adjoint goes backward along the path, which "
+            'Stratonovich\'s integral alone allows. Take "discrete", which is exact.'
+        )
+    if way.name == "adjoint" and way != gradients.Adjoint():
+        raise ValueError(
+            f"gradient={gradient!r}: the stochastic adjoint goes back by Heun's method in the steps of the solve, and "
+            'has no options. Take gradient="adjoint".'
+        )
+    return m, way, times
 
 
 def stepper(
@@ -178,7 +211,7 @@ def checked_path(
                 f"{times[-1]!r}."
             )
         return brownian
-    if not isinstance(brownian, int) or isinstance(brownian, bool):
+    if not isinstance(brownian, int | np.integer) or isinstance(brownian, bool):
         raise TypeError(f"brownian must be a seed, an int, or a BrownianPath, got {type(brownian).__name__}.")
     if noise != "diagonal":
         found = diffusion(y0.new_full((), times[0]) if is_torch(y0) else times[0], y0)
@@ -188,4 +221,4 @@ def checked_path(
     cells = 1024 if step is None else max(1, math.ceil((high - low) / step * (1 - 1e-10)))
     # A cell is a step, so that the ends of steps are ends of cells; the last step may be shorter.
     end = high if step is None else low + cells * step
-    return BrownianPath(brownian, low, max(end, high), wanted, cells)
+    return BrownianPath(int(brownian), low, max(end, high), wanted, cells)

@@ -14,6 +14,7 @@ import numpy as np
 
 from nodekit.arrays import is_torch
 from nodekit.solution import Status
+from nodekit.stochastic import diagonal
 
 SHORTEST = 64  # parts of the path's resolution
 
@@ -23,6 +24,7 @@ class Noisy:
 
     one_step = repeats = True
     error_order = 1.5  # of the difference over one step, for methods of strong order 1
+    alone_at = None  # a time of the solve at which a diagonal diffusion is looked at, where the method needs that
 
     def equip(self, diffusion, noise, ito, brownian, shape):
         self.diffusion, self.noise, self.ito, self.brownian, self.state_shape = diffusion, noise, ito, brownian, shape
@@ -33,7 +35,8 @@ class Noisy:
         """The diffusion's columns at y (d,): (m, d)."""
         self.ngev += 1
         found = self.diffusion(self.clock(t, y), self.show(y))
-        wanted = self.state_shape if self.noise == "diagonal" else (*self.state_shape, "m")
+        noises = None if self.noise == "diagonal" else self.brownian.shape[-1]
+        wanted = self.state_shape if noises is None else (*self.state_shape, "m")
         shape = getattr(found, "shape", None)
         if shape is None or tuple(shape[: len(self.state_shape)]) != self.state_shape or len(shape) != len(wanted):
             got = type(found).__name__ if shape is None else f"shape {tuple(shape)}"
@@ -46,7 +49,14 @@ class Noisy:
                 f"diffusion returned {getattr(found, 'dtype', type(found).__name__)}, but y0 is {y.dtype}. "
                 "Convert the one or the other."
             )
-        return found.reshape(1, -1) if self.noise == "diagonal" else found.reshape(len(y), -1).T
+        if noises is None:
+            return found.reshape(1, -1)
+        if found.shape[-1] != noises:
+            raise ValueError(
+                f"diffusion has {found.shape[-1]} noises, brownian {noises}: diffusion returned shape "
+                f"{tuple(found.shape)} at t = {t!r}, and brownian has shape {self.brownian.shape}."
+            )
+        return found.reshape(len(y), noises).T
 
     def clock(self, t, y):
         """The time as the drift gets it."""
@@ -57,8 +67,9 @@ class Noisy:
         w = self.brownian.increment(t, t + h)
         if self.noise == "diagonal":
             return self.constant(w.reshape(1, -1))
-        w = np.broadcast_to(w[..., None, :], (*self.state_shape, w.shape[-1]))
-        return self.constant(np.ascontiguousarray(w.reshape(-1, w.shape[-1]).T))
+        rows = np.broadcast_to(w[..., None, :], (*self.state_shape, w.shape[-1]))
+        # A copy: torch warns of arrays that cannot be written, as a view of w is.
+        return self.constant(np.array(rows.reshape(math.prod(self.state_shape), w.shape[-1]).T, order="C"))
 
     def once(self, field, t, y, h):
         return self.method.step(field, self.columns, t, y, h, self.increments(t, h), self.ito)
@@ -78,6 +89,8 @@ class Noisy:
             finite = self.finite(columns.reshape(-1))
             if not finite:
                 self.blame("the diffusion", next(c for c in columns if not self.finite(c)))
+            elif self.alone_at is not None:  # after a first evaluation, in which a field may draw noise that it keeps
+                diagonal.refuse_mixing(self, self.alone_at, y)
         return finite
 
     def first_step(self, t, y, t_end):

@@ -97,6 +97,11 @@ def test_bad_arguments(arguments, words):
         Augmented(Turn(), **arguments)
 
 
+def test_a_state_that_is_no_tensor():
+    with pytest.raises(TypeError, match="y0 must be a torch tensor, got list"):
+        Augmented(nn.Identity(), 1)([1.0, 2.0])
+
+
 def test_bad_states_and_fields():
     """A y0 without the axis, and a field that knows nothing of the new components."""
     with pytest.raises(ValueError, match=r"y0 has shape \(2,\), and no axis dim=1 to append zeros to"):

@@ -175,11 +175,64 @@ def test_regularisers_are_for_training():
         ({"gradient": "magic"}, ValueError, "gradient='magic' is not known"),
         ({"regularizer": "ridge"}, ValueError, "regularizer='ridge' is not known"),
         ({"t": (0.0, 1.0, 0.5)}, ValueError, "strictly increasing"),
+        ({"method": "rk4"}, ValueError, "method='rk4' has no error estimate: give it a step size"),
+        ({"step": -0.1}, ValueError, "step=-0.1 must be a number greater than 0"),
+        ({"step": 1e-9}, ValueError, "step=1e-09 needs 1000000000 steps from t=0.0 to t=1.0"),
+        ({"rtol": 0.0}, ValueError, "rtol=0.0"),
+        ({"max_steps": 0}, ValueError, "max_steps=0"),
+        (
+            {"t": torch.tensor([0.0, 1.0], requires_grad=True)},
+            ValueError,
+            "t requires gradients, and a layer keeps its",
+        ),
+        ({"t": (0.0, torch.tensor(1.0, requires_grad=True))}, ValueError, "t requires gradients"),
     ],
 )
 def test_bad_arguments(arguments, error, message):
+    """In the constructor."""
     with pytest.raises(error, match=message):
         NeuralODE(**{"field": Field(), **arguments})
+
+
+def test_a_state_that_is_no_tensor():
+    """Nor is a tuple of them one."""
+    for y0, kind in ((Y0.numpy(), "ndarray"), ([1.0, 2.0], "list"), (1.0, "float"), ((Y0, Y0), "tuple")):
+        with pytest.raises(TypeError, match=f"y0 must be a torch tensor, got {kind}"):
+            NeuralODE(Field())(y0)
+
+
+@pytest.mark.parametrize("kind", ["leaf", "computed", "buffer"])
+@pytest.mark.parametrize("regularizer", [None, "kinetic"])
+@pytest.mark.parametrize("gradient", ["discrete", "checkpoint", "adjoint", "interpolated"])
+def test_gradients_reach_what_a_field_holds(gradient, regularizer, kind):
+    """A condition that is no parameter, in a module within the field: an input, or what a net made of it; as backprop
+    has it."""
+
+    class Inner(Field):
+        def forward(self, t, y):
+            return super().forward(t, y) * self.condition
+
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Inner()
+
+        def forward(self, t, y):
+            return self.inner(t, y)
+
+    x, found = torch.tensor([0.5, -0.3], dtype=torch.float64, requires_grad=True), {}
+    for way in ("backprop", gradient):
+        field = Outer()
+        if kind == "buffer":
+            field.inner.register_buffer("condition", x.tanh(), persistent=False)
+        else:
+            field.inner.condition = x if kind == "leaf" else x.tanh()
+        model = NeuralODE(field, rtol=1e-9, gradient=way, regularizer=regularizer)
+        loss = model(Y0).square().sum()
+        loss = loss + model.regularization["kinetic"] if regularizer else loss
+        found[way] = torch.autograd.grad(loss, [x, *model.parameters()])
+    for a, b in zip(found[gradient], found["backprop"], strict=True):
+        assert torch.allclose(a, b, rtol=1e-5)
 
 
 @pytest.mark.parametrize("gradient", ["discrete", "checkpoint", "backprop", "adjoint"])
@@ -251,3 +304,27 @@ def test_distributed_data_parallel(tmp_path, request):
         printed, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors[-2000:]
         assert printed.split() == ["checkpoint", "adjoint"]
+
+
+def test_the_adjoint_records_no_evaluation_on_the_way_there():
+    """Autograd is handed states only, whatever the width of the field is: its parameters are told, not looked for."""
+    net = torch.nn.Sequential(torch.nn.Linear(3, 1000), torch.nn.Tanh(), torch.nn.Linear(1000, 3)).double()
+    wide = [0]
+
+    def pack(x):
+        wide[0] += x.shape[-1:] == (1000,) and x.dim() == 2 and len(x) == 5
+        return x
+
+    layer = NeuralODE(Timeless(net), method="rk4", step=0.25, gradient="adjoint")
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        layer(torch.ones(5, 3, dtype=torch.float64))
+    assert wide[0] == 0
+
+
+class Timeless(torch.nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, t, y):
+        return self.net(y)

@@ -128,6 +128,26 @@ def test_it_learns_its_noise_and_keeps_nothing_but_its_networks():
     assert torch.equal(other(Y0, 3), copy.deepcopy(sde)(Y0, 3))
 
 
+@pytest.mark.parametrize("kind", ["leaf", "computed"])
+@pytest.mark.parametrize("gradient", ["checkpoint", "adjoint"])
+def test_gradients_reach_what_a_network_holds(gradient, kind):
+    """A condition that is no parameter: an input, or what another network made of it; as backprop has it."""
+
+    class Steered(Net):
+        def forward(self, t, y):
+            return super().forward(t, y) * self.condition
+
+    x, found = torch.tensor([0.5, -0.3, 0.8], dtype=F64, requires_grad=True), {}
+    path = BrownianPath(4, 0.2, 1.2, (2, 3), cells=3000)
+    for way in ("backprop", gradient):
+        options = {"method": "heun", "step": 1 / 1000, "gradient": way}
+        sde = NeuralSDE(Steered(0), Net(1, alone=True), "stratonovich", (0.2, 1.2), **options)
+        sde.drift.condition = x if kind == "leaf" else x.tanh()
+        found[way] = torch.autograd.grad(sde(Y0, path).square().sum(), [x, sde.drift.W, sde.diffusion.W])
+    for a, b in zip(found[gradient], found["backprop"], strict=True):
+        assert torch.allclose(a, b, rtol=1e-2 if gradient == "adjoint" else 1e-10, atol=1e-3 * b.abs().max())
+
+
 def test_steps_of_its_own_choice():
     sde = layer(step=None, rtol=1e-4)
     fine = layer(step=1e-3)
@@ -147,7 +167,18 @@ def test_steps_of_its_own_choice():
         (lambda: layer(gradient="none"), ValueError, "gradient='none'"),
         (lambda: layer()(Y0, 1.5), TypeError, "brownian must be a seed"),
         (lambda: layer()(Y0 * math.nan, 1), ValueError, "y0 is nan"),
-        (lambda: layer(max_steps=3)(Y0, 1), SolveError, "max_steps = 3 steps were tried"),
+        (lambda: layer(max_steps=3, step=None)(Y0, 1), SolveError, "max_steps = 3 steps were tried"),
+        (lambda: layer(max_steps=3), ValueError, "step=0.05 needs 20 steps from t=0.2 to t=1.2, more than max_steps=3"),
+        (lambda: layer(method="euler_maruyama", step=None), ValueError, "'euler_maruyama'.*give it a step size"),
+        (lambda: layer(gradient="adjoint"), ValueError, "gradient='adjoint' cannot be had of 'ito' integrals"),
+        (lambda: layer(gradient="interpolated"), ValueError, "gradient='interpolated' cannot be had"),
+        (lambda: layer(t=(1.2, 0.2)), ValueError, "t goes from 1.2 back to 0.2"),
+        (lambda: layer(t=torch.tensor([0.0, 1.0], requires_grad=True)), ValueError, "t requires gradients"),
+        (lambda: layer(step=-0.1), ValueError, "step=-0.1 must be"),
+        (lambda: layer(rtol=-1.0), ValueError, "rtol=-1.0"),
+        (lambda: layer(max_steps=0), ValueError, "max_steps=0"),
+        (lambda: layer(positive="no"), TypeError, "positive='no' must be True or False"),
+        (lambda: layer()(Y0.numpy(), 1), TypeError, "y0 must be a torch tensor, got ndarray"),
     ],
 )
 def test_errors(make, error, words):

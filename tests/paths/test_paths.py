@@ -161,11 +161,37 @@ def test_two_observations_are_a_line(name):
             "channel 0 of sample 0 has no value at the first time",
         ),
         (lambda: paths.linear(np.full((3, 2), np.nan)), ValueError, "channel 0 has no value at the first time"),
+        (lambda: paths.linear(VALUES, [*TIMES[:-1], np.inf]), ValueError, "must be finite and increase"),
+        (lambda: paths.rectilinear(VALUES, [*TIMES[:-1], np.inf]), ValueError, "times hold inf: a time must be finite"),
+        (
+            lambda: paths.rectilinear(VALUES.astype(np.float32), TIMES + 1e9),
+            ValueError,
+            "times do not fit into float32, which would change gaps",
+        ),
+        (
+            lambda: paths.hermite(np.where(np.arange(9)[:, None] == 2, np.inf, VALUES), TIMES),
+            ValueError,
+            r"the value at time 2, place \(0, 0\), is infinite",
+        ),
+        (
+            lambda: paths.linear(torch.tensor(VALUES), torch.tensor(TIMES, requires_grad=True)),
+            ValueError,
+            "times require gradients",
+        ),
     ],
 )
 def test_errors(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+@pytest.mark.parametrize("kind", [paths.linear, paths.hermite, paths.natural_spline, paths.rectilinear])
+@pytest.mark.parametrize("times", [TIMES, torch.tensor(TIMES)])
+@pytest.mark.parametrize("make", [np.array, torch.tensor])
+def test_single_precision_stays_single(make, times, kind):
+    """Values of float32 make a path of float32, whatever the times are."""
+    path = kind(make(VALUES.astype(np.float32)), times)
+    assert "float32" in str(path.coefficients.dtype)
 
 
 def test_what_is_shown():

@@ -105,6 +105,10 @@ def test_times_a_rounding_apart_are_one_time():
         (lambda: BrownianPath(1, 0.0, math.inf), "t1=inf must be finite"),
         (lambda: BrownianPath(1, 0.0, 1.0, cells=0), "cells=0 must be an int of at least 1"),
         (lambda: BrownianPath(1, 0.0, 1.0, (2.0,)), r"shape=\(2.0,\) must be"),
+        (lambda: BrownianPath(1, 0.0, 1.0, 2.0), "shape=2.0 must be an int of at least 0, or a tuple"),
+        (lambda: BrownianPath(1, 0.0, 1.0, (2, -1)), r"shape=\(2, -1\) must be"),
+        (lambda: BrownianPath(1, 0.0, 1.0, True), "shape=True must be"),
+        (lambda: BrownianPath(np.float64(3), 0.0, 1.0), r"seed=.*3.0.* must be an int"),
         (lambda: BrownianPath(1, 0.0, 1.0)(1.1), r"t=1.1 is outside of the path's interval, \[0.0, 1.0\]"),
         (lambda: BrownianPath(1, 0.0, 1.0)(math.nan), "t=nan is outside"),
     ],
@@ -112,6 +116,26 @@ def test_times_a_rounding_apart_are_one_time():
 def test_errors(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_integers_of_numpy():
+    path = BrownianPath(np.int64(3), 0.0, 1.0, np.int64(4), cells=np.int32(8))
+    assert repr(path) == "BrownianPath(3, 0, 1, shape=(4,), cells=8)"
+    assert np.array_equal(path(0.3), BrownianPath(3, 0.0, 1.0, [np.int64(4)], cells=8)(0.3))
+
+
+@pytest.mark.parametrize("t", [0.0, 0.5, 0.7, 1.0])
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_writing_into_a_value_changes_no_path(t, shape):
+    path = BrownianPath(1, 0.0, 1.0, shape, cells=2)
+    values = {s: path(s).copy() for s in (0.0, 0.25, 0.5, 0.7, 1.0)}
+    if shape:
+        path(t)[0] = 99.0
+    else:
+        written = path(t)
+        written += 99.0
+    assert all(np.array_equal(path(s), value) for s, value in values.items())
+    assert np.array_equal(path.increment(0.0, t), values[t])
 
 
 def test_what_is_shown():

@@ -106,3 +106,57 @@ def test_without_gradients_nothing_is_recorded():
 def test_the_adjoint_is_refused_for_ito():
     with pytest.raises(ValueError, match="goes backward along the path"):
         loss(Field(), torch.ones(2, 3, dtype=F64), "ito", "milstein", "diagonal", "adjoint")
+
+
+def test_an_adjoint_that_lost_the_state_says_so():
+    """And names a way that there is."""
+    y0 = torch.ones(3, dtype=F64, requires_grad=True)
+    sol = stochastic.solve(
+        lambda t, y: -30 * y, lambda t, y: 0.1 * y, y0, (0.0, 1.0), "stratonovich", 1, "heun", step=0.01,
+        gradient="adjoint",
+    )  # fmt: skip
+    with pytest.warns(RuntimeWarning, match='missed y.*Use gradient="checkpoint", or shorter steps.$'):
+        sol.y[-1].sum().backward()
+
+
+class Within(nn.Module):
+    """A diffusion that depends on a tensor that a module within it holds, beside its parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Module()
+
+    def forward(self, t, y):
+        return self.inner.condition * torch.cos(y + t)
+
+
+@pytest.mark.parametrize("kind", ["leaf", "computed"])
+@pytest.mark.parametrize("gradient", ["discrete", "checkpoint", "adjoint"])
+def test_what_a_module_within_holds_is_found(gradient, kind):
+    """As backprop has it."""
+    x, found = torch.tensor([0.3, 0.5, 0.2], dtype=F64, requires_grad=True), {}
+    path, y0 = BrownianPath(3, 0.0, 1.0, (2, 3), cells=3200), torch.ones(2, 3, dtype=F64)
+    for way in ("backprop", gradient):
+        field = Within()
+        field.inner.condition = x if kind == "leaf" else x.exp() / 4
+        sol = stochastic.solve(
+            lambda t, y: -y, field, y0, (0.0, 0.4, 1.0), "stratonovich", path, "heun", step=1 / 400, gradient=way
+        )
+        (found[way],) = torch.autograd.grad(sol.y.square().sum(), x)
+    assert torch.allclose(found[gradient], found["backprop"], rtol=5e-3 if gradient == "adjoint" else 1e-10)
+
+
+def test_backprop_evaluates_nothing_more():
+    """Looking for what a field depends on takes an evaluation, which only the other ways need."""
+    calls, field = {"backprop": 0, "checkpoint": 0}, Field()
+    for way in calls:
+
+        def drift(t, y, way=way):
+            calls[way] += 1
+            return field.drift(t, y)
+
+        sol = stochastic.solve(
+            drift, field.diffusion, torch.ones(2, 3, dtype=F64), (0.0, 1.0), "ito", 1, step=0.1, gradient=way
+        )
+        assert sol.stats.nfev == calls["backprop"]
+    assert calls["checkpoint"] == calls["backprop"] + 1

@@ -11,6 +11,7 @@ import torch
 from scipy.linalg import expm
 
 from nodekit import stochastic
+from nodekit.gradients import Adjoint, Checkpoint
 from nodekit.solution import SolveError, Status
 from nodekit.stochastic import BrownianPath
 
@@ -281,6 +282,21 @@ GOOD = {
         ({"diffusion": lambda t, y: y[0]}, ValueError, r"diffusion returned shape \(3,\).*\(2, 3\) was expected"),
         ({"diffusion": lambda t, y: 1.0}, ValueError, "diffusion returned float"),
         ({"gradient": "adjoint"}, ValueError, "cannot be had of 'ito' integrals"),
+        ({"gradient": "interpolated"}, ValueError, "'interpolated' cannot be had of a solve with noise. Take \"discr"),
+        (
+            {"gradient": Adjoint(rtol=1e-3), "calculus": "stratonovich"},
+            ValueError,
+            "Adjoint.*rtol=0.001.*the stochastic adjoint .*has no options",
+        ),
+        ({"gradient": "adjoint", "calculus": "stratonovich"}, ValueError, "gradient='adjoint' is for torch.*Leave it"),
+        ({"gradient": Checkpoint("sqrt")}, ValueError, "every='sqrt'.* is for torch"),
+        ({"params": []}, ValueError, "^params is for torch"),
+        (
+            {"step": 1e-9},
+            ValueError,
+            "step=1e-09 needs 1000000000 steps from t=0.0 to t=1.0, more than max_steps=10000",
+        ),
+        ({"max_steps": 9}, ValueError, "step=0.1 needs 10 steps.*more than max_steps=9"),
         ({"y0": np.ones(3) + 1j}, TypeError, "the state of a stochastic differential equation is real"),
         ({"y0": (torch.ones(2), torch.ones(3))}, TypeError, "y0 must be one array or tensor"),
         (
@@ -304,6 +320,44 @@ GOOD = {
 def test_errors(changed, error, words):
     with pytest.raises(error, match=words):
         stochastic.solve(**{**GOOD, **changed})
+
+
+@pytest.mark.parametrize("library", [np, torch], ids=["numpy", "torch"])
+@pytest.mark.parametrize(("columns", "noises"), [(1, 2), (2, 1), (2, 5), (3, 2)])
+def test_a_path_has_as_many_noises_as_the_diffusion(columns, noises, library):
+    """One of another number would be broadcast: a noise used twice, or two for one."""
+    y0 = library.ones((4, 2))
+    g = lambda t, y: y[..., None] * library.ones(columns)  # noqa: E731
+    path = BrownianPath(1, 0.0, 1.0, (4, noises), cells=10)
+    with pytest.raises(ValueError, match=rf"^diffusion has {columns} noises, brownian {noises}: .*\(4, 2, {columns}\)"):
+        stochastic.solve(decay, g, y0, (0.0, 1.0), "ito", path, "euler_maruyama", "general", step=0.1)
+
+
+@pytest.mark.parametrize("library", [np, torch], ids=["numpy", "torch"])
+@pytest.mark.parametrize("noise", ["diagonal", "commutative"])
+@pytest.mark.parametrize("step", [None, 0.1])
+@pytest.mark.parametrize("shape", [(0, 3), (0,)])
+def test_an_empty_batch_is_one_step(library, noise, step, shape):
+    """As nodekit.solve's."""
+    g = size if noise == "diagonal" else lambda t, y: library.stack([y, y], -1)
+    y0 = library.zeros(shape)
+    case = (0.0, 1.0), "ito", 1, "milstein", noise
+    assert stochastic.solve(decay, g, y0, *case, step=step).y.shape == (2, *shape)
+    assert stochastic.solve(decay, g, y0, [0.0, 0.2, 1.0], *case[1:], step=step).y.shape == (3, *shape)
+
+
+def test_integers_of_numpy():
+    seed, ours = np.int64(5), (decay, size, np.ones(3), (0.0, 1.0), "ito")
+    sol = stochastic.solve(*ours, seed, step=0.1, max_steps=np.int64(10))
+    assert np.array_equal(sol.y, stochastic.solve(*ours, 5, step=0.1).y)
+
+
+def test_torch_warns_of_no_array():
+    """With one noise for one component, whose increments are a view of the path's."""
+    sol = stochastic.solve(
+        decay, lambda t, y: y[..., None], torch.ones(4, 1), (0.0, 1.0), "ito", 1, "euler_maruyama", "general", step=0.1
+    )
+    assert sol.success
 
 
 def test_a_solution_travels():

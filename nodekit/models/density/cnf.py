@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.arguments import output_times, with_middle
+from nodekit.arguments import held_times, step_sizes, tensor, with_middle
 from nodekit.models.density.divergence import Divergence, Hutchinson, exact_divergence
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Solution
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method, State, Times
@@ -50,7 +51,7 @@ class CNF(nn.Module):
     Parameters
     ----------
     field : nn.Module, field(t, x) -> dx/dt, x (..., d)
-        Each sample by itself.
+        Each sample by itself. Gradients reach its parameters, and the tensors that it holds otherwise.
     dim : int
         d.
     t : (t0, t1)
@@ -95,11 +96,12 @@ class CNF(nn.Module):
             raise TypeError(f"field must be an nn.Module with forward(t, x), got {type(field).__name__}.")
         if not isinstance(dim, int) or isinstance(dim, bool) or dim < 1:
             raise ValueError(f"dim={dim!r} must be an int >= 1.")
-        methods.get(method)
+        m = methods.get(method)
         gradients.get(gradient)
-        self.field, self.dim, self.t = field, dim, output_times(t)
+        self.field, self.dim, self.t = field, dim, held_times(t)
         if len(self.t) != 2:
             raise ValueError(f"t={t!r} must be two times: of the base density and of the data.")
+        step_sizes(m, self.t, rtol, atol, step, max_steps)
         self.divergence, self.base = divergence, base or StandardNormal()
         self.options: dict[str, Any] = {
             "method": method, "rtol": rtol, "atol": atol, "step": step, "max_steps": max_steps, "gradient": gradient,
@@ -156,11 +158,11 @@ class CNF(nn.Module):
         return {**self.__dict__, "regularization": {}}
 
     def _check(self, x: T) -> None:
+        tensor("x", x)
         if x.dim() == 0 or x.shape[-1] != self.dim:
             raise ValueError(f"x has shape {tuple(x.shape)}; (..., {self.dim}) was expected.")
 
     def _solve(self, f: Callable[[Any, Any], Any], state: "State", t: list[float]) -> Solution:
-        params = [p for p in self.field.parameters() if p.requires_grad]
-        solution = solve(f, state, t, params=params, **self.options)
+        solution = solve(f, state, t, params=told(self.field), **self.options)
         self.nfev = solution.stats.nfev
         return solution

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nodekit.arguments import tensor
 from nodekit.models.equilibrium.fixed_point import FixedPoint, FixedPointError, check, fixed_point
 
 __all__ = ["DEQ"]
@@ -81,6 +82,7 @@ class DEQ(nn.Module):
 
     def forward(self, x: torch.Tensor, z0: torch.Tensor | None = None) -> torch.Tensor:
         """The fixed point for the inputs x (n, ...): (n, *size). z0 (n, *size): where the search starts; None: 0."""
+        tensor("x", x)
         if x.dim() == 0:
             raise ValueError("x has shape (); it is (n, ...), a batch of inputs.")
         shape = (len(x), *self.size)

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nodekit.arguments import tensor
 from nodekit.models.neural_ode import NeuralODE
 from nodekit.models.physics.hamiltonian import halves
 
@@ -73,6 +74,7 @@ class SONODE(NeuralODE):
 
     def start(self, x0: torch.Tensor, v0: torch.Tensor | None = None) -> torch.Tensor:
         """(x0, v0): (..., 2d), with v0 = velocity(x0) where it is not given."""
+        tensor("x0", x0)
         if v0 is None:
             if self.velocity is None:
                 raise ValueError("v0 is missing: give it, model(x0, v0), or a network for it, velocity=..., above.")

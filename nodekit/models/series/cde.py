@@ -1,6 +1,7 @@
 """CDE: a hidden state steered by the changes of a path, dh = f(h) dX (built in lesson 20)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +12,7 @@ from nodekit.arguments import increasing, with_middle
 from nodekit.arrays import is_torch
 from nodekit.paths import Path
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method
@@ -32,7 +34,8 @@ class CDE(nn.Module):
     sees_path : bool
         Whether the field is field(h, X) with X (..., channels) the value of the path at that time.
     method, rtol, atol, step, max_steps, gradient
-        As in `nodekit.solve`. Steps end at the knots of the path.
+        As in `nodekit.solve`. Steps end at the knots of the path. Time is counted from the path's first knot, so that
+        float32 holds it however far from 0 the path begins; a SolveError's t is counted so too.
 
     Attributes
     ----------
@@ -81,11 +84,17 @@ class CDE(nn.Module):
                 f"got {given}."
             )
         start, end = path.ends
-        asked = [end] if t is None else [float(s) for s in t]
-        if not asked or min(asked) < start or max(asked) > end:
+        asked = [end] if t is None else times_of(t)
+        if not asked or not all(start <= s <= end for s in asked):
             raise ValueError(f"t={asked} must be times from {start:g} to {end:g}, where the path is.")
-        h = self.initial(path(start))
-        times = [start, *asked] if asked[0] > start else asked
+        kinds = {p.dtype for p in self.parameters() if p.is_floating_point()}
+        if len(kinds) == 1 and path.coefficients.dtype not in kinds:
+            raise TypeError(
+                f"the path is {path.coefficients.dtype} and the model {kinds.pop()}: make the path of values.to(dtype)."
+            )
+        path, asked = replace(path, knots=path.knots - start), [s - start for s in asked]
+        h = self.initial(path(0.0))
+        times = [0.0, *asked] if asked[0] > 0 else asked
         if len(times) == 1:  # the start alone
             return h[None]
         increasing("t", times)
@@ -100,10 +109,10 @@ class CDE(nn.Module):
                 )
             return (matrix @ rate[..., None])[..., 0]
 
-        params = [p for p in self.field.parameters() if p.requires_grad]
-        if path.coefficients.requires_grad:
-            params.append(path.coefficients)
         grid = with_middle(times) if len(times) == 2 else times
+        params = told(self.field)
+        if params is not None and path.coefficients.requires_grad:
+            params = [*params, path.coefficients]
         solution = solve(slope, h, grid, breakpoints=path.breakpoints, params=params, **self.options)
         self.nfev = solution.stats.nfev
         return solution.y[-1] if t is None else solution.y[-len(asked) :]
@@ -111,3 +120,12 @@ class CDE(nn.Module):
     def extra_repr(self) -> str:
         shown = {k: v for k, v in self.options.items() if k in ("method", "rtol", "atol", "step") and v is not None}
         return ", ".join(f"{name}={value!r}" for name, value in ({"sees_path": self.sees_path} | shown).items())
+
+
+def times_of(t: Any) -> list[float]:
+    """Times (n,) as floats. Raises TypeError for one number, ValueError for times that require gradients."""
+    if getattr(t, "requires_grad", False):
+        raise ValueError("t requires gradients, which a CDE does not give by its times. Detach it.")
+    if getattr(t, "ndim", 1) != 1 or not hasattr(t, "__len__"):
+        raise TypeError(f"t must be a list of times or (n,), got {t!r}.")
+    return [float(s) for s in t]

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from nodekit.models.series.observations import Series
+from nodekit.arguments import at_least_one
+from nodekit.models.series.observations import Series, a_series
 
 __all__ = ["GapGRU"]
 
@@ -19,12 +20,14 @@ class GapGRU(nn.Module):
 
     Parameters: dim, the numbers of an observation; hidden, of each GRU; width, of the net's hidden layer; both_sides.
 
-    Raises ValueError for a series of another dim, and times whose samples do not fit.
+    Raises ValueError for a series of another dim, and times that do not fit or are not finite.
     Source: the recurrent baseline of Rubanova, Chen, Duvenaud, 2019 ("RNN Δt"); K. Cho et al., 2014 (the GRU).
     """
 
     def __init__(self, dim: int, hidden: int = 25, width: int = 20, both_sides: bool = False) -> None:
         super().__init__()
+        for name, value in (("dim", dim), ("hidden", hidden), ("width", width)):
+            at_least_one(name, value)
         self.dim, self.hidden, self.both_sides = dim, hidden, both_sides
         sides = 2 if both_sides else 1
         self.reads = nn.ModuleList(nn.GRU(2 * dim + 1, hidden, batch_first=True) for _ in range(sides))
@@ -32,12 +35,7 @@ class GapGRU(nn.Module):
 
     def forward(self, series: Series, t: T) -> T:
         """t (samples, m), or (m,) for all -> (samples, m, dim)."""
-        if series.dim != self.dim:
-            raise ValueError(f"the series has {series.dim} components, and the model dim={self.dim}.")
-        t = t.expand(len(series), -1) if t.dim() == 1 else t
-        if t.dim() != 2 or len(t) != len(series):
-            raise ValueError(f"t has shape {tuple(t.shape)}; (m,) or ({len(series)}, m) fits this series.")
-        t = t.to(series.t)
+        t = a_series(series).asked(t, self.dim)
         seen = torch.cat(
             [side(read, series, t, back) for read, back in zip(self.reads, (False, True), strict=False)], -1
         )

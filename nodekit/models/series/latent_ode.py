@@ -7,8 +7,10 @@ import torch
 from torch import nn
 
 from nodekit import gradients, methods
-from nodekit.models.series.observations import Series, gather_union, union
+from nodekit.arguments import at_least_one
+from nodekit.models.series.observations import Series, a_series, gather_union, union
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method, Times
@@ -74,9 +76,8 @@ class LatentODE(nn.Module):
             if not isinstance(module, nn.Module):
                 raise TypeError(f"{name} must be an nn.Module, got {type(module).__name__}.")
         for name, value in (("latent", latent), ("dim", dim), ("hidden", hidden)):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name}={value!r} must be an int >= 1.")
-        if not 0 < noise < math.inf:
+            at_least_one(name, value)
+        if isinstance(noise, bool | str) or not 0 < noise < math.inf:
             raise ValueError(f"noise={noise!r} must be a number greater than 0.")
         if not math.isfinite(t0):
             raise ValueError(f"t0={t0!r} must be finite.")
@@ -109,15 +110,21 @@ class LatentODE(nn.Module):
 
     def decode(self, z0: T, t: "Times") -> T:
         """The means of observations at the times t (m,), rising, not before t0: z0 (..., latent) -> (..., m, dim)."""
-        times = torch.as_tensor(t, dtype=torch.float64).reshape(-1)
-        return self.decoder(self._path(z0, times).movedim(0, -2))
+        times = torch.as_tensor(t, dtype=torch.float64)
+        if times.dim() > 1:
+            raise ValueError(f"t has shape {tuple(times.shape)}; (m,) was expected. decode_own takes (samples, m).")
+        return self._decoded(self._path(z0, times.reshape(-1)).movedim(0, -2))
 
     def decode_own(self, z0: T, t: T) -> T:
         """As `decode`, each sample at its own times t (samples, m): (..., samples, latent) -> (..., samples, m, d)."""
+        if t.dim() != 2 or z0.dim() < 2 or len(t) != z0.shape[-2]:
+            raise ValueError(
+                f"t has shape {tuple(t.shape)} and z0 {tuple(z0.shape)}; (samples, m) and (..., samples, latent) fit."
+            )
         times, place = union(t.to(torch.float64))
         y = self._path(z0, times)
         y = gather_union(y.movedim(-2, 1), place)  # (samples, m, ..., latent)
-        return self.decoder(y.movedim((0, 1), (-3, -2)))
+        return self._decoded(y.movedim((0, 1), (-3, -2)))
 
     def loss(
         self,
@@ -136,8 +143,9 @@ class LatentODE(nn.Module):
         self._check(target)
         if len(target) != len(series):
             raise ValueError(f"target has {len(target)} samples, and series {len(series)}: they are the same ones.")
-        if samples < 1:
-            raise ValueError(f"samples={samples!r} must be at least 1.")
+        at_least_one("samples", samples)
+        if not 0 <= kl_weight < math.inf:
+            raise ValueError(f"kl_weight={kl_weight!r} must be a number of at least 0.")
         mean, std = self.encode(series)
         z0 = self._draw(mean, std, samples, generator)
         miss = (self.decode_own(z0, target.t) - target.x) / self.noise
@@ -153,10 +161,20 @@ class LatentODE(nn.Module):
         t may reach beyond the data. The deviation is that of the path; an observation's is √(it² + noise²).
         Raises ValueError for fewer than 2 samples.
         """
+        at_least_one("samples", samples)
         if samples < 2:
             raise ValueError(f"samples={samples!r} must be at least 2: the spread is one between draws.")
         paths = self.decode(self.sample(series, samples, generator), t)
         return paths.mean(0), paths.std(0)
+
+    def _decoded(self, z: T) -> T:
+        """The decoder's means, whose last axis is checked: a single one would be broadcast over all components."""
+        x = self.decoder(z)
+        if x.shape != (*z.shape[:-1], self.dim):
+            raise ValueError(
+                f"the decoder returned {tuple(x.shape)} for z of shape {tuple(z.shape)}, and dim={self.dim}."
+            )
+        return x
 
     def _draw(self, mean: T, std: T, samples: int, generator: torch.Generator | None) -> T:
         device = mean.device if generator is None else generator.device
@@ -176,16 +194,14 @@ class LatentODE(nn.Module):
         if len(whole) == 1:
             return z0[None]
         whole = whole if len(whole) > 2 else [whole[0], (whole[0] + whole[1]) / 2, whole[1]]
-        params = [p for p in self.field.parameters() if p.requires_grad]
-        solution = solve(self.field, z0, whole, params=params, **self.options)
+        solution = solve(self.field, z0, whole, params=told(self.field), **self.options)
         self.nfev = solution.stats.nfev
         if len(times) + (not at_start) < len(whole):  # the middle that keeps solve from returning every step
             return solution.y[[0, 2]] if at_start else solution.y[2:]
         return solution.y if at_start else solution.y[1:]
 
     def _check(self, series: Series) -> None:
-        if not isinstance(series, Series):
-            raise TypeError(f"series must be a Series, got {type(series).__name__}: Series.of([(t, x), ...]).")
+        a_series(series)
         if series.dim != self.dim:
             raise ValueError(f"the series has {series.dim} components, and the model dim={self.dim}.")
         first = series.t[:, 0].min()

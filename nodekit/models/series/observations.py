@@ -1,12 +1,13 @@
 """Series: several recordings, each with its own length, times and gaps, as one batch (built in lesson 19)."""
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-__all__ = ["Series", "gather_union", "union"]
+__all__ = ["Series", "a_series", "gather_union", "union"]
 
 T = torch.Tensor
 
@@ -40,7 +41,8 @@ class Series:
         None takes the dtype of the first x, if it is one of floats, or else PyTorch's default.
 
         Raises ValueError that names the recording and the place: shapes that do not fit, times that are not finite or
-        do not rise, nan or infinity where the mask says observed, nothing observed, fewer than `least` observations.
+        do not rise, gaps that x's dtype cannot hold to a thousandth, nan or infinity where the mask says observed,
+        nothing observed, fewer than `least` observations, complex numbers.
         """
         recordings = list(recordings)
         if not recordings:
@@ -74,11 +76,39 @@ class Series:
         return torch.arange(self.t.shape[1], device=self.t.device) < self.length[:, None]
 
     def __getitem__(self, index: Any) -> "Series":
-        """The samples of this index: a slice, a list or a tensor of numbers, or one number (a batch of one)."""
-        index = [index] if isinstance(index, int) else index
+        """The samples of this index: a slice, a list or a tensor of numbers, or one number (a batch of one).
+
+        Raises ValueError if none is left, IndexError for numbers that are not there.
+        """
+        try:
+            index = [operator.index(index)]
+        except TypeError:
+            pass  # it says many
         length = self.length[index]
-        n = int(length.max()) if len(length) else 0
+        if not len(length):
+            raise ValueError(f"no sample is left: the index takes none of {len(self)}.")
+        n = int(length.max())
         return Series(self.t[index, :n], self.x[index, :n], self.mask[index, :n], length)
+
+    def to(self, device: "torch.device | str") -> "Series":
+        """The same on another device."""
+        return Series(*(part.to(device) for part in (self.t, self.x, self.mask, self.length)))
+
+    def asked(self, t: Any, dim: int) -> T:
+        """The times t at which a model of `dim` components is asked, (m,) for all or (samples, m), as (samples, m).
+
+        Raises ValueError for a series of another dim, and for times of another shape or that are not finite.
+        """
+        if self.dim != dim:
+            raise ValueError(f"the series has {self.dim} components, and the model dim={dim}.")
+        t = torch.as_tensor(t).to(self.t)
+        shape = tuple(t.shape)
+        t = t.expand(len(self), -1) if t.dim() == 1 else t
+        if t.dim() != 2 or len(t) != len(self):
+            raise ValueError(f"t has shape {shape}; (m,) or ({len(self)}, m) fits this series.")
+        if not t.isfinite().all():
+            raise ValueError(f"t holds {t[~t.isfinite()][0].item()}: a time must be finite.")
+        return t
 
     def split(self, share: float, generator: torch.Generator | None = None) -> tuple["Series", "Series"]:
         """Two batches: each observation is in the second with the chance `share`, in the first otherwise.
@@ -90,7 +120,8 @@ class Series:
             raise ValueError(f"share={share!r} must lie between 0 and 1.")
         if int(self.length.min()) < 2:
             raise ValueError(f"sample {int(self.length.argmin())} has one observation, which cannot be split in two.")
-        draw = torch.rand(self.t.shape, generator=generator, dtype=torch.float64).to(self.t.device)
+        device = self.t.device if generator is None else generator.device
+        draw = torch.rand(self.t.shape, generator=generator, dtype=torch.float64, device=device).to(self.t.device)
         draw = torch.where(self.real, draw, 2.0)
         least = draw.min(1, keepdim=True).values  # always hidden; the largest always kept
         most = torch.where(self.real, draw, -1.0).max(1, keepdim=True).values
@@ -114,19 +145,31 @@ def checked(i: int, recording: Sequence[Any], least: int, like: T) -> tuple[T, T
     """The times, values and mask of one recording, without the times at which nothing was seen."""
     if not isinstance(recording, tuple | list) or len(recording) not in (2, 3):
         raise ValueError(f"recording {i} is not (t, x) or (t, x, mask).")
-    t, x = (torch.as_tensor(part).to(like) for part in recording[:2])
+    times, x = (torch.as_tensor(part) for part in recording[:2])
+    if times.is_complex() or x.is_complex():
+        raise ValueError(f"recording {i} holds complex numbers: give real and imaginary parts as two components.")
+    times, x = times.to(like.device, torch.float64), x.to(like)  # in float32 times far from 0 would merge
+    t = times.to(like)
     if t.dim() != 1 or x.dim() != 2 or len(t) != len(x) or not x.shape[1]:
         raise ValueError(
             f"recording {i} has t of shape {tuple(t.shape)} and x of shape {tuple(x.shape)}; (n,) and (n, d) fit."
         )
     if not t.isfinite().all():
         raise ValueError(f"recording {i}: t[{int((~t.isfinite()).nonzero()[0])}] is not finite.")
-    falls = (t.diff() <= 0).nonzero()
+    falls = (times.diff() <= 0).nonzero()
     if len(falls):
         k = int(falls[0])
         raise ValueError(
-            f"recording {i}: times must rise, and t[{k}]={t[k].item():g} is followed by t[{k + 1}]={t[k + 1].item():g}."
-            " Sort t and x by time; merge observations of one time."
+            f"recording {i}: times must rise, and t[{k}]={times[k].item():g} is followed by t[{k + 1}]="
+            f"{times[k + 1].item():g}. Sort t and x by time; merge observations of one time."
+        )
+    gaps, held = times.diff(), t.to(torch.float64).diff()
+    lost = ((held - gaps).abs() > 1e-3 * gaps).nonzero()
+    if len(lost):
+        k = int(lost[0])
+        raise ValueError(
+            f"recording {i}: in {like.dtype} the gap behind t[{k}]={times[k].item():.10g} would be {held[k].item():g} "
+            f"and not {gaps[k].item():g}. Subtract the first time from all, or give x in float64."
         )
     mask = torch.as_tensor(recording[2]).to(like.device) if len(recording) == 3 else ~x.isnan()
     if mask.dtype != torch.bool or mask.shape != x.shape:
@@ -151,6 +194,13 @@ def checked(i: int, recording: Sequence[Any], least: int, like: T) -> tuple[T, T
             f"Leave it out, or allow it by least={count}."
         )
     return t[seen], torch.where(mask, x, 0.0)[seen], mask[seen]
+
+
+def a_series(series: Any) -> Series:
+    """The same, if it is a Series. Raises TypeError if not."""
+    if not isinstance(series, Series):
+        raise TypeError(f"series must be a Series, got {type(series).__name__}: Series.of([(t, x), ...]).")
+    return series
 
 
 def union(t: T) -> tuple[T, T]:

@@ -17,6 +17,24 @@ def moved(gap=lambda gaps: gaps, time=lambda t, k, size: t + k * size, length=la
     return through_gaps
 
 
+def without_g(f, t, h, gaps, steps):
+    for k in range(steps):
+        h = h + f((t + k / steps * gaps)[:, None], h) / steps
+    return h
+
+
+def without_any_g(f, t, h, gaps, steps):
+    for k in range(steps):
+        h = h + f((t + k / steps)[:, None], h) / steps
+    return h
+
+
+def clock_of_s(f, t, h, gaps, steps):
+    for k in range(steps):
+        h = h + (gaps / steps)[:, None] * f((t + k / steps)[:, None], h)
+    return h
+
+
 def moved_in_place(f, t, h, gaps, steps):
     for k in range(steps):
         h += (gaps / steps)[:, None] * f((t + k * gaps / steps)[:, None], h)
@@ -104,6 +122,9 @@ WRONG = {
         "time stands still": (moved(time=lambda t, k, size: t), "The time stands still"),
         "late": (moved(time=lambda t, k, size: t + (k + 1) * size), "at its beginning"),
         "from 0": (moved(time=lambda t, k, size: k * size), "begin at time 0"),
+        "no factor g": (without_g, "The factor g is missing"),
+        "no g at all": (without_any_g, "The factor g is missing"),
+        "clock of s": (clock_of_s, "The time moves by the gap, not by 1"),
         "one step": (moved(length=lambda gaps, steps: gaps, once=0), "One step only"),
         "backward": (moved(gap=lambda gaps: -gaps), "backward in time"),
         "in place": (moved_in_place, "changed h itself"),
@@ -121,7 +142,12 @@ WRONG = {
         "no log noise": (likelihood(log_noise=0.0), "log(noise) is missing"),
         "squares alone": (likelihood(constants=False, log_noise=0.0), "Both constants"),
         "noise once": (likelihood(square=lambda m, s: m**2 / s), "before it is squared"),
-        "no half": (likelihood(half=1.0), "The half in front"),
+        "no half": (likelihood(half=1.0), "The half in front of the square"),
+        "2 pi whole": (
+            lambda x, path, noise: likelihood()(x, path, noise) - (~np.isnan(x)).sum() * HALF_LOG_2PI,
+            "The half in front of log(2π)",
+        ),
+        "the density": (lambda x, path, noise: float(np.exp(likelihood()(x, path, noise))), "Its logarithm is wanted"),
         "minus": (likelihood(sign=-1.0), "minus the logarithm"),
         "log noise up": (likelihood(log_noise=-1.0), "The sign of log(noise)"),
         "zero": (lambda x, path, noise: 0.0, "the log-likelihood is off"),

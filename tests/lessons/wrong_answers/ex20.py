@@ -55,6 +55,8 @@ WRONG = {
         "sign": (planimeter(lambda h: [h[1] / 2, -h[0] / 2]), "The sign of the area"),
         "no half": (planimeter(lambda h: [-h[1], h[0]]), "Twice the area"),
         "swapped": (planimeter(lambda h: [h[0] / 2, -h[1] / 2]), "changed places"),
+        "Green, x dy": (planimeter(lambda h: [0.0, h[0]]), "not the sweep of the line from the origin"),
+        "Green, -y dx": (planimeter(lambda h: [-h[1], 0.0]), "not what the line from the origin sweeps"),
         "plus": (planimeter(lambda h: [h[1] / 2, h[0] / 2]), "Both terms have a plus"),
         "rows swapped": (planimeter(right_last, lambda h: np.eye(2)[::-1]), "wrong way round"),
         "no pen": (planimeter(right_last, lambda h: np.zeros((2, 2))), "must follow the pen"),

@@ -69,6 +69,25 @@ def test_gradients_of_the_likelihood(gradient):
         assert torch.allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["leaf", "computed"])
+@pytest.mark.parametrize("gradient", ["discrete", "checkpoint", "adjoint", "interpolated"])
+def test_gradients_reach_what_a_field_holds(gradient, kind):
+    """A condition that is no parameter: an input, or what another net made of it; as by backprop, in samples too."""
+
+    class Steered(Net):
+        def forward(self, t, x):
+            return super().forward(t, x) * self.condition
+
+    c, x, found = torch.tensor([0.5, -0.3], dtype=F64, requires_grad=True), points(4, 2), {}
+    for way in ("backprop", gradient):
+        flow = CNF(Steered(), 2, rtol=1e-9, atol=1e-9, gradient=way)
+        flow.field.condition = c if kind == "leaf" else c.tanh()
+        loss = flow.log_prob(x).sum() + flow.sample(5, torch.Generator().manual_seed(1)).square().sum()
+        found[way] = torch.autograd.grad(loss, [c, *flow.parameters()])
+    for a, b in zip(found[gradient], found["backprop"], strict=True):
+        assert torch.allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
 def test_training_gradient_against_differences():
     """Second derivatives of a network: dL/dθ of the mean log density, each entry of each layer."""
     flow, x = CNF(Net(), 2, method="rk4", step=0.1), points(6, 2)
@@ -139,6 +158,10 @@ def test_base_times_and_counts():
         ({"dim": 2.0}, ValueError, "dim=2.0 must be an int >= 1"),
         ({"t": (0.0, 0.5, 1.0)}, ValueError, "must be two times"),
         ({"method": "dopri"}, ValueError, "dopri"),
+        ({"method": "rk4"}, ValueError, "method='rk4' has no error estimate: give it a step size"),
+        ({"step": -0.1}, ValueError, "step=-0.1 must be a number greater than 0"),
+        ({"rtol": 0.0}, ValueError, "rtol=0.0"),
+        ({"t": (0.0, torch.tensor(1.0, requires_grad=True))}, ValueError, "t requires gradients"),
     ],
 )
 def test_bad_arguments(arguments, error, words):
@@ -150,6 +173,8 @@ def test_bad_points_and_failures():
     """A wrong shape, and a field that blows up."""
     with pytest.raises(ValueError, match=r"x has shape \(4, 3\); \(..., 2\) was expected"):
         CNF(Net(), 2).log_prob(points(4, 3))
+    with pytest.raises(TypeError, match="x must be a torch tensor, got ndarray"):
+        CNF(Net(), 2).log_prob(points(4, 2).numpy())
 
     class Explodes(nn.Module):
         def forward(self, t, x):

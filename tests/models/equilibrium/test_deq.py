@@ -209,6 +209,8 @@ def test_bad_starts_and_inputs():
     layer, x = DEQ(Layer(), 5), inputs()
     with pytest.raises(ValueError, match=r"z0 has shape \(4, 3\); for this x and size it is \(4, 5\)"):
         layer(x, torch.zeros(4, 3, dtype=F64))
+    with pytest.raises(TypeError, match="x must be a torch tensor, got list"):
+        layer([1.0, 2.0])
     with pytest.raises(ValueError, match=r"x has shape \(\)"):
         layer(torch.tensor(1.0))
     with pytest.raises(TypeError, match=r"x is torch.int64.*give z0"):

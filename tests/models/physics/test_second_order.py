@@ -93,6 +93,7 @@ def test_it_serves_solve():
             r"returned \(1,\) for x and v",
         ),
         (lambda: SecondOrderField(lambda t, x, v: 1.0)(0.0, start(4)), ValueError, "returned float"),
+        (lambda: SONODE(damped)([1.0, 2.0], start(2)), TypeError, "x0 must be a torch tensor, got list"),
         (lambda: SONODE(damped, velocity=2), TypeError, "velocity must be"),
         (lambda: SONODE(damped)(start(3, 2)), ValueError, "v0 is missing"),
         (lambda: SONODE(damped)(start(3, 2), start(3, 1)), ValueError, r"velocity is \(3, 1\) for x0 \(3, 2\)"),

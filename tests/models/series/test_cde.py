@@ -137,7 +137,12 @@ def test_gradients(gradient, seen):
     value = lambda x: (net(paths.hermite(x)) * weights).sum()  # noqa: E731
     value(x).backward()
     eps = 1e-6
-    for tensor, index in ((x, (1, 2, 0)), (net.field.net[0].weight, (3, 1)), (net.initial.weight, (2, 1))):
+    for tensor, index in (
+        (x, (1, 2, 0)),
+        (x, (1, 0, 0)),
+        (net.field.net[0].weight, (3, 1)),
+        (net.initial.weight, (2, 1)),
+    ):
         ends = []
         for sign in (1, -1):
             with torch.no_grad():
@@ -145,6 +150,22 @@ def test_gradients(gradient, seen):
                 ends.append(value(x).item())
                 tensor[index] -= sign * eps
         assert tensor.grad[index].item() == pytest.approx((ends[0] - ends[1]) / (2 * eps), rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("gradient", ["discrete", "backprop", "adjoint"])
+def test_a_condition_that_the_field_holds_has_its_gradient(gradient):
+    """What an encoder put into the field is reached too, as every parameter is."""
+    z = torch.tensor([0.3, -0.2, 0.5, 0.1, -0.4], dtype=T, requires_grad=True)
+    net, path = model(gradient=gradient), paths.hermite(curves(n=3))
+    plain = net.field.forward
+    net.field.condition = 2 * z
+    net.field.forward = lambda h: plain(h + net.field.condition)
+    (found,) = torch.autograd.grad(net(path).square().sum(), z)
+    eps, ends = 1e-6, []
+    for sign in (1, -1):
+        net.field.condition = 2 * (z.detach() + sign * eps * torch.eye(5, dtype=T)[2])
+        ends.append(net(path).square().sum().item())
+    assert found[2].item() == pytest.approx((ends[0] - ends[1]) / (2 * eps), rel=1e-5)
 
 
 def test_steps_end_at_the_knots():
@@ -158,6 +179,50 @@ def test_steps_end_at_the_knots():
     with torch.no_grad():
         assert torch.allclose(rough(paths.linear(x)), net(paths.linear(x)), atol=1e-3)
     assert rough.nfev == 80
+    finer = model(method="rk4", step=0.5)
+    with torch.no_grad():
+        finer(paths.linear(x))
+    assert finer.nfev == 160
+
+
+def test_the_tolerances_count():
+    x, calls = curves(n=4), {}
+    exact = model(rtol=1e-12, atol=1e-13)(paths.hermite(x)).detach()
+    for rtol in (1e-2, 1e-5, 1e-8):
+        net = model(rtol=rtol, atol=1e-2 * rtol)
+        off = (net(paths.hermite(x)) - exact).abs().max().item()
+        calls[rtol] = net.nfev
+        assert off < 20 * rtol
+    assert calls[1e-2] < calls[1e-5] < calls[1e-8]
+
+
+@pytest.mark.parametrize("start", [2020.0, 1e5, 1.7e9])
+def test_paths_that_begin_far_from_zero(start):
+    """Years, hours or seconds since some date, in float32: the same as from 0, since only time on the path counts."""
+    times, x = np.array([0.0, 1.5, 1.75, 4.0, 6.5, 7.0]), curves()
+    near, late = (paths.hermite(x.float(), s + times) for s in (0.0, start))
+    net = model(rtol=1e-6, atol=1e-8).float()
+    with torch.no_grad():
+        assert torch.allclose(net(late), net(near), atol=1e-4)
+        assert torch.allclose(net(late, [start + 4.0]), net(near, [4.0]), atol=1e-4)
+
+
+def test_second_derivatives():
+    """The way back through the steps can be differentiated again; the others say that they cannot."""
+    x = curves(n=3, samples=()).requires_grad_()
+    by = {g: model(gradient=g, rtol=1e-6, atol=1e-8) for g in ("backprop", "discrete")}
+    (first,) = torch.autograd.grad(by["backprop"](paths.hermite(x))[0], x, create_graph=True)
+    (second,) = torch.autograd.grad(first[1, 2], x)
+    eps, ends = 1e-6, []
+    for sign in (1, -1):
+        z = x.detach().clone()
+        z[2, 0] += sign * eps
+        z.requires_grad_()
+        ends.append(torch.autograd.grad(by["backprop"](paths.hermite(z))[0], z)[0][1, 2].item())
+    assert second[2, 0].item() == pytest.approx((ends[0] - ends[1]) / (2 * eps), rel=1e-4, abs=1e-7)
+    (first,) = torch.autograd.grad(by["discrete"](paths.hermite(x))[0], x, create_graph=True)
+    with pytest.raises(RuntimeError):
+        torch.autograd.grad(first[1, 2], x)
 
 
 @pytest.mark.parametrize("samples", [(), (3,), (2, 3)])
@@ -197,6 +262,18 @@ def test_errors_say_what_is_wrong():
         net(paths.hermite(curves().numpy()))
     with pytest.raises(ValueError, match=r"t=\[1.0, 5.5\] must be times from 0 to 5"):
         net(path, [1.0, 5.5])
+    for t in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match=r"must be times from 0 to 5"):
+            net(path, [t])
+    for one in (2.5, torch.tensor(2.5)):
+        with pytest.raises(TypeError, match="t must be a list of times"):
+            net(path, one)
+    with pytest.raises(ValueError, match="t requires gradients"):
+        net(path, torch.tensor([1.0], requires_grad=True))
+    with pytest.raises(TypeError, match=r"the path is torch.float32 and the model torch.float64"):
+        net(paths.hermite(curves().float()))
+    with pytest.raises(ValueError, match=r"gradient='x' is not known"):
+        CDE(linear, linear, gradient="x")
     with pytest.raises(ValueError, match=r"increase strictly"):
         net(path, [2.0, 1.0])
     with pytest.raises(ValueError, match=r"t=\[\] must be"):

@@ -5,18 +5,9 @@ import pytest
 import torch
 
 from nodekit.models.series import GapGRU, Series
+from tests.models.series.recordings import given
 
 F64 = torch.float64
-
-
-def given(lengths=(4, 6, 2), seed=0):
-    rng, found = np.random.default_rng(seed), []
-    for n in lengths:
-        t, x = np.sort(rng.uniform(0.2, 4, n)), rng.normal(size=(n, 2))
-        hidden = rng.random((n, 2)) < 0.3
-        hidden[:, 0] = False
-        found.append((t, np.where(hidden, np.nan, x)))
-    return found
 
 
 def model(both_sides, seed=0):
@@ -86,3 +77,10 @@ def test_refusals():
         net(Series.of([([0.0, 1.0], np.ones((2, 1)))]), torch.ones(3))
     with pytest.raises(ValueError, match=r"t has shape \(4, 2\); \(m,\) or \(3, m\)"):
         net(batch, torch.ones(4, 2))
+    with pytest.raises(ValueError, match="t holds nan"):
+        net(batch, [1.0, float("nan")])
+    with pytest.raises(TypeError, match="series must be a Series, got list"):
+        net(given(), torch.ones(3))
+    for name in ("dim", "hidden", "width"):
+        with pytest.raises(ValueError, match=f"{name}=0 must be a whole number"):
+            GapGRU(**{"dim": 2, name: 0})

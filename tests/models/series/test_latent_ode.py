@@ -9,6 +9,7 @@ import torch
 from scipy.linalg import expm
 
 from nodekit.models.series import LatentODE, Series, gaussian_kl
+from tests.models.series.recordings import given
 
 F64 = torch.float64
 A = np.array([[-0.1, 2.0, 0.4], [-1.5, -0.3, 0.0], [0.3, 0.5, -0.2]])
@@ -34,16 +35,6 @@ def model(**options):
     decoder.weight.data = torch.tensor(C)
     options = {"t0": 0.0, "noise": 0.4, "rtol": 1e-10, "atol": 1e-12} | options
     return LatentODE(Linear(), decoder, latent=3, dim=2, hidden=6, **options).to(F64)
-
-
-def given(lengths=(4, 6, 2), seed=0, missing=0.3):
-    rng, found = np.random.default_rng(seed), []
-    for n in lengths:
-        t, x = np.sort(rng.uniform(0.2, 4, n)), rng.normal(size=(n, 2))
-        hidden = rng.random((n, 2)) < missing
-        hidden[:, 0] = False
-        found.append((t, np.where(hidden, np.nan, x)))
-    return found
 
 
 def test_kl_is_its_integral():
@@ -211,9 +202,11 @@ def test_copies_and_nfev():
 BAD = {
     "field": ({"field": abs}, TypeError, "field must be an nn.Module, got builtin"),
     "decoder": ({"decoder": 3}, TypeError, "decoder must be an nn.Module"),
-    "latent": ({"latent": 0}, ValueError, "latent=0 must be an int >= 1"),
+    "latent": ({"latent": 0}, ValueError, "latent=0 must be a whole number of at least 1"),
     "hidden": ({"hidden": 2.0}, ValueError, "hidden=2.0"),
     "noise": ({"noise": 0.0}, ValueError, "noise=0.0 must be a number greater than 0"),
+    "noise as a word": ({"noise": "a"}, ValueError, "noise='a' must be a number"),
+    "noise as a wish": ({"noise": True}, ValueError, "noise=True must be a number"),
     "t0": ({"t0": math.inf}, ValueError, "t0=inf"),
     "method": ({"method": "rk"}, ValueError, "rk"),
 }
@@ -246,5 +239,21 @@ def test_bad_series_and_times():
         net.predict(batch, [1.0], 1)
     with pytest.raises(ValueError, match="target has 2 samples, and series 3"):
         net.loss(batch, batch[[0, 1]])
-    with pytest.raises(ValueError, match="samples=0"):
-        net.loss(batch, samples=0)
+    for samples in (0, 2.5):
+        with pytest.raises(ValueError, match=f"samples={samples}"):
+            net.loss(batch, samples=samples)
+    for weight in (math.nan, -1.0):
+        with pytest.raises(ValueError, match=f"kl_weight={weight}"):
+            net.loss(batch, kl_weight=weight)
+    with pytest.raises(ValueError, match=r"t has shape \(2, 2\); \(m,\) was expected\. decode_own"):
+        net.decode(torch.zeros(2, 3, dtype=F64), [[0.1, 0.2], [0.3, 0.4]])
+    for z0, t in (((5, 3), (3, 4)), ((2, 3), (3, 4)), ((5, 3), (5,)), ((3,), (3, 4))):
+        with pytest.raises(ValueError, match=r"\(samples, m\) and \(..., samples, latent\) fit"):
+            net.decode_own(torch.zeros(z0, dtype=F64), torch.ones(t, dtype=F64))
+
+
+def test_a_decoder_of_one_number_is_not_spread_over_two():
+    net = LatentODE(Linear(), torch.nn.Linear(3, 1, dtype=F64), latent=3, dim=2).to(F64)
+    for call in (lambda: net.loss(Series.of(given())), lambda: net.predict(Series.of(given()), [1.0])):
+        with pytest.raises(ValueError, match=r"the decoder returned \(.*, 1\) for z of shape .*, and dim=2"):
+            call()

@@ -111,6 +111,30 @@ def test_union_and_back():
     assert torch.equal(gather_union(y, place)[..., 0], t * torch.tensor([[1.0], [10.0]], dtype=F64))
 
 
+def test_one_sample_by_any_whole_number():
+    batch = Series.of(recordings())
+    for index in (1, np.int64(1), torch.tensor(1), -2):
+        one = batch[index]
+        assert len(one) == 1
+        assert torch.equal(one.t, batch.t[1:2])
+    assert torch.equal(batch.to("cpu").x, batch.x)
+    for none in (slice(0, 0), [], torch.zeros(3, dtype=torch.bool)):
+        with pytest.raises(ValueError, match="no sample is left: the index takes none of 3"):
+            batch[none]
+
+
+def test_times_far_from_zero():
+    """Seconds since 1970 beside float32 values: gaps of minutes do not survive, and are refused and not rounded."""
+    t = 1.7e9 + np.cumsum([0.0, 102.2, 785.9, 3.0])
+    with pytest.raises(
+        ValueError, match=r"in torch.float32 the gap behind t\[0\]=1700000000 would be 128 and not 102.2"
+    ):
+        Series.of([(t, np.ones((4, 1), np.float32))])
+    assert torch.allclose(Series.of([(t, np.ones((4, 1)))]).t.diff(), torch.tensor([[102.2, 785.9, 3.0]], dtype=F64))
+    moved = Series.of([(t - t[0], np.ones((4, 1), np.float32))]).t
+    assert torch.allclose(moved.diff(), torch.tensor([[102.2, 785.9, 3.0]]), rtol=1e-3)
+
+
 GOOD = ([0.0, 1.0], [[1.0, 2.0], [3.0, 4.0]])
 BAD = {
     "none": ([], "at least one recording"),
@@ -135,6 +159,7 @@ BAD = {
         "recording 1 has no observation: all of its 4 numbers are missing",
     ),
     "one": ([([0.0, 1.0], [[NAN, NAN], [1.0, 2.0]])], "recording 0 has observations at 1 time, and at least 2"),
+    "complex": ([([0.0, 1.0], np.ones((2, 1), complex))], "complex numbers: give real and imaginary parts"),
     "components": ([GOOD, ([0.0, 1.0], np.zeros((2, 3)))], r"d in \[2, 3\]"),
 }  # fmt: skip
 

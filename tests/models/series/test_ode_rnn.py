@@ -6,6 +6,7 @@ import torch
 
 import nodekit
 from nodekit.models.series import ODERNN, Series
+from tests.models.series.recordings import given
 
 F64 = torch.float64
 
@@ -20,16 +21,6 @@ class Field(torch.nn.Module):
 
     def forward(self, t, h):
         return torch.tanh(h @ self.W.T + torch.sin(2 * t)) - 0.2 * h
-
-
-def given(lengths=(4, 6, 2), seed=0):
-    rng, found = np.random.default_rng(seed), []
-    for n in lengths:
-        t, x = np.sort(rng.uniform(0.2, 4, n)), rng.normal(size=(n, 2))
-        hidden = rng.random((n, 2)) < 0.3
-        hidden[:, 0] = False
-        found.append((t, np.where(hidden, np.nan, x)))
-    return found
 
 
 def model(**options):
@@ -59,12 +50,12 @@ def test_against_a_solve_for_each_gap(options):
 
 
 def test_mates_do_not_matter():
-    """With fixed steps, samples of other lengths beside one change nothing."""
-    net, recordings = model(), given((3, 7, 5))
+    """Samples of other lengths beside one change nothing but the steps."""
+    net, recordings = model(rtol=1e-11, atol=1e-12), given((3, 7, 5))
     times = torch.linspace(0.5, 5, 6, dtype=F64)
     together = net(Series.of(recordings), times)
     for i, recording in enumerate(recordings):
-        assert torch.allclose(together[i], net(Series.of([recording]), times)[0], rtol=1e-11, atol=1e-12)
+        assert torch.allclose(together[i], net(Series.of([recording]), times)[0], rtol=1e-9, atol=1e-10)
     states = net.states(Series.of(recordings))
     assert torch.equal(states[0, 3:], states[0, 2].expand(4, -1))  # behind its last observation nothing moves
 
@@ -80,8 +71,39 @@ def test_it_is_a_filter():
     assert not torch.allclose(net(a, after), net(b, after))
 
 
+@pytest.mark.parametrize("options", [{}, {"method": "midpoint", "step": 0.05}, {"method": "rk4", "step": 0.3}])
+def test_far_behind_the_last_observation(options):
+    """A rotation, long after the data: steps are units of time, however long the gap is."""
+    field = torch.nn.Linear(2, 2, bias=False, dtype=F64)
+    field.weight.data = torch.tensor([[0.0, -2.0], [2.0, 0.0]], dtype=F64)
+    net = ODERNN(Timeless(field), dim=1, hidden=2, **options).to(F64)
+    net.net = torch.nn.Identity()
+    batch = Series.of([(np.array([0.0, 0.1]), np.ones((2, 1)))])
+    gap, h = torch.tensor([0.5, 2.5, 10.0], dtype=F64), net.states(batch)[0, -1]
+    cos, sin = torch.cos(2 * gap), torch.sin(2 * gap)
+    exact = torch.stack([cos * h[0] - sin * h[1], sin * h[0] + cos * h[1]], -1)
+    assert torch.allclose(net(batch, 0.1 + gap)[0], exact, atol=0.02)
+
+
+class Timeless(torch.nn.Module):
+    def __init__(self, f):
+        super().__init__()
+        self.f = f
+
+    def forward(self, t, h):
+        return self.f(h)
+
+
+@pytest.mark.parametrize(("longest", "calls"), [(0.5, 10), (0.4, 14), (10.0, 3)])
+def test_a_fixed_step_is_a_time(longest, calls):
+    """Midpoint's two evaluations a step, 2.5 / step steps, rounded up; a lone one needs a slope more for its middle."""
+    net, batch = model(method="midpoint", step=longest), Series.of([(np.array([0.0]), np.ones((1, 2)))], least=1)
+    net(batch, torch.tensor([0.2, 2.5], dtype=F64))
+    assert net.nfev == calls
+
+
 def test_gradients_by_differences():
-    net, batch = model(), Series.of(given())
+    net, batch = model(method="rk4", step=0.3), Series.of(given())
     t = torch.rand(3, 4, generator=torch.Generator().manual_seed(0), dtype=F64) * 5
 
     def loss():
@@ -105,3 +127,14 @@ def test_refusals():
         net(Series.of([([0.0, 1.0], np.ones((2, 1)))]), torch.ones(3))
     with pytest.raises(ValueError, match=r"t has shape \(4, 2\)"):
         net(batch, torch.ones(4, 2))
+    with pytest.raises(ValueError, match=r"t holds inf: a time must be finite"):
+        net(batch, [1.0, np.inf])
+    with pytest.raises(TypeError, match=r"series must be a Series, got tuple"):
+        net((1, 2), torch.ones(3))
+    for name in ("dim", "hidden", "width"):
+        with pytest.raises(ValueError, match=f"{name}=0 must be a whole number of at least 1"):
+            ODERNN(Field(), **{"dim": 2, name: 0})
+    with pytest.raises(ValueError, match=r"step=-0\.1 must be a time greater than 0"):
+        ODERNN(Field(), dim=2, method="rk4", step=-0.1)
+    with pytest.raises(ValueError, match="'midpoint' has no error estimate: give step="):
+        ODERNN(Field(), dim=2, method="midpoint")
