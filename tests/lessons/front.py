@@ -16,7 +16,7 @@ PARTS = {
     "VI Time series": {"19": "", "20": "", "21": ""},
     "VII Generation today": {"22": "", "23": "Flow matching"},
     "VIII The wider view": {
-        "24": "", "25": "", "26": "Universal differential equations",
+        "24": "", "25": "", "26": "",
         "27": "Scaling out, and when not to",
     },
     "IX At work": {"28": "Control: an environment as an ODE", "29": "Pictures in motion"},
