@@ -78,6 +78,7 @@ def test_there_and_back(schedule):
     assert torch.allclose(normal.log_prob(z).sum(-1) + change, log_p, atol=1e-4)
 
 
+@pytest.mark.slow(seconds=10)
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0, 1.5])
 def test_any_amount_of_noise_leads_to_the_data(eta):
     """Moments of 10,000 samples of the reversed SDE against those of as many samples of the mixture: within 5 standard

@@ -28,6 +28,7 @@ def model(**options):
     return ODERNN(Field(), dim=2, hidden=4, width=3, **options).to(F64)
 
 
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize(
     "options", [{"method": "dopri5", "step": None, "rtol": 1e-9, "atol": 1e-11}, {"method": "rk4", "step": 0.02}]
 )
