@@ -90,6 +90,7 @@ def test_the_adjoint_of_a_blocked_solve():
     assert torch.allclose(g, -2 * s * (y0**2).sum(0) * torch.exp(-2 * p.detach() * s), rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.slow(seconds=10)
 @pytest.mark.parametrize("method", ["kvaerno5", "radau", "rodas5p", "bdf"])
 def test_gradient_by_differences(method):
     """An independent reference: central differences of the solve, by one entry of y0 and one of a parameter."""

@@ -354,6 +354,24 @@ def test_parameters_are_found():
         assert found == pytest.approx(expected, rel=1e-3 if name == "late" else 1e-6), name
 
 
+def test_however_many_parameters_there_are():
+    """Of 2,500 weights all are found, and so is the one that is used late in time only."""
+    weights = torch.nn.ParameterList(torch.nn.Parameter(torch.ones((), dtype=torch.float64)) for _ in range(2500))
+
+    class Late(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weights = weights
+
+        def forward(self, t, y):
+            return weights[0] * y + (weights[100] * (t - 0.5) if t > 0.5 else 0.0)
+
+    y = nodekit.solve(Late(), torch.ones(1, dtype=torch.float64), (0.0, 1.0), "rk4", step=0.25).y[-1]
+    y.sum().backward()
+    assert weights[100].grad is not None
+    assert weights[100].grad.abs() > 0.1
+
+
 def test_parameters_that_are_hidden_can_be_given():
     """params= names what no search would find."""
     import weakref

@@ -5,6 +5,7 @@ from nodekit.models.collocation import Collocation
 from nodekit.models.convolutional import ConvField
 from nodekit.models.density import CNF
 from nodekit.models.equilibrium import DEQ
+from nodekit.models.hybrid import HybridField, PhysicsInformed
 from nodekit.models.log_time import LogTime
 from nodekit.models.neural_ode import NeuralODE
 from nodekit.models.neural_sde import NeuralSDE
@@ -32,11 +33,13 @@ __all__ = [
     "ConvField",
     "GapGRU",
     "HamiltonianField",
+    "HybridField",
     "LagrangianField",
     "LatentODE",
     "LogTime",
     "NeuralODE",
     "NeuralSDE",
+    "PhysicsInformed",
     "SecondOrderField",
     "Separable",
     "Series",

@@ -31,7 +31,7 @@ class LogTime(torch.nn.Module):
     def __init__(self, f: "Field", scale: "torch.Tensor | float" = 1.0) -> None:
         super().__init__()
         self.f = f
-        self.register_buffer("scale", torch.as_tensor(scale))
+        self.register_buffer("scale", torch.as_tensor(scale).detach().clone())
         if not (self.scale > 0).all():
             raise ValueError(f"LogTime needs a positive scale for every component, got {self.scale.tolist()}.")
 

@@ -11,6 +11,7 @@ from nodekit.arguments import held_times, step_sizes, tensor, with_middle
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Stats
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method, Times, Tolerance
@@ -86,6 +87,7 @@ class NeuralODE(nn.Module):
             step=self.step,
             max_steps=self.max_steps,
             gradient=self.gradient,
+            params=told(self.field),
         )
         self.last, self.last.total = solution.stats, self.total
         self.total.nfev += self.last.nfev

@@ -87,12 +87,11 @@ def rectilinear(values: Any, times: Any) -> Path:
     xp, own = namespace(x), x[..., 0]
     if times is None:
         raise ValueError("rectilinear needs times, (n,) or (..., n): time is its first channel.")
-    given = times.detach().cpu().double().numpy() if is_torch(times) else np.asarray(times, float)
+    given = plain(times)
     if not np.isfinite(given).all():
         raise ValueError(f"times hold {given[~np.isfinite(given)][0]}: a time must be finite.")
     t = xp.as_tensor(times, dtype=x.dtype, device=x.device) if is_torch(x) else given.astype(x.dtype)
-    held = np.diff(t.detach().cpu().double().numpy() if is_torch(t) else t.astype(float))
-    if (abs(held - np.diff(given)) > 1e-3 * abs(np.diff(given))).any():
+    if (abs(np.diff(plain(t)) - np.diff(given)) > 1e-3 * abs(np.diff(given))).any():
         raise ValueError(
             f"times do not fit into {x.dtype}, which would change gaps. Subtract the first, or use float64."
         )
@@ -111,6 +110,11 @@ def rectilinear(values: Any, times: Any) -> Path:
 
 
 LATER = "everything"  # a line through a missing value ends at an observation that may come much later
+
+
+def plain(x: Any) -> "np.ndarray[Any, Any]":
+    """Its numbers as a NumPy array of float64, without gradients."""
+    return np.asarray(x.detach().cpu().double() if is_torch(x) else x, float)
 
 
 def first(x: Any) -> Any:
@@ -133,7 +137,7 @@ def prepared(values: Any, times: Any, hold: bool = False) -> tuple[Any, Any, boo
     elif getattr(times, "requires_grad", False):
         raise ValueError("times require gradients, which a path does not give by its knots. Detach them.")
     else:
-        t = np.asarray(times.detach().cpu() if is_torch(times) else times, float)
+        t = plain(times)
     if t.shape != (n,):
         raise ValueError(f"times must be ({n},), as values have {n} of them, got shape {t.shape}.")
     if not (np.isfinite(t).all() and (np.diff(t) > 0).all()):
@@ -141,7 +145,7 @@ def prepared(values: Any, times: Any, hold: bool = False) -> tuple[Any, Any, boo
         raise ValueError(f"times must be finite and increase: times[{i}]={t[i]} is followed by {t[i + 1]}.")
     x = values.movedim(-2, 0) if is_torch(values) else np.moveaxis(values, -2, 0)
     known = np.asarray((x == x).detach().cpu()) if is_torch(x) else ~np.isnan(np.asarray(x, float))
-    infinite = np.argwhere(np.isinf(np.asarray(x.detach().cpu().double() if is_torch(x) else x, float)))
+    infinite = np.argwhere(np.isinf(plain(x)))
     if len(infinite):
         i, *place = (int(k) for k in infinite[0])
         raise ValueError(f"the value at time {i}, place {tuple(place)}, is infinite. Give a number, or nan if missing.")

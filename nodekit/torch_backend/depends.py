@@ -10,7 +10,7 @@ import types
 
 import torch
 
-DEPTH, LIMIT = 5, 2000  # how far, and at how many objects, we look
+DEPTH, LIMIT = 5, 2000  # how far, and into how many objects, we look; tensors are all taken
 PLAIN = bool, int, float, str, type(None)
 
 
@@ -46,6 +46,18 @@ def on_what(f, field, t, y, first=None):
     return found if first is None else [x for x in found if x is not first[0]], k.detach()
 
 
+def told(module):
+    """The parameters of a module that require grad, for `params` of `solve`, or None.
+
+    None where it holds another tensor that requires grad, a condition say: then `solve` looks for itself, which costs
+    one evaluation that is recorded.
+    """
+    leaves, computed = held(module)
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    own = {id(p) for p in parameters}
+    return None if computed or any(id(x) not in own for x in leaves) else parameters
+
+
 def unique(tensors):
     """Each tensor once, in order."""
     return list({id(x): x for x in tensors}.values())
@@ -53,9 +65,9 @@ def unique(tensors):
 
 def held(f):
     """(leaves, computed): the tensors that require grad within f, as far as it can be looked into."""
-    leaves, computed, seen = [], [], set()
+    leaves, computed, seen, looked = [], [], set(), 0
     stack = [(f, 0)]
-    while stack and len(seen) < LIMIT:
+    while stack and looked < LIMIT:
         x, depth = stack.pop()
         if id(x) in seen or depth > DEPTH:
             continue
@@ -64,6 +76,7 @@ def held(f):
             if x.requires_grad:
                 (leaves if x.is_leaf else computed).append(x)
             continue
+        looked += 1
         stack += [(part, depth + 1) for part in parts(x)]
     return leaves[::-1], computed
 

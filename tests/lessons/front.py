@@ -14,9 +14,9 @@ PARTS = {
     "IV Stability and stiffness": {"13": "", "14": "", "15": ""},
     "V Physics": {"16": "", "17": "", "18": ""},
     "VI Time series": {"19": "", "20": "", "21": ""},
-    "VII Generation today": {"22": "Diffusion and the probability flow", "23": ""},
+    "VII Generation today": {"22": "", "23": ""},
     "VIII The wider view": {
-        "24": "", "25": "", "26": "Universal differential equations",
+        "24": "", "25": "", "26": "",
         "27": "Scaling out, and when not to",
     },
     "IX At work": {"28": "Control: an environment as an ODE", "29": "Pictures in motion"},

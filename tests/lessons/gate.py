@@ -4,7 +4,6 @@
 """
 
 import importlib
-import sys
 from pathlib import Path
 
 from tests.lessons import reading, rules
@@ -16,9 +15,6 @@ RULES = [*rules.RULES, *reading.RULES]
 
 def load(path):
     """The lesson, with the names in its exercises and in their banks of wrong answers."""
-    for folder in (str(FOLDER), str(HERE)):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
     module = f"ex{path.name[:2]}"
     if not (FOLDER / "exercises" / f"{module}.py").exists():
         return rules.Lesson(path)

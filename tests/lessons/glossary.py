@@ -73,6 +73,7 @@ def escaped(sentence):
     return sentence.replace("\\|", "\\Vert ").replace("|", "\\vert ")
 
 
+@cache
 def pattern(term):
     """Whole words, simple plurals, in any case."""
     parts = r"[\s-]+".join(map(re.escape, re.split(r"[\s-]+", term)))
@@ -97,12 +98,13 @@ def used_too_early(lesson):
     later |= {term.term: "further down, or in a part that can be skipped" for term in collected(lesson.cells, own)}
     not_yet = {term: where for term, where in later.items() if term not in known}
     everything = known | set(later)
+    longer = {term: [o for o in everything if o != term and pattern(term).search(o)] for term in not_yet}
     for number, part in prose(lesson.cells):
         flat = " ".join(part.split())
-        for term, where in list(not_yet.items()):
+        for term, where in [(term, where) for term, where in not_yet.items() if pattern(term).search(flat)]:
             before, definition, _ = flat.partition(f"<dfn>{term}</dfn>")
-            for other in everything:  # the "adjoint equation" is no use of "adjoint"
-                before = pattern(other).sub(" ", before) if other != term and pattern(term).search(other) else before
+            for other in longer[term]:  # the "adjoint equation" is no use of "adjoint"
+                before = pattern(other).sub(" ", before)
             if pattern(term).search(before):
                 yield f"cell {number} uses the term {term!r}, which is defined {where}"
                 del not_yet[term]

@@ -5,7 +5,6 @@ import importlib.util
 import inspect
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,6 @@ from nodekit.classroom.quiz import Prediction, Quiz
 
 HERE = Path(__file__).parent
 LESSONS = HERE.parents[1] / "lessons"
-for folder in (str(LESSONS), str(HERE)):
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
 
 MODULES = {
     path.stem: importlib.import_module(f"exercises.{path.stem}")

@@ -68,3 +68,11 @@ def test_stiffness_stays():
 def test_bad_scales(scale):
     with pytest.raises(ValueError, match="positive scale"):
         LogTime(lambda t, x: x, scale)
+
+
+def test_scale_is_a_copy():
+    """What the caller does with its array afterwards changes nothing."""
+    scale = np.array([2.0, 3.0])
+    layer = LogTime(lambda t, x: x, scale)
+    scale[:] = 1e6
+    assert layer.scale.tolist() == [2.0, 3.0]

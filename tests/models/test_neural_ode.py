@@ -304,3 +304,27 @@ def test_distributed_data_parallel(tmp_path, request):
         printed, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors[-2000:]
         assert printed.split() == ["checkpoint", "adjoint"]
+
+
+def test_the_adjoint_records_no_evaluation_on_the_way_there():
+    """Autograd is handed states only, whatever the width of the field is: its parameters are told, not looked for."""
+    net = torch.nn.Sequential(torch.nn.Linear(3, 1000), torch.nn.Tanh(), torch.nn.Linear(1000, 3)).double()
+    wide = [0]
+
+    def pack(x):
+        wide[0] += x.shape[-1:] == (1000,) and x.dim() == 2 and len(x) == 5
+        return x
+
+    layer = NeuralODE(Timeless(net), method="rk4", step=0.25, gradient="adjoint")
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        layer(torch.ones(5, 3, dtype=torch.float64))
+    assert wide[0] == 0
+
+
+class Timeless(torch.nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, t, y):
+        return self.net(y)

@@ -132,8 +132,10 @@ def judge(number, chosen, processes=1, say=print):
         for planned, mine in waiting.pop(k, ()):
             outcomes = judge_function(cells, names, planned, mine, seconds, processes)
             results[planned.cell, planned.statement] = list(zip(mine, outcomes, strict=True))
-            survived = sum(each.text == "survived" for each in outcomes)
-            say(f"{mine[0].name.split('.')[0]} of code cell {planned.cell + 1}: {survived} of {len(mine)} survive")
+            survived = [m.text for m, each in zip(mine, outcomes, strict=True) if each.text == "survived"]
+            say(f"{mine[0].name.split('.')[0]} of code cell {planned.cell + 1}: {len(survived)} of {len(mine)} survive")
+            for text in survived:  # at once: the whole takes long, and may be stopped
+                say(f"  {text}")
         if not waiting:
             break
         with open(os.devnull, "w") as silent, contextlib.redirect_stdout(silent):

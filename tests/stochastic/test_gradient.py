@@ -73,6 +73,7 @@ def test_free_steps_have_one_gradient(gradient):
     assert all(torch.allclose(a, b, rtol=1e-10) for a, b in zip(found, other, strict=True))
 
 
+@pytest.mark.slow(seconds=10)
 @pytest.mark.parametrize("noise", ["diagonal", "general"])
 def test_the_stochastic_adjoint_approaches_the_exact_gradient(noise):
     """With the steps, on the same path, outputs in between too."""

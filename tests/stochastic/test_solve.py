@@ -82,6 +82,7 @@ def test_strong_orders_with_diagonal_noise(calculus, method, order):
     assert abs(slope(steps, errors) - order) < 0.12
 
 
+@pytest.mark.slow(seconds=6)
 @pytest.mark.parametrize(("calculus", "method"), [("ito", "euler_maruyama"), ("stratonovich", "heun")])
 def test_general_noise_has_order_one_half(calculus, method):
     """Noises that do not commute, against the same method with steps 64 times as short."""
@@ -152,6 +153,7 @@ def test_free_steps_follow_the_path(calculus, method, noise):
     assert errors[0] > 10 * errors[2]
 
 
+@pytest.mark.slow(seconds=5)
 def test_free_steps_do_not_prefer_small_increments():
     """Over 300 seeds W(1) and ∫ exp(−2|W|) dW have the mean 0, and W(1) the variance 1, through many rejected steps,
     which had the larger increments."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -13,6 +14,7 @@ from nodekit.models.density.divergence import Divergence, Hutchinson, exact_dive
 from nodekit.models.regularisers import Regularized, checked
 from nodekit.solution import Solution
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method, State, Times
@@ -138,7 +140,7 @@ class CNF(nn.Module):
         return solution.y[0][-1], solution.y[1][-1]
 
     def sample(self, shape: int | Sequence[int], generator: torch.Generator | None = None) -> T:
-        """Samples (*shape, d), shape an int or a tuple, on the device and in the dtype of the field's parameters."""
+        """Samples (*shape, d), on the device and in the dtype of the field's parameters, or of its buffers."""
         return self._solve(self.field, self._base_sample(shape, generator), with_middle(self.t)).y[-1]
 
     def sample_and_log_prob(self, shape: int | Sequence[int], generator: torch.Generator | None = None) -> tuple[T, T]:
@@ -148,7 +150,8 @@ class CNF(nn.Module):
         return x, self.base.log_prob(z) - change
 
     def _base_sample(self, shape: int | Sequence[int], generator: torch.Generator | None) -> T:
-        like = next((p for p in self.field.parameters()), torch.zeros(()))
+        held = (p for p in chain(self.field.parameters(), self.field.buffers()) if p.is_floating_point())
+        like = next(held, torch.zeros(()))
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         return self.base.sample((*shape, self.dim), like, generator)
 
@@ -162,6 +165,6 @@ class CNF(nn.Module):
             raise ValueError(f"x has shape {tuple(x.shape)}; (..., {self.dim}) was expected.")
 
     def _solve(self, f: Callable[[Any, Any], Any], state: "State", t: list[float]) -> Solution:
-        solution = solve(f, state, t, **self.options)
+        solution = solve(f, state, t, params=told(self.field), **self.options)
         self.nfev = solution.stats.nfev
         return solution

@@ -12,6 +12,7 @@ from nodekit.arguments import increasing, with_middle
 from nodekit.arrays import is_torch
 from nodekit.paths import Path
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method
@@ -108,10 +109,10 @@ class CDE(nn.Module):
                 )
             return (matrix @ rate[..., None])[..., 0]
 
-        params = [p for p in self.field.parameters() if p.requires_grad]
-        if path.coefficients.requires_grad:
-            params.append(path.coefficients)
         grid = with_middle(times) if len(times) == 2 else times
+        params = told(self.field)
+        if params is not None and path.coefficients.requires_grad:
+            params = [*params, path.coefficients]
         solution = solve(slope, h, grid, breakpoints=path.breakpoints, params=params, **self.options)
         self.nfev = solution.stats.nfev
         return solution.y[-1] if t is None else solution.y[-len(asked) :]

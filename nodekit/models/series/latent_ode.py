@@ -10,6 +10,7 @@ from nodekit import gradients, methods
 from nodekit.arguments import at_least_one
 from nodekit.models.series.observations import Series, a_series, gather_union, union
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method, Times
@@ -193,8 +194,7 @@ class LatentODE(nn.Module):
         if len(whole) == 1:
             return z0[None]
         whole = whole if len(whole) > 2 else [whole[0], (whole[0] + whole[1]) / 2, whole[1]]
-        params = [p for p in self.field.parameters() if p.requires_grad]
-        solution = solve(self.field, z0, whole, params=params, **self.options)
+        solution = solve(self.field, z0, whole, params=told(self.field), **self.options)
         self.nfev = solution.stats.nfev
         if len(times) + (not at_start) < len(whole):  # the middle that keeps solve from returning every step
             return solution.y[[0, 2]] if at_start else solution.y[2:]

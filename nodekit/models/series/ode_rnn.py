@@ -10,6 +10,7 @@ from nodekit import gradients, methods
 from nodekit.arguments import at_least_one
 from nodekit.models.series.observations import Series, a_series
 from nodekit.solve import solve
+from nodekit.torch_backend.depends import told
 
 if TYPE_CHECKING:
     from nodekit.hints import Gradient, Method
@@ -88,12 +89,12 @@ class ODERNN(nn.Module):
     def _across(self, h: T, start: T, gap: T) -> T:
         """h (..., hidden) after dh/dt = field(t, h) from start (...) for a time gap (...), each its own."""
         start, gap = start[..., None], gap[..., None]
-        params = [p for p in self.field.parameters() if p.requires_grad]
         step = None
         if self.step is not None:
             step = 1.0 / max(1, math.ceil(gap.detach().max().item() / self.step - 1e-6))  # a gap in rounded times
         solution = solve(
-            lambda s, h: gap * self.field(start + s * gap, h), h, (0.0, 0.5, 1.0), step=step, params=params,
+            lambda s, h: gap * self.field(start + s * gap, h), h, (0.0, 0.5, 1.0), step=step,
+            params=told(self.field),
             **self.options,
         )  # fmt: skip
         self.nfev += solution.stats.nfev

@@ -145,20 +145,21 @@ def test_same_motion_as_hamilton():
 
 @pytest.mark.parametrize("gradient", ["checkpoint", "backprop", "adjoint", "interpolated"])
 def test_gradients_through_a_solve(gradient):
-    """dL/dy0 and dL/dθ of NeuralODE, each against central differences along a random direction."""
+    """dL/dy0, and dL/dθ of NeuralODE, each against central differences along a random direction."""
     field = LagrangianField(Net(2))
     model = NeuralODE(field, t=(0.0, 1.0), rtol=1e-9, atol=1e-11, gradient=gradient)
     y = points(3, 4).requires_grad_()
-    tensors = [y, *list(field.parameters())[:-1]]  # L is free up to a constant, the last bias
-    found = torch.autograd.grad(model(y).square().sum(), tensors)
-    for x, g in zip(tensors, found, strict=True):
-        way, ends = points(*x.shape, seed=5), []
-        for sign in (1, -1):
+    weights = list(field.parameters())[:-1]  # L is free up to a constant, the last bias
+    by_y, *by_weights = torch.autograd.grad(model(y).square().sum(), [y, *weights])
+    for tensors, found in (([y], [by_y]), (weights, by_weights)):
+        ways, ends = [points(*x.shape, seed=5 + i) for i, x in enumerate(tensors)], []
+        for size in (1e-4, -2e-4, 1e-4):
             with torch.no_grad():
-                x += sign * 1e-4 * way
+                for x, way in zip(tensors, ways, strict=True):
+                    x += size * way
                 ends.append(model(y).square().sum())
-                x -= sign * 1e-4 * way
-        assert torch.allclose((g * way).sum(), (ends[0] - ends[1]) / 2e-4, rtol=1e-5, atol=1e-6)
+        along = sum((g * way).sum() for g, way in zip(found, ways, strict=True))
+        assert torch.allclose(along, (ends[0] - ends[1]) / 2e-4, rtol=1e-5, atol=1e-6)
 
 
 def test_without_recording():

@@ -152,6 +152,22 @@ def test_gradients(gradient, seen):
         assert tensor.grad[index].item() == pytest.approx((ends[0] - ends[1]) / (2 * eps), rel=1e-5, abs=1e-7)
 
 
+@pytest.mark.parametrize("gradient", ["discrete", "backprop", "adjoint"])
+def test_a_condition_that_the_field_holds_has_its_gradient(gradient):
+    """What an encoder put into the field is reached too, as every parameter is."""
+    z = torch.tensor([0.3, -0.2, 0.5, 0.1, -0.4], dtype=T, requires_grad=True)
+    net, path = model(gradient=gradient), paths.hermite(curves(n=3))
+    plain = net.field.forward
+    net.field.condition = 2 * z
+    net.field.forward = lambda h: plain(h + net.field.condition)
+    (found,) = torch.autograd.grad(net(path).square().sum(), z)
+    eps, ends = 1e-6, []
+    for sign in (1, -1):
+        net.field.condition = 2 * (z.detach() + sign * eps * torch.eye(5, dtype=T)[2])
+        ends.append(net(path).square().sum().item())
+    assert found[2].item() == pytest.approx((ends[0] - ends[1]) / (2 * eps), rel=1e-5)
+
+
 def test_steps_end_at_the_knots():
     """Along lines, where the field is smooth between knots, a rough tolerance needs a step or two for each piece."""
     x = 0.1 * curves(n=21, samples=())

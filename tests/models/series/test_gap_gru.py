@@ -5,18 +5,9 @@ import pytest
 import torch
 
 from nodekit.models.series import GapGRU, Series
+from tests.models.series.recordings import given
 
 F64 = torch.float64
-
-
-def given(lengths=(4, 6, 2), seed=0):
-    rng, found = np.random.default_rng(seed), []
-    for n in lengths:
-        t, x = np.sort(rng.uniform(0.2, 4, n)), rng.normal(size=(n, 2))
-        hidden = rng.random((n, 2)) < 0.3
-        hidden[:, 0] = False
-        found.append((t, np.where(hidden, np.nan, x)))
-    return found
 
 
 def model(both_sides, seed=0):

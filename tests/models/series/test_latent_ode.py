@@ -9,6 +9,7 @@ import torch
 from scipy.linalg import expm
 
 from nodekit.models.series import LatentODE, Series, gaussian_kl
+from tests.models.series.recordings import given
 
 F64 = torch.float64
 A = np.array([[-0.1, 2.0, 0.4], [-1.5, -0.3, 0.0], [0.3, 0.5, -0.2]])
@@ -34,16 +35,6 @@ def model(**options):
     decoder.weight.data = torch.tensor(C)
     options = {"t0": 0.0, "noise": 0.4, "rtol": 1e-10, "atol": 1e-12} | options
     return LatentODE(Linear(), decoder, latent=3, dim=2, hidden=6, **options).to(F64)
-
-
-def given(lengths=(4, 6, 2), seed=0, missing=0.3):
-    rng, found = np.random.default_rng(seed), []
-    for n in lengths:
-        t, x = np.sort(rng.uniform(0.2, 4, n)), rng.normal(size=(n, 2))
-        hidden = rng.random((n, 2)) < missing
-        hidden[:, 0] = False
-        found.append((t, np.where(hidden, np.nan, x)))
-    return found
 
 
 def test_kl_is_its_integral():

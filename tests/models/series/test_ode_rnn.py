@@ -6,6 +6,7 @@ import torch
 
 import nodekit
 from nodekit.models.series import ODERNN, Series
+from tests.models.series.recordings import given
 
 F64 = torch.float64
 
@@ -22,21 +23,12 @@ class Field(torch.nn.Module):
         return torch.tanh(h @ self.W.T + torch.sin(2 * t)) - 0.2 * h
 
 
-def given(lengths=(4, 6, 2), seed=0):
-    rng, found = np.random.default_rng(seed), []
-    for n in lengths:
-        t, x = np.sort(rng.uniform(0.2, 4, n)), rng.normal(size=(n, 2))
-        hidden = rng.random((n, 2)) < 0.3
-        hidden[:, 0] = False
-        found.append((t, np.where(hidden, np.nan, x)))
-    return found
-
-
 def model(**options):
     torch.manual_seed(1)
     return ODERNN(Field(), dim=2, hidden=4, width=3, **options).to(F64)
 
 
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize(
     "options", [{"method": "dopri5", "step": None, "rtol": 1e-9, "atol": 1e-11}, {"method": "rk4", "step": 0.02}]
 )
