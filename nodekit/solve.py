@@ -170,6 +170,10 @@ def solve(
     y0 = state.check_state(y0)
     rtol, atol = (state.check_tolerance(name, x, y0) for name, x in (("rtol", rtol), ("atol", atol)))
 
+    if backend == "torch":
+        from nodekit.torch_backend.apart import apart
+
+        (f,) = apart((f,), params, compile)
     own = f
     if points:
         precision = state.neighbours(y0)

@@ -15,6 +15,7 @@ from nodekit.drop_in.odeint_problem import OdeintError, norm_of
 from nodekit.gradients import on_the_way_back, warn_if_lost
 from nodekit.stepping import loop
 from nodekit.stepping.stepper import over
+from nodekit.torch_backend import apart
 from nodekit.torch_backend.gradients.adjoint import Augmented, missed
 from nodekit.torch_backend.gradients.sweep import ImplicitSweep, Sweep
 from nodekit.torch_backend.gradients.through import Through, WayBack, slope
@@ -67,12 +68,15 @@ def smallest(tolerance):
 
 def solve(p, adjoint):
     """Solve the `Problem` p so that gradients go back by `adjoint`, an `AdjointOptions`. Returns (states, Solution)."""
+    (p.f,) = apart.apart((p.f,), adjoint.params)
+    pairs = apart.in_force(p.f)
+    adjoint.params = apart.inner(adjoint.params, pairs)
     stepper = p.make(p.y0)
     with stepper.held():
-        return _solve(p, adjoint, stepper, flat(p.y0), p.t)
+        return _solve(p, adjoint, stepper, flat(p.y0), p.t, apart.outer(adjoint.params, pairs))
 
 
-def _solve(p, adjoint, stepper, y, t):
+def _solve(p, adjoint, stepper, y, t, outer):
     if not torch.is_grad_enabled() or not (y.requires_grad or t.requires_grad or adjoint.params):
         with torch.no_grad():
             solution = p.run(stepper, y)
@@ -82,7 +86,7 @@ def _solve(p, adjoint, stepper, y, t):
     with torch.no_grad():
         solution = p.run(stepper, y.detach())  # whatever the way back asks for, no state of a step is kept
     way_back = Sweeping(p, adjoint, stepper, solution)
-    shown = Swept.apply(way_back, None, y, *adjoint.params)
+    shown = Swept.apply(way_back, None, y, *outer)
     if t.requires_grad:
         states = p.layout.flatten(shown) if way_back.whole else shown
         slopes = [slope(stepper, t_i, y_i) for t_i, y_i in zip(solution.t.tolist(), states, strict=True)]

@@ -41,6 +41,7 @@ import torch
 from nodekit import gradients
 from nodekit.drop_in.odeint_back import AdjointOptions, solve
 from nodekit.drop_in.odeint_problem import Problem
+from nodekit.torch_backend.apart import apart
 from nodekit.torch_backend.gradients import through
 from nodekit.torch_backend.state import flat
 
@@ -66,6 +67,7 @@ def odeint(func, y0, t, *, rtol=1e-7, atol=1e-9, method=None, options=None, even
 
 def by_steps(p, run):
     """The Solution of a `Problem`, with the gradient of the steps that are taken. run(stepper, y, keep)."""
+    (p.f,) = apart((p.f,))
     way, stepper = gradients.Backprop() if p.recorded else gradients.Checkpoint(), p.make(p.y0)
     with stepper.held():
         return through.solve(stepper, run, p.f, flat(p.y0), p.t, way, None, p.options.method, None)

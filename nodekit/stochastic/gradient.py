@@ -4,6 +4,7 @@ import torch
 
 from nodekit.gradients import Backprop, warn_if_lost
 from nodekit.methods import get
+from nodekit.torch_backend import apart
 from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.gradients import through as ways
 
@@ -15,6 +16,7 @@ def through(stepper, run, fields, y, t, way, params, step):
         def both(t, y):
             return stepper.again(t, y) + stepper.columns(t, y).sum(0)
 
+        apart.in_force(fields)
         params = on_what(fields, both, float(t[0]), y)[0]
         stepper.ngev -= 1  # a look, and no step
     stepper.adjoint = adjoint

@@ -121,6 +121,10 @@ def solve(
         loop.integrate, times=times, step=step, first_step=None, max_step=math.inf, max_steps=max_steps,
         controller=CONTROLLERS["PI"],
     )  # fmt: skip
+    if backend == "torch":
+        from nodekit.torch_backend.apart import apart
+
+        drift, diffusion = apart((drift, diffusion), params)
     recipe = backend, drift, diffusion, start, m, rtol, atol, step is not None, noise, calculus == "ito", path
     noisy, y = stepper(*recipe), state.flat(start)
     noisy.recipe = (stepper, detached(recipe))

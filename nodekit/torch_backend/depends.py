@@ -21,6 +21,7 @@ def on_what(f, field, t, y, first=None):
     already, at a leaf that is y.
     Leaves are all taken; of computed tensors those that the first evaluation met, which is at a y that does not
     require grad: f may leave torch, as by y.numpy(), where nothing does.
+    Raises ValueError where one of the computed tensors was made from a leaf that only the graph knows: see apart.py.
     """
     leaves, computed = held(f)
     if first is None:
@@ -42,8 +43,28 @@ def on_what(f, field, t, y, first=None):
             leaves.append(node.variable)
         else:
             stack += [after for after, _ in node.next_functions]
+    ends = {id(x) for x in leaves}
+    if any(reaches(b, ends, ()) for b in met):
+        raise ValueError(
+            "f uses a tensor that cannot be found in it, and another that was computed from it: their gradients cannot "
+            "be told apart. Give both as params=[...], or compute the second within f."
+        )
     found = unique(leaves + met)
     return found if first is None else [x for x in found if x is not first[0]], k.detach()
+
+
+def reaches(b, ends, nodes):
+    """Whether b was computed from a leaf with its id in `ends`, or from the tensor of one of the nodes."""
+    stack, seen = [after for after, _ in b.grad_fn.next_functions], set()
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node in nodes or (hasattr(node, "variable") and id(node.variable) in ends):
+            return True
+        stack += [after for after, _ in node.next_functions]
+    return False
 
 
 def told(module):
@@ -64,8 +85,11 @@ def unique(tensors):
 
 
 def held(f):
-    """(leaves, computed): the tensors that require grad within f, as far as it can be looked into."""
-    leaves, computed, seen, looked = [], [], set(), 0
+    """(leaves, computed): the tensors that require grad within f, as far as it can be looked into.
+
+    Of an `Apart` the leaves that stand for computed ones, in place of these.
+    """
+    leaves, computed, seen, looked, out = [], [], set(), 0, set()
     stack = [(f, 0)]
     while stack and looked < LIMIT:
         x, depth = stack.pop()
@@ -77,8 +101,13 @@ def held(f):
                 (leaves if x.is_leaf else computed).append(x)
             continue
         looked += 1
-        stack += [(part, depth + 1) for part in parts(x)]
-    return leaves[::-1], computed
+        if hasattr(type(x), "holds"):
+            inside, left_out = x.holds()
+            out |= left_out
+            stack += [(part, depth) for part in inside]
+        else:
+            stack += [(part, depth + 1) for part in parts(x)]
+    return leaves[::-1], [x for x in computed if id(x) not in out]
 
 
 def parts(x):

@@ -4,6 +4,7 @@ import torch
 
 from nodekit import gradients
 from nodekit.stepping.step import runge_kutta_step
+from nodekit.torch_backend import apart
 from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.explicit import ends_only
 from nodekit.torch_backend.loops.batch import Independent, weighted
@@ -22,9 +23,12 @@ def solve(own, f, y0, times, way, params, **arguments):
 def _solve(f, one, times, way, params):
     y = one.y0
     if torch.is_grad_enabled():
+        pairs = apart.in_force(f)
         if params is None:
             params, k0 = on_what(f, one.field, one.start, y)
             one.begin_with(k0)
+        else:
+            params = apart.inner(params, pairs)
         params = [p for p in params if p.requires_grad]
         if params or y.requires_grad or times.requires_grad:
             if not isinstance(way, gradients.Discrete) and way != gradients.Checkpoint():
@@ -33,7 +37,7 @@ def _solve(f, one, times, way, params):
             moved = (times - times.detach()).to(y)[..., None]  # a later start moves a solution back by f
             if times.requires_grad:
                 y = y - slope(one, one.start, y) * moved[0]
-            out = Through.apply(one, y, *params)
+            out = Through.apply(one, params, y, *apart.outer(params, pairs))
             one.context.refuse_random(way.name)
             if times.requires_grad:  # and a later output time moves the output along f
                 marks = one.pieces.arriving() if one.pieces else one.times
@@ -56,17 +60,18 @@ class Through(torch.autograd.Function):
     """The outputs (m, n, d) of an independent solve as a function of y (n, d) and the parameters: checkpointed."""
 
     @staticmethod
-    def forward(ctx, solve, y, *params):
-        ctx.solve = solve
-        ctx.save_for_backward(*params)
+    def forward(ctx, solve, params, y, *outer):
+        """params: the tensors to differentiate by; outer: those that get the gradients."""
+        ctx.solve, ctx.params = solve, params
+        ctx.save_for_backward(*outer)  # autograd then refuses those that were changed in place meanwhile
         return solve.run(y.detach(), keep=True)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, d):
-        solve = ctx.solve
+        solve, _ = ctx.solve, ctx.saved_tensors
         with solve.context.held():
-            return None, *way_back(solve, d, ctx.saved_tensors)
+            return None, None, *way_back(solve, d, ctx.params)
 
 
 def way_back(solve, d, params):

@@ -12,6 +12,7 @@ import torch
 
 from nodekit import gradients
 from nodekit.stepping.breaks import before, behind
+from nodekit.torch_backend import apart
 from nodekit.torch_backend.depends import on_what
 from nodekit.torch_backend.explicit import ExplicitRungeKutta
 from nodekit.torch_backend.gradients.adjoint import adjoint, interpolated
@@ -44,6 +45,7 @@ def solve(stepper, run, f, y, t, way, params, method, step, events=None):
     if stepper.compile and isinstance(way, gradients.Backprop):
         raise ValueError('compile=True cannot be recorded by autograd: use gradient="checkpoint", which is as exact.')
     record = isinstance(way, gradients.Backprop) or not stepper.one_step
+    pairs = [] if record else apart.in_force(f)
     first = None  # of a solve whose steps may be recorded: the first slope with its graph
     if isinstance(way, gradients.Discrete) and type(stepper) is ExplicitRungeKutta and not stepper.compile:
         first = recorded(stepper.field, t0, y)
@@ -51,6 +53,8 @@ def solve(stepper, run, f, y, t, way, params, method, step, events=None):
         if params is None:
             params, k0 = on_what(f, stepper.field, t0, y, first)
             stepper.begin_with(k0)
+        else:
+            params = apart.inner(params, pairs)
         params = [p for p in params if p.requires_grad]
         if not params and not y.requires_grad and times is None:
             with torch.no_grad():
@@ -67,8 +71,8 @@ def solve(stepper, run, f, y, t, way, params, method, step, events=None):
         stepper.context.note_random()
         with torch.no_grad():
             solution = run(stepper, y.detach(), keep=to_keep(way, stepper))
-        way_back = WayBack(way, stepper, params, method, step, solution)
-        out = Through.apply(way_back, None, y, *params)
+        way_back = WayBack(way, stepper, params, method, step, solution, apart.outer(params, pairs))
+        out = Through.apply(way_back, None, y, *way_back.outer)
         stepper.context.refuse_random(way.name)
         n = len(solution.t)
         solution.y = stepper.layout.show(out[:n])
@@ -147,7 +151,7 @@ class Through(torch.autograd.Function):
         y, *params = ctx.saved_tensors
         twice = torch.is_grad_enabled()  # create_graph=True
         with torch.no_grad(), ctx.way_back.stepper.held():
-            dy, dparams = ctx.way_back.vjp(ctx.marks, d_states, params)
+            dy, dparams = ctx.way_back.vjp(ctx.marks, d_states, ctx.way_back.params)
         if twice:
             why = f'gradient={ctx.way_back.way.name!r} can be differentiated once. For a double backward use "backprop"'
             dy, *dparams = Once.apply(why, (dy, *dparams), d_states, y, *params)
@@ -161,14 +165,16 @@ class Through(torch.autograd.Function):
 
 
 class WayBack:
-    """What the way back of one solve needs. way: the record; params: the tensors to differentiate by.
+    """What the way back of one solve needs. way: the record; params: the tensors to differentiate by; outer: those
+    that get the gradients, where these are others.
 
     It takes the states and the dense output out of `solution`: the caller sets those that autograd knows. They will
     hold this object, which therefore does not hold the solution: no cycle may keep tensors alive.
     """
 
-    def __init__(self, way, stepper, params, method, step, solution):
+    def __init__(self, way, stepper, params, method, step, solution, outer=None):
         self.way, self.stepper, self.params, self.method, self.step = way, stepper, params, method, step
+        self.outer = params if outer is None else outer
         self.path, self.stats = solution._dense, solution.stats
         self.graphs = stepper.hand_over() if stepper.graphs else None  # of the first steps; used once
         flatten, at_events = stepper.layout.flatten, zip(solution.y_events, solution.t_events, strict=True)
@@ -212,7 +218,7 @@ class Dense:
         wanted = t.detach() if isinstance(t, torch.Tensor) else torch.as_tensor(t, dtype=torch.float64)
         if not torch.is_grad_enabled():
             return show(way_back.between(wanted)[0].reshape(*wanted.shape, self.y.numel()))
-        return show(Through.apply(way_back, wanted, self.y, *way_back.params).reshape(*wanted.shape, self.y.numel()))
+        return show(Through.apply(way_back, wanted, self.y, *way_back.outer).reshape(*wanted.shape, self.y.numel()))
 
     def __reduce__(self):
         return self.way_back.path.__reduce__()
