@@ -175,3 +175,13 @@ def test_what_is_hidden_is_refused():
 def test_it_is_not_compiled():
     with pytest.raises(ValueError, match="compile=True does not go with an f that holds a tensor and another"):
         nodekit.solve(Model(), Y0, (0.0, 1.0), compile=True)
+
+
+def test_a_field_may_have_a_method_of_any_name():
+    """How nodekit looks into its own wrapper of a field is no business of a user's class."""
+
+    class Holder(Model):
+        def holds(self):
+            raise AssertionError("called from outside")
+
+    close(gradient(end(), lambda: Holder(True)), exact(True), 1e-6)

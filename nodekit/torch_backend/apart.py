@@ -9,25 +9,21 @@ leaf with b's value, and b gets the leaf's gradient.
 import torch
 from torch.overrides import TorchFunctionMode
 
-from nodekit.torch_backend.depends import held, reaches, unique
+from nodekit.torch_backend.depends import Around, held, reaches, unique
 
 
-class Apart:
+class Apart(Around):
     """f, called with a leaf in place of each tensor of `pairs`, [(b, leaf)], once it is `on`."""
 
     def __init__(self, f, pairs):
-        self.f, self.pairs, self.on = f, pairs, False
-        self.leaves = {id(b): leaf for b, leaf in pairs}
+        super().__init__(f, {id(b): leaf for b, leaf in pairs})
+        self.pairs, self.on = pairs, False
 
     def __call__(self, *args):
         if not self.on:
             return self.f(*args)
         with Exchange(self.leaves):
             return self.f(*args)
-
-    def holds(self):
-        """What `held` is to look into: f, and the leaves. And what it is to leave out."""
-        return [self.f, *self.leaves.values()], {id(b) for b, _ in self.pairs}
 
 
 class Exchange(TorchFunctionMode):

@@ -14,6 +14,13 @@ DEPTH, LIMIT = 5, 2000  # how far, and into how many objects, we look; tensors a
 PLAIN = bool, int, float, str, type(None)
 
 
+class Around:
+    """A field around another, f, that gives it other tensors: {id: leaf}. `held` looks through it."""
+
+    def __init__(self, f, leaves):
+        self.f, self.leaves = f, leaves
+
+
 def on_what(f, field, t, y, first=None):
     """(tensors, slope): the tensors that require grad and that f uses; and f(t, y), a value.
 
@@ -31,18 +38,11 @@ def on_what(f, field, t, y, first=None):
         k = first[1]
     nodes = {x.grad_fn: x for x in computed}
     met = []
-    stack, seen = [k.grad_fn], set()
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
+    for node in graph([k.grad_fn], nodes):
         if node in nodes:
             met.append(nodes[node])
         elif hasattr(node, "variable"):
             leaves.append(node.variable)
-        else:
-            stack += [after for after, _ in node.next_functions]
     ends = {id(x) for x in leaves}
     if any(reaches(b, ends, ()) for b in met):
         raise ValueError(
@@ -53,18 +53,23 @@ def on_what(f, field, t, y, first=None):
     return found if first is None else [x for x in found if x is not first[0]], k.detach()
 
 
-def reaches(b, ends, nodes):
-    """Whether b was computed from a leaf with its id in `ends`, or from the tensor of one of the nodes."""
-    stack, seen = [after for after, _ in b.grad_fn.next_functions], set()
+def graph(stack, last=()):
+    """Autograd's nodes, from those of `stack` on to what they were computed from; those in `last` are the end."""
+    seen = set()
     while stack:
         node = stack.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
-        if node in nodes or (hasattr(node, "variable") and id(node.variable) in ends):
-            return True
-        stack += [after for after, _ in node.next_functions]
-    return False
+        yield node
+        if node not in last:
+            stack += [before for before, _ in node.next_functions]
+
+
+def reaches(b, ends, nodes):
+    """Whether b was computed from a leaf with its id in `ends`, or from the tensor of one of the nodes."""
+    behind = graph([before for before, _ in b.grad_fn.next_functions])
+    return any(node in nodes or (hasattr(node, "variable") and id(node.variable) in ends) for node in behind)
 
 
 def told(module):
@@ -85,11 +90,8 @@ def unique(tensors):
 
 
 def held(f):
-    """(leaves, computed): the tensors that require grad within f, as far as it can be looked into.
-
-    Of an `Apart` the leaves that stand for computed ones, in place of these.
-    """
-    leaves, computed, seen, looked, out = [], [], set(), 0, set()
+    """(leaves, computed): the tensors that require grad within f, as far as it can be looked into."""
+    leaves, computed, seen, looked = [], [], set(), 0
     stack = [(f, 0)]
     while stack and looked < LIMIT:
         x, depth = stack.pop()
@@ -101,13 +103,11 @@ def held(f):
                 (leaves if x.is_leaf else computed).append(x)
             continue
         looked += 1
-        if hasattr(type(x), "holds"):
-            inside, left_out = x.holds()
-            out |= left_out
-            stack += [(part, depth) for part in inside]
+        if isinstance(x, Around):
+            stack += [(part, depth) for part in (x.f, *x.leaves.values())]
         else:
             stack += [(part, depth + 1) for part in parts(x)]
-    return leaves[::-1], [x for x in computed if id(x) not in out]
+    return leaves[::-1], computed
 
 
 def parts(x):

@@ -210,9 +210,9 @@ def denoising_loss(
     if not 0 < least < 1:
         raise ValueError(f"least={least!r} must lie between 0 and 1.")
     n = len(x0)
-    within = torch.rand(n, 1, generator=generator, dtype=x0.dtype, device=x0.device)
+    inside = torch.rand(n, 1, generator=generator, dtype=x0.dtype, device=x0.device)
     part = torch.arange(n, dtype=x0.dtype, device=x0.device)[:, None]
-    t = least + (1 - least) * (part + within) / n
+    t = least + (1 - least) * (part + inside) / n
     z = torch.randn(x0.shape, generator=generator, dtype=x0.dtype, device=x0.device)
     sigma = schedule.sigma(t)
     found = score(t, schedule.alpha(t) * x0 + sigma * z)
