@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -16,7 +17,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import nodekit
-from nodekit import methods
+from nodekit import course, methods
 from nodekit.methods import explicit
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def bounds(requirement):
 def test_environment_yml_agrees_with_pyproject():
     """conda's file names the core, [torch] and [lab], with the same bounds, and nothing else."""
     wanted = {name: b for name, b in map(bounds, [*PROJECT["dependencies"], *EXTRAS["torch"], *EXTRAS["lab"]])}
-    wanted.pop("nodekit")
+    wanted.pop("nodekit-course")
     wanted = {CONDA_NAMES.get(name, name): b for name, b in wanted.items()}
     wanted["python"] = {PROJECT["requires-python"]}
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
@@ -50,7 +51,7 @@ def test_core_needs_only_four_packages():
     assert {bounds(d)[0] for d in PROJECT["dependencies"]} == {"numpy", "autograd", "matplotlib", "ipywidgets"}
     for requirement in [*PROJECT["dependencies"], *(d for extra in EXTRAS.values() for d in extra)]:
         name, b = bounds(requirement)
-        assert name == "nodekit" or (len(b) == 2 and any(x[0] == ">" for x in b)), requirement
+        assert name == "nodekit-course" or (len(b) == 2 and any(x[0] == ">" for x in b)), requirement
 
 
 def test_top_level_holds_what_it_should():
@@ -73,10 +74,10 @@ def test_one_version():
 
 
 def test_citation():
-    """CITATION.cff has what the Citation File Format 1.2.0 asks for, and pyproject's name, authors and licence."""
+    """CITATION.cff has what the Citation File Format 1.2.0 asks for; the package's name; pyproject's authors, licence."""
     assert CITATION["cff-version"] == "1.2.0"
     assert CITATION["message"]
-    assert CITATION["title"] == PROJECT["name"]
+    assert CITATION["title"] == nodekit.__name__
     assert CITATION["authors"] == PROJECT["authors"]
     assert CITATION["license"] == PROJECT["license"]
 
@@ -169,6 +170,15 @@ def test_wheel_works_without_the_course(wheel, example, tmp_path):
     where = "\nprint(nodekit.__file__)"
     found = run(python, "-W", "error", "-c", example + where, cwd=tmp_path).split("\n")[-2]
     assert Path(found).is_relative_to(site)
+    command = python.with_name("nodekit-course.exe" if sys.platform == "win32" else "nodekit-course")
+    assert "files copied to course" in run(command, "course", cwd=tmp_path)
+    execute = (
+        "import nbclient, nbformat; lesson = nbformat.read('00_start_here.ipynb', as_version=4)\n"
+        "nbclient.NotebookClient(lesson, timeout=120).execute()\n"
+        "print(*[out.get('text', '') for cell in lesson.cells for out in cell.get('outputs', [])])"
+    )
+    said = run(python, "-c", execute, cwd=tmp_path / "course")
+    assert "PyTorch: yes" in said
 
 
 @pytest.mark.slow(seconds=30)
@@ -180,11 +190,29 @@ def test_an_editable_install_finds_the_exercises(tmp_path):
     assert [Path(path) for path in paths] == [ROOT, ROOT / "lessons"]
 
 
-def test_wheel_holds_the_package_alone(wheel):
-    """The built wheel contains nodekit and nothing of the lessons or the tests."""
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {"nodekit/solve.py", "nodekit/py.typed"} <= set(names)
-    assert {n.split("/")[0] for n in names} == {"nodekit", f"nodekit-{PROJECT['version']}.dist-info"}
+@pytest.mark.slow(seconds=20)
+def test_wheel_holds_the_package_and_a_student_s_course(wheel):
+    """nodekit, and of the lessons what `nodekit-course` copies from a clone: no homework, so no answer of it, no
+    grading code; nothing of the tests; nothing of the instructors."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"nodekit/solve.py", "nodekit/py.typed", "nodekit/API.md"} <= names
+    assert {n.split("/")[0] for n in names} == {"nodekit", f"nodekit_course-{PROJECT['version']}.dist-info"}
+    lessons = {n.removeprefix("nodekit/_lessons/") for n in names if n.startswith("nodekit/_lessons/")}
+    assert lessons == {path.as_posix() for path in course.files(ROOT / "lessons")}
+    assert not [n for n in names if re.search("answers|grading|judging|marking|homework|INSTRUCTORS", n)]
+
+
+@pytest.mark.slow(seconds=20)
+def test_sdist_holds_what_its_tests_need(tmp_path):
+    """Every file that git tracks: the tests look at lessons, homework, docs and the commands of CI too."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path), cwd=ROOT)
+    with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    there = {name for name in tracked.stdout.split("\n") if name and (ROOT / name).exists()}
+    assert there <= names
 
 
 def test_every_decision_is_listed():

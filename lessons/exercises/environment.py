@@ -13,7 +13,10 @@ import sys
 __all__ = ["check"]
 
 NEEDED = ["numpy", "autograd", "matplotlib", "ipywidgets", "jupyterlab", "scikit-learn", "tqdm"]
-NOT_INSTALLED = "nodekit itself is not installed. In the folder of the course type: python -m pip install -e ."
+NOT_INSTALLED = (
+    "nodekit itself is not installed. In your clone of the course type: python -m pip install -e .\n"
+    'Without a clone: python -m pip install "nodekit-course[lab]"'
+)
 
 
 def check():
@@ -44,8 +47,8 @@ def check():
 
 def _wanted():
     """The range of versions for each name, from the metadata of the installed nodekit."""
-    wanted = {"Python": importlib.metadata.metadata("nodekit")["Requires-Python"]}
-    for requirement in importlib.metadata.requires("nodekit"):
+    wanted = {"Python": importlib.metadata.metadata("nodekit-course")["Requires-Python"]}
+    for requirement in importlib.metadata.requires("nodekit-course"):
         name, versions = re.match(r"([\w.-]+)\s*([^;]*)", requirement).groups()
         wanted[name] = ",".join(sorted(versions.strip().split(","), reverse=True))  # ">=2.0,<3"
     return wanted
