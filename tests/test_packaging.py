@@ -74,7 +74,7 @@ def test_one_version():
 
 
 def test_citation():
-    """CITATION.cff has what the Citation File Format 1.2.0 asks for; the package's name; pyproject's authors, licence."""
+    """CITATION.cff has what the Citation File Format 1.2.0 asks for; the package's name; its authors, licence."""
     assert CITATION["cff-version"] == "1.2.0"
     assert CITATION["message"]
     assert CITATION["title"] == nodekit.__name__
