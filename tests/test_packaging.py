@@ -111,7 +111,8 @@ def test_lesson_03_has_seen_every_explicit_method():
     assert f"hold for all {len(explicit.METHODS)}: {', '.join(explicit.METHODS)}\n" in printed
 
 
-DOCS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))]
+DECISIONS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+DOCS = ["docs/architecture.md", *DECISIONS]  # docs/index.md links to pages that the site makes: sphinx checks it
 PAGES = [*DOCS, "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "lessons/INSTRUCTORS.md", "lessons/homework/README.md"]
 
 

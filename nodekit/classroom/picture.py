@@ -9,6 +9,7 @@ of it is drawn anew, so that the picture is always the one that `setup` and `dra
 import io
 import itertools
 import math
+from contextlib import contextmanager
 
 import numpy as np
 from matplotlib.text import Text
@@ -29,13 +30,7 @@ class Picture:
 
     def render(self, values):
         """The picture at `values`. Every call starts from the axes as `setup` left them."""
-        if self.axes is None:
-            self._prepare()
-        axes, self.axes = self.axes, None  # if `draw` raises, or changes what stays, these are spoilt
-        self.draw(axes, **values)
-        if self.fig.get_children() != self.figure_children:
-            raise RuntimeError("draw added to the figure (a colour bar, twin axes, a suptitle): do it in setup")
-        added = [[a for a in ax.get_children() if a not in kept] for ax, kept in self._panels()]
+        axes, added = self._drawn(values)
         if self._changed():
             self.fig.set_layout_engine("constrained")
             self.fig.canvas.draw()
@@ -47,6 +42,30 @@ class Picture:
         pixels = np.ascontiguousarray(np.asarray(self.fig.canvas.buffer_rgba())[..., :3])
         Image.fromarray(pixels).save(png, "PNG", compress_level=1)  # level 1: a tenth larger, a third faster
         return png.getvalue()
+
+    def _drawn(self, values):
+        """The axes after `draw` has drawn on them, and what it added to each; .axes is None until that is taken away."""
+        if self.axes is None:
+            self._prepare()
+        axes, self.axes = self.axes, None  # if `draw` raises, or changes what stays, these are spoilt
+        self.draw(axes, **values)
+        if self.fig.get_children() != self.figure_children:
+            raise RuntimeError("draw added to the figure (a colour bar, twin axes, a suptitle): do it in setup")
+        return axes, [[a for a in ax.get_children() if a not in kept] for ax, kept in self._panels()]
+
+    @contextmanager
+    def moving(self, values):
+        """Within it: the artists that lie above the kept background at `values`, in order, placed in the figure; or
+        None where `draw` changes what stays. For whoever draws them in another way than `render` (docs/pages)."""
+        axes, added = self._drawn(values)
+        if self._changed():
+            yield None
+            return
+        self._blit(added)  # the background is that of these values too
+        live = (sorted(self._live(*panel), key=lambda a: a.zorder) for panel in zip(self.own, added, self.floor, strict=True))
+        yield list(itertools.chain(*live))
+        self._remove(added)
+        self.axes = axes
 
     def _prepare(self):
         self.fig.clear()

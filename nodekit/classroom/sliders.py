@@ -199,7 +199,7 @@ class Explorer(widgets.VBox):
 
 def _explain(error):
     """The error as HTML: its type and message, and the lines of the notebook that led to it."""
-    frames = traceback.extract_tb(error.__traceback__)[2:]  # without _redraw and render: from `draw` on
+    frames = traceback.extract_tb(error.__traceback__)[3:]  # without _redraw, render and _drawn: from `draw` on
     lines = []
     for frame in frames:
         if Path(frame.filename).parent == Path(frames[0].filename).parent:  # a kernel keeps its cells in one folder
