@@ -71,9 +71,12 @@ class Loss(nn.Module):
         self.ode = NeuralODE(Field(width), max_steps=2000, **method)
 
     def forward(self, begin, later, end):
+        start = torch.cat([begin, later], 1)
         try:
-            found = self.ode(torch.cat([begin, later], 1))[:, :2]
+            found = self.ode(start)[:, :2] if start.isfinite().all() else None
         except nodekit.SolveError:
+            found = None
+        if found is None:
             return math.nan * sum(p.sum() for p in self.parameters())  # every parameter gets a gradient, which is nan
         return nn.functional.huber_loss(found, end, reduction="none").sum(1).sum()
 
@@ -192,13 +195,13 @@ def train(settings, data, rank=0, ranks=1, device=None, write=lambda row: None):
         else:
             left_out, in_a_row = left_out + 1, in_a_row + 1
         now = meetings.now()
-        row = [loss.item(), model.ode.nfev, now - begin, meetings.seconds]  # with the second exchange of the step before
+        row = [loss.item(), model.ode.nfev, os.getpid(), now - begin, meetings.seconds]  # seconds since the last such row
         begin, meetings.seconds = now, 0.0
-        losses, nfev, seconds, met = zip(*meetings.gather(row, ranks), strict=True)
+        losses, nfev, pids, seconds, met = zip(*meetings.gather(row, ranks), strict=True)
         if rank == 0:
             write(
                 {"step": step + 1, "loss": sum(losses), "norm": norm.item(), "left_out": left_out}
-                | {"nfev": nfev, "seconds": seconds, "met": met}
+                | {"nfev": nfev, "pids": pids, "seconds": seconds, "met": met}
             )
         if in_a_row == IN_A_ROW:
             raise RuntimeError(f"{IN_A_ROW} steps in a row had a gradient that is not finite, the last of them {step + 1}.")
