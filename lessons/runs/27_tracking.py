@@ -98,12 +98,13 @@ def rms(a):
     return float(np.sqrt(np.mean(np.square(a))))
 
 
-def measure(law, seed):
+def measure(law, seed, names=("gru", "ode_rnn")):
     rng = np.random.default_rng([27, seed, law == "kicks"])
     train, test = targets(law, 2048, rng), targets(law, 2000, rng)
     found, variance = kalman(test[0], test[2])
     row = {"kalman": rms(found - test[1]), "theory": float(np.sqrt(variance.mean())), "seen": rms(test[2] - test[1])}
-    for name, (model, steps) in networks(seed).items():
+    for name in names:
+        model, steps = networks(seed)[name]
         fit(model, steps, *train, seed)
         row[name] = rms(answers(model, test[0], test[2]) - test[1])
     return row
