@@ -38,7 +38,7 @@ IN_A_ROW = 10  # so many steps may be left out, one after the other
 KEPT = ("batch", "lr", "seed", "step_size", "width")  # the settings that a checkpoint must agree with
 
 
-# ---- The data and the model: put your own here ------------------------------------------------------------
+# The data and the model, down to Loss: put your own here.
 
 
 def recordings(n=512, seed=0, spread=1.0):
@@ -55,7 +55,8 @@ class Field(nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 2))
+        middle = [nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh()]
+        self.net = nn.Sequential(*middle, nn.Linear(width, 2))
 
     def forward(self, s, state):
         y, later = state[:, :2], state[:, 2:]
@@ -79,9 +80,6 @@ class Loss(nn.Module):
         if found is None:
             return math.nan * sum(p.sum() for p in self.parameters())  # every parameter gets a gradient, which is nan
         return nn.functional.huber_loss(found, end, reduction="none").sum(1).sum()
-
-
-# ---- Sharing ----------------------------------------------------------------------------------------------
 
 
 def batch_of(step, n, size, seed):
@@ -130,9 +128,6 @@ class Meetings:
         return torch.stack(all_of_them if ranks > 1 else [mine]).tolist()
 
 
-# ---- Checkpoints ------------------------------------------------------------------------------------------
-
-
 def save(path, state):
     new = path.with_name(path.name + ".new")
     with new.open("wb") as file:
@@ -156,11 +151,9 @@ def load(path, rank, ranks, settings):
         for name in KEPT:
             if found[0]["settings"][name] != getattr(settings, name):
                 was = found[0]["settings"][name]
-                raise ValueError(f"{path.name} was made with --{name.replace('_', '-')} {was}: give the same, or delete it.")
+                option = name.replace("_", "-")
+                raise ValueError(f"{path.name} was made with --{option} {was}: give the same, or delete it.")
     return found[0]
-
-
-# ---- Training ---------------------------------------------------------------------------------------------
 
 
 def train(settings, data, rank=0, ranks=1, device=None, write=lambda row: None):
@@ -195,16 +188,14 @@ def train(settings, data, rank=0, ranks=1, device=None, write=lambda row: None):
         else:
             left_out, in_a_row = left_out + 1, in_a_row + 1
         now = meetings.now()
-        row = [loss.item(), model.ode.nfev, os.getpid(), now - begin, meetings.seconds]  # seconds since the last such row
+        row = [loss.item(), model.ode.nfev, os.getpid(), now - begin, meetings.seconds]  # seconds since the last row
         begin, meetings.seconds = now, 0.0
         losses, nfev, pids, seconds, met = zip(*meetings.gather(row, ranks), strict=True)
         if rank == 0:
-            write(
-                {"step": step + 1, "loss": sum(losses), "norm": norm.item(), "left_out": left_out}
-                | {"nfev": nfev, "pids": pids, "seconds": seconds, "met": met}
-            )
+            said = {"step": step + 1, "loss": sum(losses), "norm": norm.item(), "left_out": left_out}
+            write(said | {"nfev": nfev, "pids": pids, "seconds": seconds, "met": met})
         if in_a_row == IN_A_ROW:
-            raise RuntimeError(f"{IN_A_ROW} steps in a row had a gradient that is not finite, the last of them {step + 1}.")
+            raise RuntimeError(f"{IN_A_ROW} steps in a row had no finite gradient, the last of them {step + 1}.")
         if rank == 0 and path and (step + 1) % settings.every == 0 and not in_a_row:
             kept = {"step": step + 1, "left_out": left_out, "in_a_row": in_a_row}
             kept |= {"model": model.state_dict(), "optimizer": optimizer.state_dict()}

@@ -121,7 +121,7 @@ def check_busy_share(busy_share):
             "largest of each step, and then the sum.": work.sum() / (ranks * work.sum(0).max()),
             "You take the largest over the steps. In each step all wait for the slowest process: the largest over the "
             "processes.": work.sum() / (steps * work.max(0).sum()),
-            "This is the mean of the steps' shares. A long step counts more than a short one: add up the times first.": (
+            "This is the mean of the steps' shares. A long step counts more than a short one: add up times first.": (
                 (work.mean(1) / work.max(1)).mean()
             ),
             "The number of processes is missing: while one works, all of them have a processor.": (
@@ -155,9 +155,10 @@ busy_share = Exercise(
 def piece_to_send(rank, turn, ranks):
     """Which piece of its vector a process sends to its right neighbour, so that sums come together in a ring.
 
-    Each of `ranks` processes has a vector, cut into `ranks` pieces, 0 to ranks - 1. In turn 0, 1, ..., ranks - 2 all send
-    one piece at the same time, process r to (r + 1) % ranks, which adds what comes to its own piece of the same number.
-    After the last turn each process must have the complete sum of one piece, each of another one. Returns an int.
+    Each of `ranks` processes has a vector, cut into `ranks` pieces, 0 to ranks - 1. In turn 0, 1, ..., ranks - 2 each
+    sends one piece at the same time, process r to (r + 1) % ranks, which adds what comes to its own piece of the same
+    number. After the last turn each process must have the complete sum of one piece, each of another one.
+    Returns an int.
     """
     return (rank - turn) % ranks
 
@@ -178,7 +179,7 @@ def check_piece_to_send(piece_to_send):
                 sent.add((rank, piece))
                 has[(rank + 1) % ranks, piece] += before[rank, piece]
         if len(sent) == ranks > 2:
-            raise Wrong("Each process sends one and the same piece in all turns. Send on what has just come from the left.")
+            raise Wrong("Each process sends the same piece in all turns. Send on what has just come from the left.")
         if has.max() > 1:
             raise Wrong(
                 f"With {ranks} processes some part is added twice, as a piece that comes back to one that has added it "

@@ -1,8 +1,8 @@
 """Lesson 27: what compile=True costs and saves on one CPU thread, for the field of the training script.
 
-A row is a seed (of weights and data). `later` is the CPU time of a solve and its backward pass with compile=True, in parts
-of that without, both the median of ten calls after the first; `first` is the CPU time of the first call, which compiles,
-in such plain calls. Nothing is kept on the disk from one row to the next.
+A row is a seed (of weights and data). `later` is the CPU time of a solve and its backward pass with compile=True, in
+parts of that without, both the median of ten calls after the first; `first` is the CPU time of the first call, which
+compiles, in such plain calls. Nothing is kept on the disk from one row to the next.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Lesson 27: follow a target from noisy positions at uneven times, by a Kalman filter, a GRU and an ODE-RNN.
 
 A row is a law of motion and a seed. Under both laws the velocity changes at random, with the same variance in a time
-Δ, q·Δ: "smooth" by white noise, "kicks" by rare kicks. So the Kalman filter has the same covariances for both. The networks
-are trained on the true positions of 2,048 targets, and all are judged on 2,000 others.
+Δ, q·Δ: "smooth" by white noise, "kicks" by rare kicks. So the Kalman filter has the same covariances for both. The
+networks are trained on the true positions of 2,048 targets, and all are judged on 2,000 others.
 """
 
 import numpy as np

@@ -15,8 +15,8 @@ COLUMNS = ["task", "method", "measured", "setting"]
 def table(folder="decisions"):
     """The rows of all lessons, a list of dicts: lesson ("08"), task, method, measured, setting.
 
-    folder: where the files NN.csv are. Raises FileNotFoundError where there are none, ValueError that names the file and
-    the row for one without all four entries.
+    folder: where the files NN.csv are. Raises FileNotFoundError where there are none, ValueError that names the file
+    and the row for one without all four entries.
     """
     rows = []
     for path in sorted(Path(folder).glob("[0-9][0-9].csv")):

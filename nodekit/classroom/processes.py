@@ -2,8 +2,8 @@
 
     rows = launch("examples/train_distributed.py", "--steps", 40, processes=2, history="run.jsonl")
 
-The script is started as torchrun starts it, on this machine, with one thread a process. It appends a line of JSON a step
-to the file that its argument --history names, with "step" and "pids" among its values.
+The script is started as torchrun starts it, on this machine, with one thread a process. It appends a line of JSON a
+step to the file that its argument --history names, with "step" and "pids" among its values.
 """
 
 import json
@@ -66,6 +66,8 @@ def _rows(path):
 
 
 def _kill(pid):
+    if int(pid) < 2:  # 0 would be all of this process's own group
+        raise ValueError(f"{pid!r} is not the number of a process that the script may have.")
     os.kill(int(pid), getattr(signal, "SIGKILL", signal.SIGTERM))
 
 

@@ -10,7 +10,9 @@ HEAD = "task,method,measured,setting\n"
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "08.csv").write_text(HEAD + 'classify,a ResNet,"2.9 %, fast",digits\n', encoding="utf-8")
-    (tmp_path / "03.csv").write_text(HEAD + "solve,RK4,order 4,a ring\nforecast,Euler,order 1,digits\n", encoding="utf-8")
+    (tmp_path / "03.csv").write_text(
+        HEAD + "solve,RK4,order 4,a ring\nforecast,Euler,order 1,digits\n", encoding="utf-8"
+    )
     (tmp_path / "notes.csv").write_text("anything", encoding="utf-8")
     return tmp_path
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from nodekit.classroom import processes
 from nodekit.classroom.processes import launch
 
 WRITES = """
@@ -19,11 +20,12 @@ if given.do == "fail" and rank == 1:
     sys.exit("process 1 cannot go on")
 for step in (1, 2, 3):
     path = os.path.join(os.path.dirname(given.history), f"pid{rank}")
-    open(path, "w").write(str(os.getpid()))
+    open(path + ".new", "w").write(str(os.getpid()))
+    os.replace(path + ".new", path)  # whole or not at all
     if rank == 0:
         while not os.path.exists(path.replace("pid0", f"pid{ranks - 1}")):
             time.sleep(0.01)
-        pids = [int(open(path.replace("pid0", f"pid{r}")).read() or 0) for r in range(ranks)]
+        pids = [int(open(path.replace("pid0", f"pid{r}")).read()) for r in range(ranks)]
         with open(given.history, "a") as file:
             file.write(json.dumps({"step": step, "pids": pids, "threads": os.environ["OMP_NUM_THREADS"]}) + chr(10))
 if given.do == "wait":
@@ -77,6 +79,14 @@ def test_one_is_killed_and_all_end(script, tmp_path):
     rows = launch(script, "--do", "wait", processes=2, history=tmp_path / "h.jsonl", kill_after=2)
     assert rows[-1]["step"] >= 2
     assert not any(alive(pid) for pid in rows[-1]["pids"])
+
+
+def test_what_is_no_process_is_not_killed(monkeypatch):
+    """os.kill(0, ...) would end the notebook's own kernel."""
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("killed"))
+    for pid in (0, -1, 1):
+        with pytest.raises(ValueError, match="is not the number of a process"):
+            processes._kill(pid)
 
 
 def test_no_process(script, tmp_path):

@@ -1,4 +1,4 @@
-"""lessons/examples/train_distributed.py: the same training on one process and on several, killed, spoilt, gone on with."""
+"""lessons/examples/train_distributed.py: one training, by one process and by several, killed, spoilt, gone on with."""
 
 import json
 import math
@@ -121,7 +121,7 @@ def test_one_nan_costs_one_step_and_no_checkpoint_holds_it(tmp_path):
 def test_a_training_of_nothing_but_nan_ends():
     data = script.recordings(64)
     data[2][:] = math.nan
-    with pytest.raises(RuntimeError, match="10 steps in a row .* the last of them 10"):
+    with pytest.raises(RuntimeError, match=r"10 steps in a row .* the last of them 10"):
         alone("--steps", 50, "--width", 8, "--batch", 8, data=data)
 
 
@@ -164,9 +164,7 @@ def test_several_processes_train_as_one(tmp_path, processes, batch):
     ours = alone(*given, data=data)
     assert [row["left_out"] for row in rows] == [row["left_out"] for row in ours]
     for name in ("loss", "norm"):
-        assert np.allclose(
-            [row[name] for row in rows], [row[name] for row in ours], rtol=1e-9, atol=0, equal_nan=True
-        )
+        assert np.allclose([row[name] for row in rows], [row[name] for row in ours], rtol=1e-9, atol=0, equal_nan=True)
     assert all(len(row["nfev"]) == processes for row in rows)
     assert all(0 <= met <= s for row in rows for met, s in zip(row["met"], row["seconds"], strict=True))
 
