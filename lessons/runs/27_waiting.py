@@ -1,10 +1,10 @@
 """Lesson 27: how many evaluations a step waits for when a batch of 64 is shared by more and more processes.
 
 A row is a seed and a spread of the durations: of their logarithms, so that with a spread of 1 two thirds of them lie
-within a factor e of the middle. The net is trained for 24 steps by one process, as the script does it; then six batches
-are solved, whole and in shares, by dopri5 with one step size for each share. `whole` is the number of evaluations for the
-whole batch, `slowest_P` that of the slowest of P processes, both in the mean over the batches; `busy_P` is the share of
-the time of P processors in which they work, if an evaluation takes the same time for all.
+within a factor e of the middle. The net is trained for 24 steps by one process, as the script does it; then six
+batches are solved, whole and in shares, by dopri5 with one step size for each share. `whole` is the number of
+evaluations for the whole batch, `slowest_P` that of the slowest of P processes, both in the mean over the batches;
+`busy_P` is the share of the time of P processors in which they work, if an evaluation takes the same time for all.
 """
 
 import numpy as np
