@@ -222,8 +222,8 @@ quiz = Quiz(
         "A last batch has 7 samples for 2 processes: 4 and 3. Each takes the mean of its losses, and "
         "DistributedDataParallel averages the gradients. What is wrong?",
         {
-            "a": "Nothing: it is the mean over the batch.",
-            "b": "The samples of the share of 3 count 4/3 as much as the others.",
+            "a": "Nothing: the mean of the two means is the mean over all samples of the batch.",
+            "b": "The samples of the share of 3 count 4/3 as much.",
             "c": "It stops, because the shares differ.",
         },
         "b",
