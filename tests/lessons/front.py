@@ -15,10 +15,7 @@ PARTS = {
     "V Physics": {"16": "", "17": "", "18": ""},
     "VI Time series": {"19": "", "20": "", "21": ""},
     "VII Generation today": {"22": "", "23": ""},
-    "VIII The wider view": {
-        "24": "", "25": "", "26": "",
-        "27": "Scaling out, and when not to",
-    },
+    "VIII The wider view": {"24": "", "25": "", "26": "", "27": ""},
     "IX At work": {"28": "Control: an environment as an ODE", "29": "Pictures in motion"},
 }  # fmt: skip
 

@@ -1,0 +1,86 @@
+"""Start a training script on several processes from a notebook, and never wait for it without end (lesson 27).
+
+    rows = launch("examples/train_distributed.py", "--steps", 40, processes=2, history="run.jsonl")
+
+The script is started as torchrun starts it, on this machine, with one thread a process. It appends a line of JSON a
+step to the file that its argument --history names, with "step" and "pids" among its values.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+__all__ = ["launch"]
+
+LOOPBACK = {"linux": "lo", "darwin": "lo0"}  # gloo asks for the name of the network's interface
+
+
+def launch(script, *arguments, processes=2, history, seconds=100, kill_after=None):
+    """Run the script to its end, and return the rows that it wrote to `history`, a list of dicts.
+
+    arguments: the script's, made text. seconds: the limit, by the clock. kill_after: a step; as soon as its row is
+    there, the last process is killed at once, as by a machine that fails, and launch returns when all have ended.
+
+    Raises RuntimeError with the end of what was printed, where the script fails without having been killed, or takes
+    too long; nothing that it started is left running. ValueError for processes < 1.
+    """
+    if processes < 1:
+        raise ValueError(f"processes={processes!r} must be 1 or more.")
+    history = Path(history)
+    before = len(_rows(history))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes, script]
+    given = [*command, *arguments, "--history", history]
+    own = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": LOOPBACK.get(sys.platform, "")}
+    environment = {**os.environ, **{name: value for name, value in own.items() if value}}
+    printed = history.with_name(history.name + ".printed")
+    with printed.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen(list(map(str, given)), stdout=file, stderr=subprocess.STDOUT, env=environment)
+        killed, end = False, time.monotonic() + seconds
+        try:
+            while process.poll() is None and time.monotonic() < end:
+                time.sleep(0.02)
+                rows = _rows(history)[before:] if kill_after is not None and not killed else []
+                if rows and rows[-1]["step"] >= kill_after:
+                    _kill(rows[-1]["pids"][-1])
+                    killed = True
+        finally:
+            late = process.poll() is None
+            if late:
+                _stop(process, _rows(history)[before:])
+    if late or (process.returncode != 0 and not killed):
+        what = f"took more than {seconds} s" if late else f"ended with {process.returncode}"
+        raise RuntimeError(f"{Path(script).name} {what}. It printed:\n{printed.read_text(encoding='utf-8')[-3000:]}")
+    return _rows(history)[before:]
+
+
+def _rows(path):
+    """The whole lines of the file; the last may be half written."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def _kill(pid):
+    if int(pid) < 2:  # 0 would be all of this process's own group
+        raise ValueError(f"{pid!r} is not the number of a process that the script may have.")
+    os.kill(int(pid), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def _stop(process, rows):
+    """End torchrun, which ends its processes; and those, if it has not."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        for pid in rows[-1]["pids"] if rows else ():
+            try:
+                _kill(pid)
+            except ProcessLookupError:
+                continue
