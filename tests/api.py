@@ -11,6 +11,7 @@ MODULES = [
     "nodekit",
     "nodekit.drop_in",
     "nodekit.models",
+    "nodekit.models.control",
     "nodekit.models.density",
     "nodekit.models.equilibrium",
     "nodekit.models.hybrid",

@@ -52,7 +52,7 @@ class RecedingHorizon:
         self.done = 0  # decisions since the last plan
 
     def start(self, y: torch.Tensor, guesses: torch.Tensor) -> torch.Tensor:
-        """The first plan, from the best of several guesses. y: (b, d). guesses: (horizon, r, b, m). Returns its cost (b)."""
+        """The first plan, from the best of r guesses (horizon, r, b, m), for states y (b, d). Returns its cost (b)."""
         r = guesses.shape[1]
         t = self.t[: self.horizon + 1, None].expand(-1, r, -1)
         u, cost = plan(
@@ -88,7 +88,5 @@ class RecedingHorizon:
         missing = min(self.shortest, len(self.t) - 1 - self.k) - len(self.u)
         u = torch.cat([self.u, self.u.new_zeros(max(missing, 0), *self.u.shape[1:])])
         t = self.t[self.k : self.k + len(u) + 1]
-        self.u, _ = plan(
-            self.step, self.running, self.final, y, t, u, self.limit, self.iterations[1], self.rates[1]
-        )
+        self.u, _ = plan(self.step, self.running, self.final, y, t, u, self.limit, self.iterations[1], self.rates[1])
         self.done = 0

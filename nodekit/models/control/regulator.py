@@ -38,8 +38,8 @@ def held_matrices(A: Any, B: Any, h: float) -> tuple[np.ndarray, np.ndarray]:
 def regulator(A: Any, B: Any, Q: Any, R: Any, held: float | None = None) -> np.ndarray:
     """The linear-quadratic regulator: K (m, d) such that u = -K x costs least, for x' = A x + B u.
 
-    The cost is the integral of xᵀ Q x + uᵀ R u over all time. Where controls are held for the time `held`, it is the sum
-    over the decisions, of x and u there.
+    The cost is the integral of xᵀ Q x + uᵀ R u over all time. Where controls are held for the time `held`, it is the
+    sum over the decisions, of x and u there.
 
     Parameters
     ----------

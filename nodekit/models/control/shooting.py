@@ -1,10 +1,10 @@
 """Controls held between decisions, carried through a field, and improved by their gradient (built in lesson 28).
 
 A control u is decided at moments and held in between: u (..., m) acts for the duration h (...). A step is a function
-(t, y, u, h) -> y, the state after it; `Held` makes one of a field, and a network that predicts the next state is one too.
+(t, y, u, h) -> y, the state after it; `Held` makes one of a field, and a network that predicts the next state is one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
