@@ -43,6 +43,7 @@ MODULES = [
     "nodekit.classroom.densities",
     "nodekit.classroom.diagnose",
     "nodekit.classroom.mechanics",
+    "nodekit.classroom.pendulum",
     "nodekit.classroom.plotting",
     "nodekit.classroom.progress",
     "nodekit.classroom.runs",
