@@ -232,7 +232,7 @@ quiz = Quiz(
         "with a plus. What does the plan push, if the force is limited and costs nothing?",
         {
             "a": "With all the force, forward: a faster pendulum makes the cost smaller.",
-            "b": "With all the force, backward, against the costate.",
+            "b": "With all the force, backward, since the costate of the speed is negative there.",
             "c": "In proportion to the costate.",
         },
         "a",
@@ -247,7 +247,7 @@ quiz = Quiz(
         {
             "a": "Yes: the law says when pushes are the best.",
             "b": "Not necessarily; no small change makes them better to first order, but others may be better.",
-            "c": "No: a best plan has pushes in between.",
+            "c": "No: a best plan has to have pushes in between, besides those that are at the limit on one side or the other.",
         },
         "b",
         {
@@ -277,7 +277,7 @@ quiz = Quiz(
         "0.4 s. What do you do?",
         {
             "a": "Compute the gain for controls that are held for 0.4 s.",
-            "b": "Make the gain larger, because there is less time.",
+            "b": "Make the gain larger, because there are fewer decisions in the same time now.",
             "c": "Nothing: the best gain does not depend on it.",
         },
         "a",

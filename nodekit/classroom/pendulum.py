@@ -24,6 +24,7 @@ class Pendulum:
     """θ'' = gravity · sin θ - friction · θ' + u, and |u| <= limit.
 
     gravity: g/l in 1/s². friction: 1/s. limit: the largest torque, divided by the moment of inertia, in 1/s².
+    `step` raises ValueError for a duration that is not positive.
     """
 
     gravity: float = 10.0

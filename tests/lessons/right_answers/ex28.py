@@ -12,7 +12,7 @@ def one_by_one(costate, B, limit, price):
             places = [-limit, limit] + ([-s / price] if price and abs(s / price) <= limit else [])
             row.append(min(places, key=lambda u, s=s: s * u + price * u**2 / 2))
         rows.append(row)
-    return rows
+    return np.array(rows)
 
 
 def by_series(A, B, h):
