@@ -247,7 +247,7 @@ quiz = Quiz(
         {
             "a": "Yes: the law says when pushes are the best.",
             "b": "Not necessarily; no small change makes them better to first order, but others may be better.",
-            "c": "No: a best plan has to have pushes in between, besides those that are at the limit on one side or the other.",
+            "c": "No: a best plan has to have pushes in between too, besides those at the limit on one side.",
         },
         "b",
         {
