@@ -16,7 +16,7 @@ PARTS = {
     "VI Time series": {"19": "", "20": "", "21": ""},
     "VII Generation today": {"22": "", "23": ""},
     "VIII The wider view": {"24": "", "25": "", "26": "", "27": ""},
-    "IX At work": {"28": "Control: an environment as an ODE", "29": "Pictures in motion"},
+    "IX At work": {"28": "", "29": ""},
 }  # fmt: skip
 
 
