@@ -41,6 +41,7 @@ MODULES = [
     "nodekit.classroom.datasets",
     "nodekit.classroom.densities",
     "nodekit.classroom.diagnose",
+    "nodekit.classroom.films",
     "nodekit.classroom.mechanics",
     "nodekit.classroom.plotting",
     "nodekit.classroom.progress",

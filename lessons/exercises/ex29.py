@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from nodekit.classroom.checks import Exercise, as_array, same_values
+from nodekit.classroom.checks import Exercise, same_values
 from nodekit.classroom.quiz import Prediction, Question, Quiz
-from nodekit.classroom.watch import Wrong
 
 first_guess = Prediction(
     "In gaps of five and more missing frames we fill in the cross-fade. For comparison we show one and the same grey "
@@ -24,8 +23,8 @@ first_guess = Prediction(
 )
 
 second_guess = Prediction(
-    "After the window no frame is kept. A bidirectional GRU, which fills the gaps well and was trained to look ahead, "
-    "and the learned law have to draw the sixth period, 20 frames. Which is nearer to the true frames?",
+    "After the window no frame is kept. A bidirectional GRU, trained for as long as the law and half of the time on "
+    "looking ahead, and the learned law have to draw the sixth period, 20 frames. Which is nearer to the true frames?",
     {
         "a": "Both about as near as in the gaps.",
         "b": "The law; the GRU is no better than the grey smear.",
@@ -41,58 +40,6 @@ second_guess = Prediction(
 
 
 # ---- 1 -------------------------------------------------------------------------------------------------
-
-
-def jump_error(found, true):
-    """The mean squared error of the jumps from each frame to the next.
-
-    found, true: (n, height, width), n >= 2 frames each. Returns float: the mean over all n - 1 jumps and all pixels.
-    """
-    return (np.diff(found - true, axis=0) ** 2).mean()
-
-
-def check_jump_error(jump_error):
-    rng = np.random.default_rng(291)
-    for n, height, width in ((7, 5, 4), (3, 2, 6), (2, 3, 3)):
-        found, true = rng.normal(size=(n, height, width)) + 1, 2 * rng.normal(size=(n, height, width))
-        off = found - true
-        right = (np.diff(off, axis=0) ** 2).mean()
-        mistakes = {
-            "This is the error of the frames. Take the differences of neighbouring frames first.": (off**2).mean(),
-            "You compare the sizes of the jumps. Jumps of one size may go in different directions: subtract the jumps "
-            "themselves.": ((np.abs(np.diff(found, axis=0)) - np.abs(np.diff(true, axis=0))) ** 2).mean(),
-            "You have taken the differences along the rows of a frame. Time is the first axis.": (
-                np.diff(off, axis=1) ** 2
-            ).mean(),
-            "You have taken the differences along the columns of a frame. Time is the first axis.": (
-                np.diff(off, axis=2) ** 2
-            ).mean(),
-            "This is how much the found film jumps. A true film jumps too: subtract its jumps.": (
-                np.diff(found, axis=0) ** 2
-            ).mean(),
-            "Divide by the number of jumps, n - 1, and not by that of frames.": right * (n - 1) / n,
-            "This is the sum over the pixels. Take their mean.": right * height * width,
-            "The mean over the jumps is missing.": right * (n - 1),
-            "The square is missing: positive and negative pixels cancel.": np.diff(off, axis=0).mean(),
-            "These are the absolute values: take squares.": np.abs(np.diff(off, axis=0)).mean(),
-            "Take the mean square, without the root.": right**0.5,
-        }
-        same_values(jump_error(found, true), right, 1e-10, "the error", mistakes)
-    return "Right for films of 2, 3 and 7 frames, whose height is not their width."
-
-
-jump_error = Exercise(
-    jump_error,
-    check_jump_error,
-    hints=(
-        "A jump is a frame minus the one before: n frames have n - 1 jumps. Both films have them.",
-        "np.diff(found, axis=0) are the jumps of one film. Subtract those of the other; then square, then the mean.",
-        "(np.diff(found - true, axis=0) ** 2).mean()",
-    ),
-)
-
-
-# ---- 2 -------------------------------------------------------------------------------------------------
 
 
 def shooting_step(path, z, q, small=1e-4):
@@ -141,10 +88,7 @@ def check_shooting_step(shooting_step):
                     z + np.array([np.linalg.lstsq(slopes[:, :1], q - here, rcond=None)[0][0], 0])
                 ),
             }
-            got = as_array(shooting_step(path, z.copy(), q.copy()), "your start")
-            if got.shape != (2,):
-                raise Wrong(f"Your start has the shape {got.shape}; (2,), a position and a velocity, was expected.")
-            same_values(got, z + change, 1e-3, f"the start, for {name}", mistakes)
+            same_values(shooting_step(path, z.copy(), q.copy()), z + change, 1e-3, f"the start, for {name}", mistakes)
     return "Right for 2, 5 and 9 kept frames; one round is exact where the path is linear in its start."
 
 
@@ -155,6 +99,58 @@ shooting_step = Exercise(
         "Near z the path is path(z) + slopes · change. Which change takes it to q?",
         "Column j of the slopes (k, 2): the path from z with its number j changed by small, minus path(z), over small.",
         "np.linalg.lstsq(slopes, q - path(z), rcond=None)[0] is the change; add it to z.",
+    ),
+)
+
+
+# ---- 2 -------------------------------------------------------------------------------------------------
+
+
+def jump_error(found, true):
+    """The mean squared error of the jumps from each frame to the next.
+
+    found, true: (n, height, width), n >= 2 frames each. Returns float: the mean over all n - 1 jumps and all pixels.
+    """
+    return (np.diff(found - true, axis=0) ** 2).mean()
+
+
+def check_jump_error(jump_error):
+    rng = np.random.default_rng(291)
+    for n, height, width in ((7, 5, 4), (3, 2, 6), (2, 3, 3)):
+        found, true = rng.normal(size=(n, height, width)) + 1, 2 * rng.normal(size=(n, height, width))
+        off = found - true
+        right = (np.diff(off, axis=0) ** 2).mean()
+        mistakes = {
+            "This is the error of the frames. Take the differences of neighbouring frames first.": (off**2).mean(),
+            "You compare the sizes of the jumps. Jumps of one size may go in different directions: subtract the jumps "
+            "themselves.": ((np.abs(np.diff(found, axis=0)) - np.abs(np.diff(true, axis=0))) ** 2).mean(),
+            "You have taken the differences along the rows of a frame. Time is the first axis.": (
+                np.diff(off, axis=1) ** 2
+            ).mean(),
+            "You have taken the differences along the columns of a frame. Time is the first axis.": (
+                np.diff(off, axis=2) ** 2
+            ).mean(),
+            "This is how much the found film jumps. A true film jumps too: subtract its jumps.": (
+                np.diff(found, axis=0) ** 2
+            ).mean(),
+            "Divide by the number of jumps, n - 1, and not by that of frames.": right * (n - 1) / n,
+            "This is the sum over the pixels. Take their mean.": right * height * width,
+            "The mean over the jumps is missing.": right * (n - 1),
+            "The square is missing: positive and negative pixels cancel.": np.diff(off, axis=0).mean(),
+            "These are the absolute values: take squares.": np.abs(np.diff(off, axis=0)).mean(),
+            "Take the mean square, without the root.": right**0.5,
+        }
+        same_values(jump_error(found, true), right, 1e-10, "the error", mistakes)
+    return "Right for films of 2, 3 and 7 frames, whose height is not their width."
+
+
+jump_error = Exercise(
+    jump_error,
+    check_jump_error,
+    hints=(
+        "A jump is a frame minus the one before: n frames have n - 1 jumps. Both films have them.",
+        "np.diff(found, axis=0) are the jumps of one film. Subtract those of the other; then square, then the mean.",
+        "(np.diff(found - true, axis=0) ** 2).mean()",
     ),
 )
 
@@ -236,21 +232,21 @@ quiz = Quiz(
         "order to draw the next frame?",
         {
             "a": "Nothing: the position says where the bob is.",
-            "b": "The velocity, which no single frame shows, and the law.",
-            "c": "The frame after it.",
+            "b": "The frame after it, because a frame lies between its two neighbours.",
+            "c": "The velocity, which no single frame shows, and the law.",
         },
-        "b",
+        "c",
         {
             "a": "It says where it is, and not where it is going: the same place is passed in both directions.",
-            "b": "Position and velocity are the state; the law leads it on.",
-            "c": "That helps to find the velocity. It is not needed once one has it.",
+            "b": "That helps to find the velocity. It is not needed once one has it.",
+            "c": "Position and velocity are the state; the law leads it on.",
         },
     ),
     Question(
         "Shooting with two kept frames far apart finds a path through both. Why may it be the wrong one?",
         {
-            "a": "There are several: faster swings may pass through both frames too.",
-            "b": "Shooting only finds approximate paths.",
+            "a": "There are several: other swings may hit both.",
+            "b": "Shooting finds approximate paths only, and never the exact one.",
             "c": "Because frames have noise.",
         },
         "a",
@@ -278,14 +274,14 @@ quiz = Quiz(
         "A flow carries a heart to a star, and back to within 0.00002. What follows for the star?",
         {
             "a": "Its points lie within 0.00002 of the star.",
-            "b": "Nothing: the way back undoes the flow, wherever it went.",
-            "c": "It is reached if the tolerance is small enough.",
+            "b": "It is reached if the tolerance is small enough.",
+            "c": "Nothing: the way back undoes the flow, wherever it went.",
         },
-        "b",
+        "c",
         {
-            "a": "About one point in fourteen lies outside of it.",
-            "b": "Any smooth field can be run backward. That says nothing of where it leads.",
-            "c": "A small tolerance makes the solve exact, and the field is as it was learned.",
+            "a": "In section 10 about one point in fourteen lay outside of it.",
+            "b": "A small tolerance makes the solve exact, and the field is as it was learned.",
+            "c": "Any smooth field can be run backward. That says nothing of where it leads.",
         },
     ),
 )

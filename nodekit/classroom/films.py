@@ -47,8 +47,8 @@ class Films:
 def bob(angle, pixels=16, radius=0.25, soft=0.15):
     """Frames of a bob on a rod of length 1 that hangs in the middle: angle (...) -> (..., pixels, pixels), float32.
 
-    The frame shows [−1.4, 1.4]², its first row is the top. A pixel is 1 inside the disk, 0 outside, and between them
-    on a rim of about 2 `soft`, so that a frame changes smoothly with the angle.
+    The frame shows [−1.4, 1.4]², its first row is the top. A pixel is one half on the edge of the disk, nearly 1 from
+    2 `soft` further in and nearly 0 from 2 `soft` further out, so that a frame changes smoothly with the angle.
     Raises ValueError for fewer than one pixel, and a radius or a rim that is not positive.
     """
     at_least_one("pixels", pixels)

@@ -19,7 +19,7 @@ PARTS = {
         "24": "", "25": "", "26": "",
         "27": "Scaling out, and when not to",
     },
-    "IX At work": {"28": "Control: an environment as an ODE", "29": "Pictures in motion"},
+    "IX At work": {"28": "Control: an environment as an ODE", "29": ""},
 }  # fmt: skip
 
 
