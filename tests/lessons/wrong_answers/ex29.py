@@ -43,11 +43,11 @@ WRONG = {
         "solved for q": (lambda path, z, q, small=1e-4: z + solved(path, z, q, small, right=q), "what the path from z"),
         "downhill": (downhill, "a step downhill"),
         "velocity only": (
-            lambda path, z, q, small=1e-4: z + [0, solved(path, z, q, small, columns=slice(1, 2))[0]],
+            lambda path, z, q, small=1e-4: z + np.array([0, solved(path, z, q, small, columns=slice(1, 2))[0]]),
             "the velocity only",
         ),
         "position only": (
-            lambda path, z, q, small=1e-4: z + [solved(path, z, q, small, columns=slice(0, 1))[0], 0],
+            lambda path, z, q, small=1e-4: z + np.array([solved(path, z, q, small, columns=slice(0, 1))[0], 0]),
             "the position only",
         ),
         "the path": (lambda path, z, q, small=1e-4: path(z), "the start"),
