@@ -218,7 +218,7 @@ quiz = Quiz(
         {
             "a": "The bob half-way between the two places.",
             "b": "The bob twice, at half its brightness each.",
-            "c": "A bob of which one cannot say where it is.",
+            "c": "A single bob of which one cannot say where it is.",
         },
         "b",
         {
