@@ -47,14 +47,17 @@ class Films:
 def bob(angle, pixels=16, radius=0.25, soft=0.15):
     """Frames of a bob on a rod of length 1 that hangs in the middle: angle (...) -> (..., pixels, pixels), float32.
 
-    The frame shows [−1.4, 1.4]², its first row is the top. A pixel is one half on the edge of the disk, nearly 1 from
-    2 `soft` further in and nearly 0 from 2 `soft` further out, so that a frame changes smoothly with the angle.
-    Raises ValueError for fewer than one pixel, and a radius or a rim that is not positive.
+    The frame shows [−1.4, 1.4]², its first row is the top. A pixel is one half on the edge of the disk, and comes nearer
+    to 1 further in and to 0 further out (0.88 and 0.12 at a distance of 2 `soft`), so that a frame changes smoothly
+    with the angle. Raises ValueError for fewer than one pixel, a radius or a rim that is not positive, and an angle
+    that is not finite.
     """
     at_least_one("pixels", pixels)
     if not radius > 0 or not soft > 0:
         raise ValueError(f"radius={radius!r} and soft={soft!r} must be greater than 0.")
     angle = np.asarray(angle, float)[..., None, None]
+    if not np.isfinite(angle).all():
+        raise ValueError("angle must be finite.")
     place = (np.arange(pixels) + 0.5) / pixels * 2.8 - 1.4
     distance = np.hypot(place - np.sin(angle), -place[:, None] + np.cos(angle))
     return (0.5 - 0.5 * np.tanh((distance - radius) / (2 * soft))).astype(np.float32)
@@ -65,14 +68,19 @@ def pendulum_films(films, seed, frames=120, window=100, kept=30, pixels=16, nois
 
     Of the first `window` frames of each film, `kept` are kept, chosen at random; of the rest, none. noise: the standard
     deviation of a pixel's error. Raises ValueError for numbers of films, frames or pixels below 1, more kept frames
-    than there are in the window, or fewer frames than the window has.
+    than there are in the window, fewer frames than the window has, a negative noise, and an `amplitude` that is not
+    (low, high) with 0 <= low <= high < π: from π on nothing swings.
     """
     for name, value in (("films", films), ("frames", frames), ("window", window), ("kept", kept)):
         at_least_one(name, value)
     if not kept <= window <= frames:
         raise ValueError(f"kept={kept!r} <= window={window!r} <= frames={frames!r} must hold.")
+    if np.shape(amplitude) != (2,) or not 0 <= amplitude[0] <= amplitude[1] < np.pi:
+        raise ValueError(f"amplitude={amplitude!r} must be (low, high) with 0 <= low <= high < π.")
+    if not 0 <= noise < np.inf:
+        raise ValueError(f"noise={noise!r} must be a number of at least 0.")
     rng = np.random.default_rng(seed)
-    t = 2 * np.pi / FRAMES_A_PERIOD * np.arange(frames)
+    t = 2 * np.pi / FRAMES_A_PERIOD * np.arange(max(frames, 3))  # `solve` takes two times for the ends of an interval
     reach, phase = rng.uniform(*amplitude, films), rng.uniform(0, 2 * np.pi, films)
     energy = 1 - np.cos(reach)
     angle = reach * np.cos(phase)
@@ -82,8 +90,8 @@ def pendulum_films(films, seed, frames=120, window=100, kept=30, pixels=16, nois
         return np.stack([y[..., 1], -np.sin(y[..., 0])], -1)
 
     start = np.stack([angle, speed], -1)
-    state = np.swapaxes(solve(pendulum, start, t, rtol=1e-8, atol=1e-8).y, 0, 1)
+    state = np.swapaxes(solve(pendulum, start, t, rtol=1e-8, atol=1e-8).y, 0, 1)[:, :frames]
     clean = bob(state[..., 0], pixels)
     noisy = clean + noise * rng.normal(size=clean.shape).astype(np.float32)
     seen = np.stack([np.sort(rng.choice(window, kept, replace=False)) for _ in range(films)])
-    return Films(t, state, clean, noisy.astype(np.float32), seen, window)
+    return Films(t[:frames], state, clean, noisy.astype(np.float32), seen, window)

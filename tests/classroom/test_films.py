@@ -46,6 +46,12 @@ def test_a_frame_that_cannot_be(options):
         bob(0.0, **options)
 
 
+@pytest.mark.parametrize("angle", [float("nan"), [0.1, float("inf")]])
+def test_an_angle_that_is_none(angle):
+    with pytest.raises(ValueError, match="angle"):
+        bob(angle)
+
+
 def test_films():
     """Shapes, the seed, the law, the swings' reach, the noise, and the kept frames."""
     films, again, other = (pendulum_films(40, seed, amplitude=(0.5, 1.1)) for seed in (3, 3, 4))
@@ -77,6 +83,16 @@ def test_films():
     assert films.seen.max() == 99
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_films_of_few_frames(frames):
+    """As many frames as were asked for, the first of the longer film's, a period's twentieth apart."""
+    few, more = (pendulum_films(4, 6, frames=n, window=1, kept=1, noise=0) for n in (frames, 20))
+    assert few.frames.shape == (4, frames, 16, 16)
+    assert np.array_equal(few.t, more.t[:frames])
+    assert np.allclose(few.state, more.state[:, :frames], atol=1e-6)
+    assert np.array_equal(few.frames, few.clean)
+
+
 def test_gaps():
     """Each missing frame between two kept ones knows how many are missing with it; all others have 0."""
     films = pendulum_films(5, 1, frames=30, window=25, kept=8, pixels=4)
@@ -100,6 +116,13 @@ def test_gaps():
         ({"pixels": 0}, "pixels"),
         ({"kept": 101}, "kept=101"),
         ({"window": 121}, "window=121"),
+        ({"amplitude": (1.4, 0.5)}, "amplitude"),
+        ({"amplitude": (0.5, 3.2)}, "amplitude"),
+        ({"amplitude": (-1.0, 1.0)}, "amplitude"),
+        ({"amplitude": (float("nan"), 1.0)}, "amplitude"),
+        ({"amplitude": 1.0}, "amplitude"),
+        ({"noise": -0.1}, "noise"),
+        ({"noise": float("nan")}, "noise"),
     ],
 )
 def test_films_that_cannot_be(options, word):
