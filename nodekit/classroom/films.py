@@ -47,10 +47,9 @@ class Films:
 def bob(angle, pixels=16, radius=0.25, soft=0.15):
     """Frames of a bob on a rod of length 1 that hangs in the middle: angle (...) -> (..., pixels, pixels), float32.
 
-    The frame shows [−1.4, 1.4]², its first row is the top. A pixel is one half on the edge of the disk, and comes nearer
-    to 1 further in and to 0 further out (0.88 and 0.12 at a distance of 2 `soft`), so that a frame changes smoothly
-    with the angle. Raises ValueError for fewer than one pixel, a radius or a rim that is not positive, and an angle
-    that is not finite.
+    The frame shows [−1.4, 1.4]², its first row is the top. A pixel is one half on the edge of the disk, 0.88 at a
+    distance of 2 `soft` within it and 0.12 at one of 2 `soft` outside, so that a frame changes smoothly with the angle.
+    Raises ValueError for fewer than one pixel, a radius or a rim that is not positive, and an angle that is not finite.
     """
     at_least_one("pixels", pixels)
     if not radius > 0 or not soft > 0:
