@@ -42,6 +42,7 @@ MODULES = [
     "nodekit.classroom.datasets",
     "nodekit.classroom.densities",
     "nodekit.classroom.diagnose",
+    "nodekit.classroom.films",
     "nodekit.classroom.mechanics",
     "nodekit.classroom.pendulum",
     "nodekit.classroom.plotting",
