@@ -44,7 +44,7 @@ class Picture:
         return png.getvalue()
 
     def _drawn(self, values):
-        """The axes after `draw` has drawn on them, and what it added to each; .axes is None until that is taken away."""
+        """The axes with what `draw` added, and that by panel; .axes is None until it is taken away."""
         if self.axes is None:
             self._prepare()
         axes, self.axes = self.axes, None  # if `draw` raises, or changes what stays, these are spoilt
@@ -62,7 +62,10 @@ class Picture:
             yield None
             return
         self._blit(added)  # the background is that of these values too
-        live = (sorted(self._live(*panel), key=lambda a: a.zorder) for panel in zip(self.own, added, self.floor, strict=True))
+        live = (
+            sorted(self._live(*panel), key=lambda a: a.zorder)
+            for panel in zip(self.own, added, self.floor, strict=True)
+        )
         yield list(itertools.chain(*live))
         self._remove(added)
         self.axes = axes

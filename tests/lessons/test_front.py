@@ -1,5 +1,7 @@
 """What lesson 00 holds of the other lessons: it is made from them, and stands where its markers are."""
 
+import re
+
 import pytest
 
 from tests.lessons import counting, front, glossary, pack
@@ -18,12 +20,20 @@ def test_lesson_00_has_it_as_it_is_made_from_the_lessons(sources, name, made):
 
 
 def test_every_lesson_is_in_a_part_once():
-    """In the order of the numbers; a lesson that is here is not called to come."""
+    """In the order of the numbers, and no lesson that is not there."""
     numbers = [number for lessons in front.PARTS.values() for number in lessons]
-    assert numbers == sorted(set(numbers))
-    assert set(pack.LESSONS) - {"00"} <= set(numbers)
-    planned = {number for lessons in front.PARTS.values() for number, name in lessons.items() if name}
-    assert planned.isdisjoint(pack.LESSONS)
+    assert ["00", *numbers] == sorted(pack.LESSONS)
+
+
+def test_an_application_leads_to_lessons_that_speak_of_it(sources):
+    """Each row of lesson 00's table of applications names a word in bold, and every lesson it links has that word."""
+    rows = re.findall(r"^\| \*\*(.+?)\*\* \|.*\| (.*) \|$", sources["applications"], re.M)
+    assert len(rows) >= 12
+    for word, links in rows:
+        for number, file in re.findall(r"\[(\d\d)\]\((\S+?)\)", links):
+            text = "\n".join(cell.source for cell in pack.cells(number))
+            assert pack.LESSONS[number].name == file
+            assert word.lower() in text.lower(), (word, number)
 
 
 def test_the_sums_are_those_of_the_cards():
