@@ -19,6 +19,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +31,7 @@ from pages import cells
 ROOT = Path(__file__).parents[2]
 KILOBYTES = 300  # of a figure, compressed
 FRAMES = 200  # of a figure, at most
+SECONDS = 15  # of one CPU, that a figure may take
 FINE = 9  # places of every slider; with fewer a star shows more than a grid
 
 
@@ -132,9 +134,11 @@ def frames(explorer):
     most = FRAMES
     if len(settings) > 16:  # from few frames, how many will do
         few = [settings[:: len(settings) // count] for count in (4, 16)]
+        begin = time.process_time()
         size = [compressed(drawn(explorer, values, some)) for some in few]
+        cost = (time.process_time() - begin) / len([*few[0], *few[1]])
         each = max(1, size[1] - size[0]) / (len(few[1]) - len(few[0]))
-        most = max(3, min(FRAMES, int((1000 * KILOBYTES - size[0]) / each)))
+        most = max(16, min(FRAMES, int((1000 * KILOBYTES - size[0]) / each), int(SECONDS / cost)))
     while True:
         data = drawn(explorer, *layout(explorer.controls, most))
         size = compressed(data)
