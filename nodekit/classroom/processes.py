@@ -25,8 +25,8 @@ def launch(script, *arguments, processes=2, history, seconds=100, kill_after=Non
     arguments: the script's, made text. seconds: the limit, by the clock. kill_after: a step; as soon as its row is
     there, the last process is killed at once, as by a machine that fails, and launch returns when all have ended.
 
-    Raises RuntimeError with the end of what was printed, where the script fails without having been killed, or takes
-    too long; nothing that it started is left running. ValueError for processes < 1.
+    Raises RuntimeError with the end of what was printed, where the script fails without having been killed, takes too
+    long, or ends before the step after which it was to be killed; nothing that it started is left running. ValueError for processes < 1.
     """
     if processes < 1:
         raise ValueError(f"processes={processes!r} must be 1 or more.")
@@ -51,8 +51,10 @@ def launch(script, *arguments, processes=2, history, seconds=100, kill_after=Non
             late = process.poll() is None
             if late:
                 _stop(process, _rows(history)[before:])
-    if late or (process.returncode != 0 and not killed):
+    early = kill_after is not None and not killed  # who asked for a failure must not take a whole run for one
+    if late or early or (process.returncode != 0 and not killed):
         what = f"took more than {seconds} s" if late else f"ended with {process.returncode}"
+        what += f" before step {kill_after}" if early and not late else ""
         raise RuntimeError(f"{Path(script).name} {what}. It printed:\n{printed.read_text(encoding='utf-8')[-3000:]}")
     return _rows(history)[before:]
 

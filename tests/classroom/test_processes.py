@@ -81,6 +81,12 @@ def test_one_is_killed_and_all_end(script, tmp_path):
     assert not any(alive(pid) for pid in rows[-1]["pids"])
 
 
+@pytest.mark.slow(seconds=10)
+def test_a_run_that_ends_before_it_is_killed_is_said(script, tmp_path):
+    with pytest.raises(RuntimeError, match=r"writes\.py ended with 0 before step 9"):
+        launch(script, processes=2, history=tmp_path / "h.jsonl", kill_after=9)
+
+
 def test_what_is_no_process_is_not_killed(monkeypatch):
     """os.kill(0, ...) would end the notebook's own kernel."""
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("killed"))
