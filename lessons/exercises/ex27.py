@@ -210,7 +210,11 @@ quiz = Quiz(
     Question(
         "Eight processes train with one solve each a step. Seven need 40 evaluations and one 80, always another one. "
         "Which share of the processors' time is work?",
-        {"a": "45/80, about 56%.", "b": "40/80, 50%, because most need 40.", "c": "About 100%, because the hard share goes round."},
+        {
+            "a": "45/80, about 56%.",
+            "b": "40/80, 50%, because most need 40.",
+            "c": "About 100%, because the hard share goes round.",
+        },
         "a",
         {
             "a": "Each step lasts 80, and on average they work for (7 · 40 + 80)/8 = 45 of it.",

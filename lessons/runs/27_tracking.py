@@ -71,7 +71,11 @@ def networks(seed):
     net = torch.nn.Sequential(torch.nn.Linear(32, 32), torch.nn.Tanh(), torch.nn.Linear(32, 32))
     field = type("Field", (torch.nn.Module,), {"forward": lambda self, t, h: self.net(h)})()
     field.net = net
-    return {"gru": (gru, 800), "gru_300": (gru, 300), "ode_rnn": (ODERNN(field, 1, 32, 32, method="midpoint", step=2.0), 300)}
+    return {
+        "gru": (gru, 800),
+        "gru_300": (gru, 300),
+        "ode_rnn": (ODERNN(field, 1, 32, 32, method="midpoint", step=2.0), 300),
+    }
 
 
 def fit(model, steps, t, x, seen, seed, batch=64):
