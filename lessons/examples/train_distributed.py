@@ -4,8 +4,9 @@
     torchrun --standalone --nproc-per-node 2 train_distributed.py --steps 100
     torchrun --nnodes 4 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29400 train_distributed.py
 
-The last line is given on each of the four machines. Processes exchange by gloo, and by nccl where there are GPUs, one
-for each process. All processes together take the steps that one alone would take:
+The last line is given on each of the four machines. Where a machine has a GPU for each of its processes, they use them
+and exchange by nccl; where it has fewer, or with --cpu, they use CPUs and gloo, so let all machines be alike. All
+processes together take the steps that one alone would take:
 
 - A batch depends on the seed and the step only, and process r of P takes its samples r, r + P, r + 2P, ...
 - A process divides its sum of losses by the size of the whole batch and multiplies it by P, because
@@ -83,7 +84,12 @@ class Loss(nn.Module):
 
 
 def batch_of(step, n, size, seed):
-    """The samples of a step, whatever the number of processes: each epoch is a permutation of the n samples."""
+    """The samples of a step, whatever the number of processes. No sample comes twice in an epoch.
+
+    Each epoch permutes the n samples anew and leaves out the last n % size. ValueError for a size that is not 1 to n.
+    """
+    if not 1 <= size <= n:
+        raise ValueError(f"a batch of {size} cannot be taken from {n} samples: --batch 1 to {n}.")
     epoch, place = divmod(step * size, n - n % size)
     generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
     return torch.randperm(n, generator=generator)[place : place + size]
@@ -196,37 +202,52 @@ def train(settings, data, rank=0, ranks=1, device=None, write=lambda row: None):
             write(said | {"nfev": nfev, "pids": pids, "seconds": seconds, "met": met})
         if in_a_row == IN_A_ROW:
             raise RuntimeError(f"{IN_A_ROW} steps in a row had no finite gradient, the last of them {step + 1}.")
-        if rank == 0 and path and (step + 1) % settings.every == 0 and not in_a_row:
+        due = (step + 1) % settings.every == 0 or step + 1 == settings.steps  # what the last steps learned is kept too
+        if rank == 0 and path and due and not in_a_row:
             kept = {"step": step + 1, "left_out": left_out, "in_a_row": in_a_row}
             kept |= {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
             save(path, kept | {"settings": {name: getattr(settings, name) for name in KEPT}})
     return model
 
 
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be 1 or more")
+    return number
+
+
 def arguments(given=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--batch", type=int, default=64, help="samples of a step, of all processes together")
-    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--steps", type=positive, default=100)
+    parser.add_argument("--batch", type=positive, default=64, help="samples of a step, of all processes together")
+    parser.add_argument("--width", type=positive, default=64)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--step-size", type=float, default=0.0, help="a fixed step of RK4; 0 lets dopri5 choose")
     parser.add_argument("--data", help="an .npz with begin, later, end; by default a pendulum")
     parser.add_argument("--checkpoint", help="a file: go on from it if it is there, and write it")
-    parser.add_argument("--every", type=int, default=10, help="steps from one checkpoint to the next")
+    parser.add_argument("--every", type=positive, default=10, help="steps from one checkpoint to the next")
+    parser.add_argument("--cpu", action="store_true", help="use no GPU")
     parser.add_argument("--history", help="a file for a line of JSON a step")
     return parser.parse_args(given)
+
+
+def own_device(cpu=False):
+    """A GPU for each process of this machine, or none for all: two of them cannot exchange by nccl on one GPU."""
+    if cpu or torch.cuda.device_count() < int(os.environ.get("LOCAL_WORLD_SIZE", 1)):
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
 
 
 def main(given=None):
     settings = arguments(given)
     rank, ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))  # torchrun sets them
-    cuda = torch.cuda.is_available()
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
-    if cuda:
+    device = own_device(settings.cpu)
+    if device.type == "cuda":
         torch.cuda.set_device(device)
     if ranks > 1:
-        dist.init_process_group("nccl" if cuda else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     data = recordings()
     if settings.data:
         with np.load(settings.data) as file:

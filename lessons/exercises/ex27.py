@@ -210,11 +210,15 @@ quiz = Quiz(
     Question(
         "Eight processes train with one solve each a step. Seven need 40 evaluations and one 80, always another one. "
         "Which share of the processors' time is work?",
-        {"a": "45/80, about 56%.", "b": "80/45, about 178%.", "c": "About 100%, because the hard share goes round."},
+        {
+            "a": "45/80, about 56%.",
+            "b": "40/80, 50%, because most need 40.",
+            "c": "About 100%, because the hard share goes round.",
+        },
         "a",
         {
             "a": "Each step lasts 80, and on average they work for (7 · 40 + 80)/8 = 45 of it.",
-            "b": "A share of the time cannot be more than 1: it is work divided by time, not time by work.",
+            "b": "Seven work for half of the time, but the one that needs 80 works all the time.",
             "c": "It would be, if they met only at the end. They meet in each step, and each step has its hard share.",
         },
     ),
@@ -251,13 +255,13 @@ quiz = Quiz(
     Question(
         "A training was killed while it wrote its checkpoint. Why is the file on the disk whole all the same?",
         {
-            "a": "It was written under another name, which then took the old one's place in one operation.",
-            "b": "Writing is too fast to be interrupted.",
-            "c": "torch.load repairs it.",
+            "a": "The new file takes the old one's place only when it is whole.",
+            "b": "Writing it is one operation, too short to be interrupted.",
+            "c": "torch.load drops what is half written, and goes on from the rest.",
         },
         "a",
         {
-            "a": "Before that operation the old file is there, after it the new one.",
+            "a": "Before this one operation the old file is there, after it the new one.",
             "b": "A large model takes seconds, and a full disk interrupts it as well.",
             "c": "Half a file is an error when it is read.",
         },

@@ -2,7 +2,8 @@
 
 A row is a seed (of weights and data). `later` is the CPU time of a solve and its backward pass with compile=True, in
 parts of that without, both the median of ten calls after the first; `first` is the CPU time of the first call, which
-compiles, in such plain calls. Nothing is kept on the disk from one row to the next.
+compiles, in such plain calls. Nothing is kept on the disk from one row to the next; but the first row alone pays for
+loading the compiler, as the first compiled solve of any process does.
 """
 
 import os

@@ -5,9 +5,11 @@ import sys
 import time
 
 import pytest
+import torch
+import torch.distributed as dist
 
 from nodekit.classroom import processes
-from nodekit.classroom.processes import launch
+from nodekit.classroom.processes import launch, second
 
 WRITES = """
 import argparse, json, os, sys, time
@@ -79,6 +81,68 @@ def test_one_is_killed_and_all_end(script, tmp_path):
     rows = launch(script, "--do", "wait", processes=2, history=tmp_path / "h.jsonl", kill_after=2)
     assert rows[-1]["step"] >= 2
     assert not any(alive(pid) for pid in rows[-1]["pids"])
+
+
+@pytest.mark.slow(seconds=10)
+def test_a_run_that_ends_before_it_is_killed_is_said(script, tmp_path):
+    with pytest.raises(RuntimeError, match=r"writes\.py ended with 0 before step 9"):
+        launch(script, processes=2, history=tmp_path / "h.jsonl", kill_after=9)
+
+
+MEETS = """
+import sys
+import torch, torch.distributed as dist
+if sys.argv[1] == "fail":
+    sys.exit("process 1 cannot go on")
+dist.init_process_group("gloo")
+mine = torch.tensor([2.0 * dist.get_rank()])
+dist.all_reduce(mine)
+assert mine.item() == 12.0
+if sys.argv[1] == "late":
+    sys.exit("process 1 fails at the end")
+dist.destroy_process_group()
+"""
+
+
+@pytest.fixture
+def meets(tmp_path):
+    path = tmp_path / "meets.py"
+    path.write_text(MEETS, encoding="utf-8")
+    return path
+
+
+def add_ten():
+    mine = torch.tensor([10.0])
+    dist.all_reduce(mine)
+    return mine.item(), dist.get_rank(), dist.get_world_size()
+
+
+@pytest.mark.slow(seconds=20)
+def test_the_caller_is_process_0(meets, monkeypatch):
+    """Twice, since a notebook's cell runs twice; and the environment stays."""
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", processes.LOOPBACK.get(sys.platform, "lo"))
+    before = dict(os.environ)
+    for _ in range(2):
+        with second(meets, "end"):
+            assert add_ten() == (12.0, 0, 2)
+        assert not dist.is_initialized()
+    assert dict(os.environ) == before
+
+
+@pytest.mark.slow(seconds=20)
+@pytest.mark.parametrize(("does", "said"), [("fail", "cannot go on"), ("late", "fails at the end")])
+def test_process_1_fails(meets, does, said):
+    match = rf"(?s)meets\.py, process 1, ended with 1\..*{said}"
+    with pytest.raises(RuntimeError, match=match), second(meets, does, seconds=20):
+        add_ten()
+    assert not dist.is_initialized()
+
+
+@pytest.mark.slow(seconds=20)
+def test_an_error_of_process_0_leaves_nothing(meets):
+    with pytest.raises(KeyError, match="mine"), second(meets, "end"):
+        raise KeyError("mine")
+    assert not dist.is_initialized()
 
 
 def test_what_is_no_process_is_not_killed(monkeypatch):

@@ -58,6 +58,36 @@ def test_a_share_of_nothing_is_refused():
         script.share([5, 6], 0, 3)
 
 
+@pytest.mark.parametrize("size", [0, -3, 11])
+def test_a_batch_of_none_or_of_more_than_there_are_is_refused(size):
+    with pytest.raises(ValueError, match=rf"a batch of {size} cannot be taken from 10 samples: --batch 1 to 10"):
+        script.batch_of(0, 10, size, seed=0)
+
+
+@pytest.mark.parametrize("name", ["--steps", "--batch", "--every", "--width"])
+def test_a_count_below_one_is_refused(name, capsys):
+    with pytest.raises(SystemExit):
+        script.arguments([name, "0"])
+    assert "0 must be 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("gpus", "processes", "cpu", "expected"), [
+    (0, 1, False, "cpu"), (1, 1, False, "cuda:0"), (1, 2, False, "cpu"), (2, 2, False, "cuda:1"), (2, 2, True, "cpu"),
+])  # fmt: skip
+def test_a_gpu_for_each_process_or_for_none(monkeypatch, gpus, processes, cpu, expected):
+    """On a machine with one GPU, the second of two processes found none, and both ended."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    monkeypatch.setenv("LOCAL_RANK", str(processes - 1))
+    assert str(script.own_device(cpu)) == expected
+
+
+def test_the_last_step_is_kept_too(tmp_path):
+    alone("--steps", 5, "--every", 3, "--width", 8, "--checkpoint", tmp_path / "c.pt")
+    assert torch.load(tmp_path / "c.pt", weights_only=True)["step"] == 5
+
+
 def test_an_epoch_has_each_sample_once_and_the_next_another_order():
     first, second = (torch.cat([script.batch_of(step, 53, 10, 4) for step in range(k, k + 5)]) for k in (0, 5))
     assert len(set(first.tolist())) == len(set(second.tolist())) == 50
@@ -104,7 +134,7 @@ def test_gone_on_with_it_has_the_same_numbers_to_the_last_bit(tmp_path):
     assert [row["step"] for row in after] == list(range(9, 15))
     assert numbers(before) == numbers(through)[:10]
     assert numbers(after) == numbers(through)[8:]
-    assert alone(*given, tmp_path / "through.pt", stop=14)[0]["step"] == 13  # the last checkpoint is that of step 12
+    assert alone(*given, tmp_path / "through.pt") == []  # all 14 steps are done
 
 
 def test_one_nan_costs_one_step_and_no_checkpoint_holds_it(tmp_path):
