@@ -83,7 +83,7 @@ def check_best_push(best_push):
         got = best_push(costate.copy(), B.copy(), limit, price)
         if np.shape(as_array(got, "your controls")) == (m, n) and n != m:
             raise Wrong("Your controls have the shape (m, n): a row for each moment, please, (n, m).")
-        same_values(got, right, 1e-12, "the controls", mistakes)
+        same_values(got, right, 1e-12, "your answer", mistakes)
     return "Right for one to three controls, with a price and without."
 
 
