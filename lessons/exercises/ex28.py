@@ -18,7 +18,8 @@ first_guess = Prediction(
     answer="b",
     explain={
         "a": "It is the best for the next moment. A push now also changes where the pendulum will be later.",
-        "b": "We found pushes that give 4% more, and a law that they obey at every moment; the rule does not obey it.",
+        "b": "We found pushes that give 4% more (2% if the rule may decide ten times as often), and a law that "
+        "they obey at every moment.",
         "c": "It is within a few per cent of the best that we found.",
     },
 )
@@ -83,7 +84,7 @@ def check_best_push(best_push):
         got = best_push(costate.copy(), B.copy(), limit, price)
         if np.shape(as_array(got, "your controls")) == (m, n) and n != m:
             raise Wrong("Your controls have the shape (m, n): a row for each moment, please, (n, m).")
-        same_values(got, right, 1e-12, "the controls", mistakes)
+        same_values(got, right, 1e-12, "your answer", mistakes)
     return "Right for one to three controls, with a price and without."
 
 
@@ -257,8 +258,8 @@ quiz = Quiz(
         },
     ),
     Question(
-        "A plan is made with the learned model, whose error is below a hundredth for a decision. Carried out blindly, "
-        "it mostly misses the top. Why?",
+        "A plan is made with the learned model, whose error is about two hundredths for a decision. Carried out "
+        "blindly, it ends farther from the top than was planned. Why?",
         {
             "a": "The gradient has not converged.",
             "b": "The torque is too weak.",
@@ -267,7 +268,7 @@ quiz = Quiz(
         },
         "c",
         {
-            "a": "By the model's own reckoning the plan arrives.",
+            "a": "By the model's own reckoning the same plan comes nearer.",
             "b": "With the same torque it gets there when it looks again.",
             "c": "The remedy is to look again: to plan anew, or a feedback.",
         },

@@ -24,12 +24,17 @@ class Pendulum:
     """θ'' = gravity · sin θ - friction · θ' + u, and |u| <= limit.
 
     gravity: g/l in 1/s². friction: 1/s. limit: the largest torque, divided by the moment of inertia, in 1/s².
-    `step` raises ValueError for a duration that is not positive.
+    Raises ValueError for numbers that are not finite and for a negative friction or limit.
     """
 
     gravity: float = 10.0
     friction: float = 0.05
     limit: float = 2.0
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not np.isfinite(value) or (value < 0 and name != "gravity"):
+                raise ValueError(f"{name}={value!r}: finite, please, and no negative friction or limit.")
 
     def field(self, t, x, u):
         """dx/dt (..., 2) at the states x (..., 2) under the torques u (..., 1); arrays or tensors."""
@@ -40,11 +45,14 @@ class Pendulum:
     def step(self, x, u, duration):
         """The states after a time under held torques. x: (..., 2). u: (..., 1). duration: float or (...), s.
 
-        Torques beyond the limit are cut down to it. Raises ValueError for a duration that is not positive.
+        Torques beyond the limit are cut down to it. Raises ValueError for a duration that is not positive and finite,
+        and for states or torques of another shape.
         """
         x, u, h = np.asarray(x, float), np.asarray(u, float), np.asarray(duration, float)[..., None]
-        if not np.all(h > 0):
-            raise ValueError(f"duration={duration!r} must be positive.")
+        if not np.all((h > 0) & np.isfinite(h)):
+            raise ValueError(f"duration={duration!r} must be positive and finite.")
+        if x.shape[-1:] != (2,) or u.shape[-1:] != (1,):
+            raise ValueError(f"states are (..., 2) and torques (..., 1), got {x.shape} and {u.shape}.")
         u = np.clip(u, -self.limit, self.limit)
         n = max(1, int(np.ceil(h.max() / 0.02)))
         return solve(lambda s, z: h * self.field(0.0, z, u), x, (0.0, 1.0), method="rk4", step=1 / n).y[-1]
@@ -70,10 +78,12 @@ def play(pendulum, episodes, decisions, rng, intervals=(0.05, 0.25), noise=0.01)
 
     An episode begins at a random angle, with a speed uniform in [-2, 2]. intervals: least and largest time between
     decisions, between which they are uniform. noise: standard deviation, of both numbers of a state.
-    Raises ValueError unless 0 < least <= largest.
+    Raises ValueError unless 0 < least <= largest < inf, and for less than one episode.
     """
     low, high = intervals
-    if not 0 < low <= high:
+    if episodes < 1:
+        raise ValueError(f"episodes={episodes!r} must be at least 1.")
+    if not 0 < low <= high < np.inf:
         raise ValueError(f"intervals={intervals!r} must be (least, largest) with 0 < least <= largest.")
     x = np.stack([rng.uniform(-np.pi, np.pi, episodes), rng.uniform(-2, 2, episodes)], -1)
     h = rng.uniform(low, high, (decisions, episodes))

@@ -64,3 +64,18 @@ def test_wrapped():
     assert np.allclose(
         wrapped(np.array([0.1, 2 * np.pi - 0.2, -2 * np.pi + 0.3, 3.5])), [0.1, -0.2, 0.3, 3.5 - 2 * np.pi]
     )
+
+
+def test_what_a_pendulum_refuses():
+    pendulum, rng = Pendulum(), np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"torques \(..., 1\)"):  # the first one would act on all states
+        pendulum.step(STATES[:2], np.array([0.5, -1.0]), 0.1)
+    with pytest.raises(ValueError, match="positive and finite"):
+        pendulum.step(STATES, np.zeros((3, 1)), np.inf)
+    for bad in ({"limit": -1.0}, {"gravity": np.nan}, {"friction": -0.1}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            Pendulum(**bad)
+    with pytest.raises(ValueError, match="episodes=0"):
+        play(pendulum, 0, 3, rng)
+    with pytest.raises(ValueError, match="intervals"):
+        play(pendulum, 2, 3, rng, intervals=(0.1, np.inf))

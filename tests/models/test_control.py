@@ -194,7 +194,7 @@ def test_decisions_come_in_order_after_a_start():
 @pytest.mark.parametrize("bad", [{"horizon": 0}, {"every": 0}, {"shortest": 0}])
 def test_counts_of_a_horizon(bad):
     _y, t, running, final = quadratic_task()
-    with pytest.raises(ValueError, match="must be at least 1"):
+    with pytest.raises(ValueError, match="must be an int of at least 1"):
         RecedingHorizon(Held(field), running, final, 1.0, t, **{"horizon": 2, **bad})
 
 
@@ -265,3 +265,77 @@ def test_shapes_of_a_regulator():
             regulator(*wrong)
     with pytest.raises(ValueError, match="must be positive: the time"):
         regulator(A, B, np.eye(3), np.eye(2), held=-1.0)
+
+
+# ---- what must not pass in silence ---------------------------------------------------------------------
+
+
+def test_a_plan_is_made_under_no_grad_too():
+    y, t, running, final = quadratic_task()
+    guess = torch.full((4, 3, 2), 0.3, dtype=F64)
+    expected = plan(Held(field), running, final, y, t, guess, 1.0, iterations=3)[0]
+    with torch.no_grad():
+        assert torch.equal(plan(Held(field), running, final, y, t, guess, 1.0, iterations=3)[0], expected)
+
+
+def test_what_a_plan_refuses():
+    y, t, running, final = quadratic_task()
+    guess, bad = torch.zeros(4, 3, 2, dtype=F64), torch.tensor(float("nan"), dtype=F64)
+    with pytest.raises(ValueError, match="one each"):
+        plan(Held(field), lambda y, u: running(y, u).mean(), lambda y: final(y).mean(), y, t, guess, 1.0)
+    with pytest.raises(ValueError, match="t must increase"):
+        plan(Held(field), running, final, y, t.flip(0), guess, 1.0)
+    with pytest.raises(ValueError, match="guess has entries"):
+        plan(Held(field), running, final, y, t, guess + bad, 1.0)
+    with pytest.raises(ValueError, match="y has entries"):
+        plan(Held(field), running, final, y * bad, t, guess, 1.0)
+    with pytest.raises(ValueError, match="no controls"):
+        plan(Held(field), running, final, y, t[:1], guess[:0], 1.0)
+    with pytest.raises(ValueError, match="positive and finite"):
+        plan(Held(field), running, final, y, t, guess, float("inf"))
+
+
+def test_where_no_cost_is_a_number_the_plan_says_inf_and_stays_within_the_limit():
+    y, t, running, final = quadratic_task()
+    lost = lambda y: final(y) * torch.tensor([1.0, float("nan"), 1.0], dtype=F64)  # noqa: E731
+    u, cost = plan(Held(field), running, lost, y, t, torch.full((4, 3, 2), 9.0, dtype=F64), 1.0, iterations=2)
+    assert torch.isfinite(cost).tolist() == [True, False, True]
+    assert u.abs().max() <= 1.0
+
+
+def test_a_horizon_counts_in_whole_decisions_and_has_times_for_each_sample():
+    _y, t, running, final = quadratic_task()
+    with pytest.raises(ValueError, match="every=1.5"):  # it would never be reached
+        RecedingHorizon(Held(field), running, final, 1.0, t, 3, every=1.5)
+    with pytest.raises(ValueError, match=r"t must be \(n \+ 1, b\)"):
+        RecedingHorizon(Held(field), running, final, 1.0, t[:, 0], 3)
+
+
+def test_jacobians_where_gradients_are_off_and_of_vectors_only():
+    right = linearise(field, np.array([0.3, -0.2, 0.9]), np.array([0.4, -1.0]))
+    for off in (torch.no_grad(), torch.inference_mode()), (torch.no_grad(),):
+        for each in off:
+            with each:
+                got = linearise(field, np.array([0.3, -0.2, 0.9]), np.array([0.4, -1.0]))
+            assert np.array_equal(got[0], right[0])
+            assert np.array_equal(got[1], right[1])
+    assert np.array_equal(linearise(field, [0, 0, 0], [0, 0])[0], linearise(field, np.zeros(3), np.zeros(2))[0])
+    with pytest.raises(ValueError, match="must be"):
+        linearise(field, np.zeros((4, 3)), np.zeros((4, 2)))
+
+
+def test_costs_that_are_none_and_a_regulator_that_would_not_hold():
+    A, B = LINEAR
+    Q, R = np.diag([2.0, 0.5, 1.0]), np.eye(2)
+    for held in (None, 0.3):
+        for q, r, name in ((-Q, R, "Q"), (Q, -R, "R"), (Q, 0 * R, "R"), (Q + np.eye(3, k=1), R, "Q")):
+            with pytest.raises(ValueError, match=f"{name} must be symmetric and positive"):
+                regulator(A, B, q, r, held)
+    drifts = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([[0.0], [1.0]])
+    with pytest.raises(linalg.LinAlgError):
+        regulator(*drifts, np.zeros((2, 2)), np.eye(1), held=0.1)
+    with pytest.raises(linalg.LinAlgError):
+        regulator(A, 0 * B, Q, R, held=0.3)
+    assert np.all(np.isfinite(regulator(A, B, np.diag([1.0, 0.0, 0.0]), R, held=0.3)))
+    with pytest.raises(ValueError, match=r"A must be \(d, d\)"):
+        held_matrices(A, B[:, 0], 0.1)

@@ -22,8 +22,9 @@ class RecedingHorizon:
         carried out; one that is used up is continued by `shortest` new decisions, which start from no control.
     iterations, rates : pairs, of the first plan and of each later one
 
-    Decisions are to be asked in order, k = 0, 1, ...; `start` makes the first plan. Raises ValueError for counts below
-    1, for a decision out of order or beyond the times, and for `decide` before `start`.
+    Decisions are to be asked in order, k = 0, 1, ...; `start` makes the first plan. Raises ValueError for counts that
+    are not an int >= 1, for times that are not (n + 1, b), for a decision out of order or beyond the times, for
+    `decide` before `start`, and where `plan` does.
 
     Source: J. Richalet, A. Rault, J. L. Testud, J. Papon, Model predictive heuristic control, 1978.
     """
@@ -42,8 +43,10 @@ class RecedingHorizon:
         rates: tuple[float, float] = (0.1, 0.03),
     ) -> None:
         for name, value in (("horizon", horizon), ("every", every), ("shortest", shortest)):
-            if not value >= 1:
-                raise ValueError(f"{name}={value!r} must be at least 1.")
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}={value!r} must be an int of at least 1.")
+        if t.ndim != 2 or len(t) < 2:
+            raise ValueError(f"t must be (n + 1, b) with n >= 1, got {tuple(t.shape)}.")
         self.step, self.running, self.final, self.limit = step, running, final, limit
         self.t, self.horizon, self.every, self.shortest = t, min(horizon, len(t) - 1), every, shortest
         self.iterations, self.rates = iterations, rates

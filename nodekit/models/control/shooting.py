@@ -84,30 +84,47 @@ def plan(
     limit : float > 0, the largest size of a control
     iterations, rate : int >= 1 and float > 0, of Adam
 
-    Returns (u (n, ..., m), cost (...)): for each sample the best controls that were met. A minimum that gradients find
-    is a near one: try several guesses.
+    Returns (u (n, ..., m), cost (...)): for each sample the best controls that were met; its cost is inf where none of
+    those had a cost that is a number. A minimum that gradients find is a near one: try several guesses.
 
-    Raises ValueError for a limit, iterations or a rate that is not positive, and for t that does not fit the guess.
+    Raises ValueError for a limit, iterations or a rate that is not positive and finite, for a guess or a state that is
+    not finite, for t that does not fit the guess or does not increase, and for costs without one entry per sample.
 
     Source: direct single shooting; J. T. Betts, Survey of numerical methods for trajectory optimization, 1998.
     """
     for name, value in (("limit", limit), ("iterations", iterations), ("rate", rate)):
-        if not value > 0:
-            raise ValueError(f"{name}={value!r} must be positive.")
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{name}={value!r} must be positive and finite.")
+    if len(guess) == 0:
+        raise ValueError("the guess has no controls: nothing is left to be planned.")
+    for name, tensor in (("the guess", guess), ("y", y)):
+        if not torch.all(torch.isfinite(tensor)):
+            raise ValueError(f"{name} has entries that are not finite numbers.")
+    if not torch.all(t[1:] > t[:-1]):
+        raise ValueError("t must increase: the times of the decisions, and the end.")
     v = torch.atanh((guess.detach() / limit).clamp(-0.99, 0.99)).requires_grad_()
     optimizer = torch.optim.Adam([v], rate)
-    best, least = guess.detach().clone(), torch.full(y.shape[:-1], float("inf"), dtype=y.dtype, device=y.device)
+
+    def per_sample(cost):
+        if cost.shape != least.shape:  # one number for all would mix the samples, and be kept for each of them
+            raise ValueError(f"a cost has shape {tuple(cost.shape)}, but the samples {tuple(least.shape)}: one each.")
+        return cost
+
+    best = limit * torch.tanh(v.detach())
+    least = torch.full(y.shape[:-1], float("inf"), dtype=y.dtype, device=y.device)
     for i in range(iterations + 1):
-        u = limit * torch.tanh(v)
-        states = rollout(step, y, t, u)
-        cost = final(states[-1])
-        for k in range(len(u)):
-            cost = cost + (t[k + 1] - t[k]) * running(states[k + 1], u[k])
+        with torch.enable_grad():  # whoever drives a machine does it under no_grad
+            u = limit * torch.tanh(v)
+            states = rollout(step, y, t, u)
+            cost = per_sample(final(states[-1]))
+            for k in range(len(u)):
+                cost = cost + (t[k + 1] - t[k]) * per_sample(running(states[k + 1], u[k]))
+            slope = torch.autograd.grad(cost.sum(), v)[0] if i < iterations else None
         better = cost.detach() < least
         least = torch.where(better, cost.detach(), least)
         best = torch.where(better[..., None], u.detach(), best)
-        if i < iterations:
+        if slope is not None:
             optimizer.param_groups[0]["lr"] = rate * (1 - 0.8 * i / iterations)
-            (v.grad,) = torch.autograd.grad(cost.sum(), v)
+            v.grad = torch.nan_to_num(slope, 0.0, 0.0, 0.0)  # a sample that is lost must not take the others along
             optimizer.step()
     return best, least

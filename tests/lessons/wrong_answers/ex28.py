@@ -70,7 +70,7 @@ WRONG = {
         "times the price": (push(finish=lambda s, limit, price: np.clip(-s * price, -limit, limit)), "multiply"),
         "cut first": (push(finish=lambda s, limit, price: np.clip(-s, -limit, limit) / price), "Divide by the price"),
         "transposed": (lambda *args: push()(*args).T, "a row for each moment"),
-        "zeros": (lambda costate, B, limit, price: 0 * (costate @ B), "the controls is off"),
+        "zeros": (lambda costate, B, limit, price: 0 * (costate @ B), "your answer is off"),
     },
     "held_matrices": {
         "Euler": (lambda A, B, h: (np.eye(len(A)) + h * A, h * B), "F is one Euler step"),
