@@ -64,7 +64,10 @@ def regulator(A: Any, B: Any, Q: Any, R: Any, held: float | None = None) -> np.n
     if not (A.shape == Q.shape == (d, d) and R.shape == (m, m) and d):
         shapes = ", ".join(f"{name} {each.shape}" for name, each in zip("ABQR", (A, B, Q, R), strict=True))
         raise ValueError(f"A and Q must be (d, d), B (d, m) and R (m, m), got {shapes}.")
-    for name, each, least in (("Q", Q, -1e-12), ("R", R, 0.0)):  # SciPy takes others, and its answer is then no best one
+    for name, each, least in (
+        ("Q", Q, -1e-12),
+        ("R", R, 0.0),
+    ):  # SciPy takes others, and its answer is then no best one
         size = np.abs(each).max()
         definite = np.linalg.eigvalsh(each).min() >= least * size if name == "Q" else np.linalg.eigvalsh(each).min() > 0
         if not (np.allclose(each, each.T, rtol=0, atol=1e-10 * size) and definite):
@@ -79,5 +82,7 @@ def regulator(A: Any, B: Any, Q: Any, R: Any, held: float | None = None) -> np.n
         K = np.linalg.solve(R + G.T @ P @ G, G.T @ P @ F)
         holds = np.abs(np.linalg.eigvals(F - G @ K)).max() < 1
     if not holds:
-        raise linalg.LinAlgError("the cheapest control does not hold the state: Q does not see all that stays or grows.")
+        raise linalg.LinAlgError(
+            "the cheapest control does not hold the state: Q does not see all that stays or grows."
+        )
     return K
