@@ -14,8 +14,8 @@ processes together take the steps that one alone would take:
 - A solve that fails gives the loss nan. After the exchange all processes see a gradient that is not finite, so that all
   leave out the same step, and none waits for another.
 - Process 0 writes the checkpoint to a new file that then takes the old one's place: it is the old one or the new one,
-  and never half of one. A run that was ended goes on from it with the same numbers, with as many processes; with
-  another number of them, with the same up to rounding.
+  and never half of one. A run that was ended goes on from it with the same numbers to the last bit, alone or with two
+  processes; with more, or with another number than before, with the same up to rounding (the order of a sum differs).
 """
 
 import argparse

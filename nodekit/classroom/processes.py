@@ -35,7 +35,8 @@ def launch(script, *arguments, processes=2, history, seconds=100, kill_after=Non
     there, the last process is killed at once, as by a machine that fails, and launch returns when all have ended.
 
     Raises RuntimeError with the end of what was printed, where the script fails without having been killed, takes too
-    long, or ends before the step after which it was to be killed; nothing that it started is left running. ValueError for processes < 1.
+    long, or ends before the step after which it was to be killed; nothing that it started is left running. ValueError
+    for processes < 1.
     """
     if processes < 1:
         raise ValueError(f"processes={processes!r} must be 1 or more.")
