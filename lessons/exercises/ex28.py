@@ -297,7 +297,8 @@ quiz = Quiz(
         },
         "b",
         {
-            "a": "Ours did better than one such network, after equal training. Others, or more play, were not tried.",
+            "a": "Ours did better than one such network. With three times the training that one came nearer, and once did as "
+            "well, at the intervals of the play.",
             "b": "The interval is the solver's business, and not a thing to be learned.",
             "c": "Four evaluations for each decision instead of one: it is slower.",
         },
