@@ -23,8 +23,9 @@ first_guess = Prediction(
 )
 
 second_guess = Prediction(
-    "After the window no frame is kept. A bidirectional GRU, trained for as long as the law and half of the time on "
-    "looking ahead, and the learned law have to draw the sixth period, 20 frames. Which is nearer to the true frames?",
+    "After the window no frame is kept. A bidirectional GRU, trained for half as long again as the law and half of the "
+    "time on looking ahead, and the learned law have to draw the sixth period, 20 frames. Which is nearer to the true "
+    "frames?",
     {
         "a": "Both about as near as in the gaps.",
         "b": "The law; the GRU is no better than the grey smear.",
@@ -33,7 +34,8 @@ second_guess = Prediction(
     answer="b",
     explain={
         "a": "In a gap there are frames on both sides. Here there is only the past.",
-        "b": "The law has a state, and goes on from it. The GRU has learned to connect frames.",
+        "b": "The law has a state, and goes on from it. The GRU must learn to go on as well, and in this time it has "
+        "not. (What a longer training does is said below.)",
         "c": "They do add up, but in one period to little.",
     },
 )
@@ -214,7 +216,8 @@ cubic_between = Exercise(
 
 quiz = Quiz(
     Question(
-        "Two frames of a pendulum, half a second apart, are cross-faded. What does the frame in the middle show?",
+        "Two frames of a pendulum, in which the bobs do not overlap, are cross-faded. What does the frame in the "
+        "middle show?",
         {
             "a": "The bob half-way between the two places.",
             "b": "The bob twice, at half its brightness each.",
@@ -223,7 +226,7 @@ quiz = Quiz(
         "b",
         {
             "a": "Pixels are mixed, not places.",
-            "b": "Each frame's pixels count one half. Where the true bob is, there is nothing.",
+            "b": "Each frame's pixels count one half, wherever the true bob is.",
             "c": "One can: it is in two places.",
         },
     ),
@@ -251,7 +254,7 @@ quiz = Quiz(
         },
         "a",
         {
-            "a": "In section 3 several velocities hit. A third frame tells them apart.",
+            "a": "In section 3 three velocities hit. The frames between tell them apart.",
             "b": "It hits both frames to many digits, on the wrong path too.",
             "c": "Without any noise there are as many paths.",
         },
