@@ -297,8 +297,8 @@ quiz = Quiz(
         },
         "b",
         {
-            "a": "Ours did better than one such network. With three times the training that one came nearer, and once did as "
-            "well, at the intervals of the play.",
+            "a": "Ours did better than one such network. With three times the training that one came nearer at the "
+            "intervals of the play, and did as well with one seed.",
             "b": "The interval is the solver's business, and not a thing to be learned.",
             "c": "Four evaluations for each decision instead of one: it is slower.",
         },

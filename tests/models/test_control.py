@@ -305,7 +305,7 @@ def test_where_no_cost_is_a_number_the_plan_says_inf_and_stays_within_the_limit(
 
 def test_a_horizon_counts_in_whole_decisions_and_has_times_for_each_sample():
     _y, t, running, final = quadratic_task()
-    with pytest.raises(ValueError, match="every=1.5"):  # it would never be reached
+    with pytest.raises(ValueError, match=r"every=1\.5"):  # it would never be reached
         RecedingHorizon(Held(field), running, final, 1.0, t, 3, every=1.5)
     with pytest.raises(ValueError, match=r"t must be \(n \+ 1, b\)"):
         RecedingHorizon(Held(field), running, final, 1.0, t[:, 0], 3)

@@ -64,14 +64,11 @@ def regulator(A: Any, B: Any, Q: Any, R: Any, held: float | None = None) -> np.n
     if not (A.shape == Q.shape == (d, d) and R.shape == (m, m) and d):
         shapes = ", ".join(f"{name} {each.shape}" for name, each in zip("ABQR", (A, B, Q, R), strict=True))
         raise ValueError(f"A and Q must be (d, d), B (d, m) and R (m, m), got {shapes}.")
-    for name, each, least in (
-        ("Q", Q, -1e-12),
-        ("R", R, 0.0),
-    ):  # SciPy takes others, and its answer is then no best one
-        size = np.abs(each).max()
-        definite = np.linalg.eigvalsh(each).min() >= least * size if name == "Q" else np.linalg.eigvalsh(each).min() > 0
+    # for others SciPy gives a K too, which is not the cheapest
+    for name, each, kind in (("Q", Q, "positive semidefinite"), ("R", R, "positive definite")):
+        size, least = np.abs(each).max(), np.linalg.eigvalsh(each).min()
+        definite = least > 0 if name == "R" else least >= -1e-12 * size
         if not (np.allclose(each, each.T, rtol=0, atol=1e-10 * size) and definite):
-            kind = "positive semidefinite" if name == "Q" else "positive definite"
             raise ValueError(f"{name} must be symmetric and {kind}.")
     if held is None:
         K = np.linalg.solve(R, B.T @ linalg.solve_continuous_are(A, B, Q, R))
@@ -82,7 +79,5 @@ def regulator(A: Any, B: Any, Q: Any, R: Any, held: float | None = None) -> np.n
         K = np.linalg.solve(R + G.T @ P @ G, G.T @ P @ F)
         holds = np.abs(np.linalg.eigvals(F - G @ K)).max() < 1
     if not holds:
-        raise linalg.LinAlgError(
-            "the cheapest control does not hold the state: Q does not see all that stays or grows."
-        )
+        raise linalg.LinAlgError("the cheapest control does not hold the state: Q does not see all that grows.")
     return K
