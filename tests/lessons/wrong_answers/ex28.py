@@ -83,7 +83,7 @@ WRONG = {
         "trapezoidal": (matrices(G=lambda A, B, h, F, G: h * (B + F @ B) / 2), "trapezoidal"),
         "minus G": (matrices(G=lambda A, B, h, F, G: -G), "sign of G"),
         "G over h": (matrices(G=lambda A, B, h, F, G: G / h), "divided by h"),
-        "by the inverse": (by_inverse, "Singular matrix"),
+        "by the inverse": (by_inverse, "inverts A"),
         "only F": (lambda A, B, h: both(A, B, h)[0], "Return two matrices"),
         "zeros": (lambda A, B, h: (0 * A, 0 * B), "F is off"),
     },
