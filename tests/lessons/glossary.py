@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from tests.lessons import counting
@@ -29,10 +30,10 @@ class Term:
 def collected(cells, file):
     """[Term] of a lesson's cells, in order."""
     return [
-        Term(" ".join(term.split()), sentence_around(paragraph, match), file)
+        Term(" ".join(term.split()), with_formula(sentence_around(paragraph, match), following), file)
         for cell in cells
         if cell["cell_type"] == "markdown"
-        for paragraph in re.split(r"\n\s*\n", counting.text(cell["source"]))
+        for paragraph, following in pairwise([*re.split(r"\n\s*\n", counting.text(cell["source"])), ""])
         for match in DFN.finditer(paragraph)
         for term in [match[1]]
     ]
@@ -40,11 +41,24 @@ def collected(cells, file):
 
 def sentence_around(paragraph, match):
     """The sentence of a paragraph that holds a match, on one line, without tags, emphasis and a list's mark."""
-    ends = [m.end() for m in re.finditer(r"[.?!][*_)\"”]*\s+(?=[^a-z\s])", paragraph)]
+    ends = [m.end() for m in re.finditer(r"(?<! al)[.?!][*_)\"”]*\s+(?=[^a-z\s])", paragraph)]  # no end: et al.
     start = max([end for end in ends if end <= match.start()], default=0)
     stop = min([end for end in ends if end >= match.end()], default=len(paragraph))
     sentence = re.sub(r"</?dfn>", "", paragraph[start:stop])
     return re.sub(r"^([-*>]|\d+\.)\s+", "", " ".join(sentence.split())).replace("**", "")
+
+
+def with_formula(sentence, following):
+    """A sentence that ends in a colon, with the displayed formula of the next paragraph as one within the line."""
+    if not sentence.endswith(":"):
+        return sentence
+    displayed = re.fullmatch(r"\$\$(.*)\$\$\s*", following.strip(), re.S)
+    if not displayed:  # code follows, or a list
+        return sentence[:-1] + "."
+    formula = re.sub(r"\\(begin|end)\{aligned\}", "", displayed[1])
+    if "\\begin" not in formula:  # else these belong to a matrix
+        formula = re.sub(r"\\\\(\[[^\]]*\])?", r" \\qquad ", formula.replace("&", ""))  # lines side by side
+    return f"{sentence} ${' '.join(formula.split())}$"
 
 
 @cache

@@ -81,3 +81,25 @@ def test_after_the_definition_all_is_well(course):
 def test_a_word_before_a_line_break_is_found(course):
     folder = course({"01": ["a step\nsize", "the <dfn>step size</dfn> is it"]})
     assert len(list(glossary.used_too_early(rules.Lesson(folder / "01_x.ipynb")))) == 1
+
+
+def sentence(source):
+    """What the glossary says of the one term of a cell."""
+    (term,) = glossary.collected([{"cell_type": "markdown", "source": source}], "02_b.ipynb")
+    return term.sentence
+
+
+def test_et_al_ends_no_sentence():
+    """An abbreviation's point is followed by a year; a sentence's own by the next."""
+    said = sentence("First. A <dfn>gate</dfn> opens (Cho et al. 2014). It shuts.")
+    assert said == "A gate opens (Cho et al. 2014)."
+
+
+def test_a_displayed_formula_ends_its_sentence():
+    """It stands in the line; lines stand side by side, and a matrix keeps its rows; before code a point ends it."""
+    assert sentence("A <dfn>law</dfn> is\n\n$$\n\\begin{aligned}\nx' &= y\n\\end{aligned}\n$$") == "A law is"
+    two = "$$\n\\begin{aligned}\nx' &= y, \\\\[2pt]\ny' &= -x\n\\end{aligned}\n$$"
+    assert sentence(f"A <dfn>law</dfn> is:\n\n{two}\n\nMore.") == "A law is: $x' = y, \\qquad y' = -x$"
+    matrix = "$$\n\\begin{pmatrix} a & b \\\\ c & d \\end{pmatrix}\n$$"
+    assert sentence(f"A <dfn>table</dfn>:\n\n{matrix}") == "A table: $\\begin{pmatrix} a & b \\\\ c & d \\end{pmatrix}$"
+    assert sentence("nodekit has the <dfn>law</dfn>:") == "nodekit has the law."
