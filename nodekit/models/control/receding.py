@@ -32,8 +32,8 @@ class RecedingHorizon:
     def __init__(
         self,
         step: Step,
-        running: Callable,
-        final: Callable,
+        running: Callable[..., torch.Tensor],
+        final: Callable[..., torch.Tensor],
         limit: float,
         t: torch.Tensor,
         horizon: int,

@@ -46,7 +46,7 @@ class Held:
         ).y[-1]
 
 
-def rollout(step: Step, y: Any, t: Any, u: Any) -> list:
+def rollout(step: Step, y: Any, t: Any, u: Any) -> list[Any]:
     """The states at the decision times: a list of n + 1 states (..., d), the first of them y.
 
     step: see `Held`. y: (..., d). t: (n + 1, ...), the times of the n decisions and the end. u: (n, ..., m).
@@ -62,8 +62,8 @@ def rollout(step: Step, y: Any, t: Any, u: Any) -> list:
 
 def plan(
     step: Step,
-    running: Callable,
-    final: Callable,
+    running: Callable[..., torch.Tensor],
+    final: Callable[..., torch.Tensor],
     y: torch.Tensor,
     t: torch.Tensor,
     guess: torch.Tensor,
@@ -105,7 +105,7 @@ def plan(
     v = torch.atanh((guess.detach() / limit).clamp(-0.99, 0.99)).requires_grad_()
     optimizer = torch.optim.Adam([v], rate)
 
-    def per_sample(cost):
+    def per_sample(cost: torch.Tensor) -> torch.Tensor:
         if cost.shape != least.shape:  # one number for all would mix the samples, and be kept for each of them
             raise ValueError(f"a cost has shape {tuple(cost.shape)}, but the samples {tuple(least.shape)}: one each.")
         return cost
