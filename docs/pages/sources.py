@@ -3,6 +3,7 @@
 They are written into docs/, to places that git ignores, before Sphinx looks for its sources.
 """
 
+import base64
 import importlib
 import inspect
 import json
@@ -21,7 +22,6 @@ PAGES = {
     "README.md": "readme.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
-    "CITATION.cff": "citation.txt",
     "nodekit/API.md": "reference/index.md",
     "lessons/INSTRUCTORS.md": "lessons/INSTRUCTORS.md",
     "lessons/homework/README.md": "homework/README.md",
@@ -56,7 +56,6 @@ def make(docs):
             continue
         (docs / page).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / source, docs / page)
-    (docs / "citation.txt").unlink()
     for name in assignments():
         released(name, docs / "homework")
     reference(docs / "reference")
@@ -106,19 +105,23 @@ def directive(module, name, thing):
     return [f".. autodata:: {module}.{name}", "   :no-value:", ""]
 
 
+def from_above(text):
+    """A lesson's Markdown with its links to other lessons as they lead from the folder above."""
+    return re.sub(r"\]\((\d\d_\w+\.ipynb)", r"](lessons/\1", text)
+
+
 def cheat_sheet(cells):
     """The formulas, the choice of a solver and the notation, from lesson 00."""
     parts = ["# Cheat sheet", "", "Of lesson [00](lessons/00_start_here.ipynb), which checks the formulas in numbers."]
     for heading in ("The formulas on one page", "Which solver, when", "Notation"):
         (text,) = ("".join(c["source"]) for c in cells if f"Deeper: {heading}" in "".join(c["source"]).split("\n")[0])
-        text = re.sub(r"\]\((\d\d_\w+\.ipynb)", r"](lessons/\1", text.split("\n", 1)[1])
-        parts += ["", f"## {heading}", "", text]
+        parts += ["", f"## {heading}", "", from_above(text.split("\n", 1)[1])]
     return "\n".join(parts) + "\n"
 
 
 def glossary_page():
     """Each term with the sentence that defines it."""
-    rows = [re.sub(r"\]\((\d\d_\w+\.ipynb)", r"](lessons/\1", row) for row in glossary.table()]
+    rows = map(from_above, glossary.table())
     return "\n".join(["# Glossary", "", "Each term, the sentence that defines it, and its lesson.", "", *rows, ""])
 
 
@@ -139,8 +142,6 @@ def gallery(docs):
 
 def picture(cells, number, docs):
     """The lesson's picture, written beside its page, with its alt text."""
-    import base64
-
     found = [
         (out["output_type"] != "execute_result", "".join(out["data"]["image/png"]), out["metadata"]["image/png"]["alt"])
         for cell in cells
