@@ -60,7 +60,9 @@ def test_every_variant_is_well_posed(variant):
 def test_the_ward_can_be_fitted():
     """Eight of the 40 patients: from the common guess and from typical values to one least χ²."""
     starts, clean = hw2.ward()
-    assert truth.ward() == (HOMEWORK.folder / "ward.csv").read_text(encoding="utf-8")
+    again, shipped = truth.ward().splitlines(), (HOMEWORK.folder / "ward.csv").read_text(encoding="utf-8").splitlines()
+    assert again[0] == shipped[0]
+    assert np.allclose(*(np.loadtxt(lines[1:], delimiter=",") for lines in (again, shipped)), rtol=1e-7)  # other CPUs
     for i in range(0, 40, 5):
         y = hw2.measured(np.random.default_rng(i), clean[i])
         ends = [truth.least(float(starts[i]), y, start)[1] for start in (truth.TYPICAL, hw2.GUESS)]
