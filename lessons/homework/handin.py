@@ -7,14 +7,15 @@ elsewhere, from the data alone: nothing that a notebook changes in its own proce
 
 import math
 import os
+import sys
 
 import numpy as np
 from IPython.display import display
 
 from nodekit.classroom.checks import Exercise
-from nodekit.classroom.watch import NotAttempted, is_stub
+from nodekit.classroom.watch import NotAttempted, Wrong, is_stub
 
-__all__ = ["MIME", "SelfCheck", "attempted", "called", "rng", "secret", "show", "variant_of"]
+__all__ = ["MIME", "SelfCheck", "attempted", "called", "in_sizes", "numbers", "rng", "secret", "show", "variant_of"]
 
 MIME = "application/vnd.nodekit.answer+json"
 
@@ -92,14 +93,69 @@ def show(part, answer):
 # ---- for a student's own eyes ------------------------------------------------------------------------
 
 
+def dtypes(value):
+    """The names of the types of numbers in arrays and tensors, also inside lists and tuples."""
+    if isinstance(value, list | tuple):
+        return [kind for item in value for kind in dtypes(item)]
+    return [str(value.dtype).removeprefix("torch.")] if hasattr(value, "dtype") else []
+
+
+def numbers(value):
+    """`value` with its lists and tuples of numbers as arrays, and its integers and short floats as float64."""
+    if isinstance(value, list | tuple):
+        inside = [numbers(item) for item in value]
+        alike = inside and all(isinstance(item, np.ndarray) and item.dtype.kind in "fc" for item in inside)
+        if alike and len({item.shape for item in inside}) == 1:
+            return np.array(inside)
+        return type(value)(inside) if type(value) in (list, tuple) else value
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray | np.generic | float | int) and not isinstance(value, bool | np.bool):
+        array = np.asarray(value)
+        return array.astype(np.float64) if array.dtype.kind in "iuf" else array if array.dtype.kind == "c" else value
+    return value
+
+
 class SelfCheck(Exercise):
-    """A lesson's exercise without a solution to print: it is your homework."""
+    """A lesson's exercise without a solution to print: it is your homework.
+
+    It looks at what a function returns as the judge does, who sees numbers: lists and tuples are as good as arrays,
+    and float32 has the digits that it has.
+    """
 
     after_hints = "Leave it for a night, or ask."
+
+    def __init__(self, reference, check, hints, seconds=10.0):
+        def checked(function):
+            single = []
+
+            def as_judged(*given):
+                value = function(*given)
+                single.extend(kind for kind in dtypes(value) if kind in ("float32", "float16"))
+                return numbers(value)
+
+            try:
+                return check(as_judged)
+            except Wrong as wrong:
+                said = (
+                    f" (Your numbers are {single[0]}, which has 7 digits at most: compute in float64.)"
+                    if single
+                    else ""
+                )
+                raise Wrong(f"{wrong}{said}") from None
+
+        super().__init__(reference, checked, hints, seconds)
+        self._module = sys._getframe(1).f_globals  # of the checks, and not this file's
 
     def solution(self):
         """Say that there is none."""
         print("This is homework: there are hints, and no solution.")
+
+
+def in_sizes(value, right):
+    """Both in units of what the judge measures an error by: each number's size, or a thousandth of the largest one."""
+    size = np.maximum(np.abs(right), 1e-3 * np.abs(right).max())
+    return (value / size if np.shape(value) == np.shape(right) else value), right / size
 
 
 def attempted(*functions):

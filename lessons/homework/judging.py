@@ -4,7 +4,7 @@ import numpy as np
 
 from nodekit.classroom.watch import Wrong
 
-__all__ = ["array", "by_parts", "compared", "flat", "share", "summed"]
+__all__ = ["array", "by_parts", "compared", "flat", "share", "summed", "worth"]
 
 
 def by_parts(inputs, *judges):
@@ -53,7 +53,8 @@ def compared(answer, name, right, steps):
     """(points, message) for answer[name] against `right` (n, ...), by steps {largest relative error: points}.
 
     Each of the n counts its share, for the smallest error alone; what is less exact counts by the worst of them, so
-    that luck with one number is worth nothing.
+    that luck with one number is worth nothing. Between two steps points fall with the logarithm of the error, and after
+    the last one to nothing within a factor of 10: nobody loses much by a little.
     """
     right = np.array(right, float)
     got, why = array(answer, name, right.shape)
@@ -61,10 +62,18 @@ def compared(answer, name, right, steps):
     off = (np.abs(got - right) / size).reshape(len(right), -1).max(axis=1)
     best = max(steps.values())
     share = best * float(np.mean(off <= min(steps)))  # nan counts as wrong
-    points = max([share, *(value for error, value in steps.items() if (off <= error).all())])
+    points = max(share, worth(off.max(), steps))
     if not why and points < best:
         why = f"{name}: the largest relative error is {off.max():.1e}, {min(steps):g} was asked for"
     return points, why or f"{name}: right"
+
+
+def worth(error, steps):
+    """Points for an error, by steps {error: points}, with slopes between and behind them. 0 for nan."""
+    known = sorted(steps.items())
+    known.append((10 * known[-1][0], 0.0))
+    errors, points = zip(*known, strict=True)
+    return float(np.interp(np.log(max(error, 1e-300)), np.log(errors), points)) if error == error else 0.0
 
 
 def summed(parts):

@@ -63,10 +63,19 @@ def tangents(f, vjp, x0, h, n, dl):
     return gradient[:d], gradient[d:]
 
 
+def h_twice(f, vjp, x0, h, n, dl):
+    """dL/dθ with the factor h that κ has already."""
+    by_x0, by_theta = steps_back()(f, vjp, x0, h, n, dl)
+    return by_x0, h * by_theta
+
+
 def samples_back(
-    jump=1, sign=1, start=True, last=False, tol=1e-9, tail=True, grows=-1, late=False, anew=(), there=1, look=0
+    jump=1, sign=1, start=True, last=False, tol=1e-9, tail=True, grows=-1, late=False, anew=(), there=1, look=0, at_0=0
 ):
-    """The adjoint of part 3 with a mistake: in its jumps, its signs, its ends, its tolerance; what begins anew."""
+    """The adjoint of part 3 with a mistake: in its jumps, its signs, its ends, its tolerance; what begins anew.
+
+    at_0: where a sample stands at time 0, its number is taken for the last one (1), or all numbers are one less (-1).
+    """
 
     def samples_gradient(f, vjp, x0, times, dl):
         tight = {"rtol": tol, "atol": 0.1 * tol}
@@ -85,7 +94,8 @@ def samples_back(
                 z[d : 2 * d] *= "a" not in anew
                 z[2 * d :] *= "g" not in anew or j == 0
             if i >= 0 and (j > 0 or start) and (j == len(stops) - 1 or not last):
-                z[d : 2 * d] += jump * dl(i, x[j - look]) * (not late or j == 0)
+                asked = {0: i, 1: -1 if j == 0 else i, -1: i - 1}[at_0] if times[0] == 0 else i
+                z[d : 2 * d] += jump * dl(asked, x[j - look]) * (not late or j == 0)
             if j > 0 and (j > 1 or tail):
                 z = nodekit.solve(back, z, (stops[j], stops[j - 1]), **tight).y[-1]
                 z[d : 2 * d] += dl(i, x[j]) * late
@@ -144,6 +154,13 @@ WRONG = [  # part, name, wrong answer, words of the self-check, most points
     (1, "field", field_of(busy, -1.0), "signs turned", 8),
     (1, "field", field_of(lambda c, theta: theta[0] / theta[1] * c), "never busy", 8),
     (1, "field", lambda t, x, theta: truth.field(t, x, theta)[::-1], "other order", 8),
+    (1, "field", field_of(lambda c, theta: theta[1] * c / (theta[0] + c)), "vmax and km are exchanged", 8),
+    (1, "field", field_of(lambda c, theta: theta[0] * c / theta[1] + c), "with brackets", 8),
+    (1, "field", lambda t, x, q: truth.field(t, x, [*q[:3], q[2]]), "Yours is k12 (c - p)", 8),
+    (1, "field", lambda t, x, q: truth.field(t, x, q) - np.array([0, busy(x[0], q)]), "in the blood alone", 8),
+    (1, "field", lambda t, x, q: truth.field(t, x, q).astype(np.float32), "compute in float64", 8),
+    (1, "field_vjp", lambda *given: products()(*given)[::-1], "first, then that for θ", 4),
+    (1, "field_vjp", lambda *given: [part + 1e-8 for part in products()(*given)], "as differences are", 12),
     (1, "field_vjp", products(transpose=False), "transposed", 8),
     (1, "field_vjp", products(sign=-1), "for x has the opposite sign", 8),
     (1, "field_vjp", products(km=-1), "share of km", 8),
@@ -160,6 +177,7 @@ WRONG = [  # part, name, wrong answer, words of the self-check, most points
     (2, "steps_gradient", steps_back(first=1.5), "first step is Euler's", 4),
     (2, "steps_gradient", steps_back(again=0.0), "Each slope acts twice", 4),
     (2, "steps_gradient", steps_back(sign=-1), "opposite sign", 9),
+    (2, "steps_gradient", h_twice, "The factor h is there twice", 9),
     (2, "steps_gradient", steps_back(start=False), "ℓ_0 alone", 14),
     (2, "steps_gradient", steps_back(late=True), "where no slope was taken", 4),
     (3, "samples_gradient", samples_back(sign=-1), "dL/dθ has the opposite sign", 10),
@@ -173,6 +191,8 @@ WRONG = [  # part, name, wrong answer, words of the self-check, most points
     (3, "samples_gradient", samples_back(anew="g"), "does not begin anew", 10),
     (3, "samples_gradient", samples_back(there=-1), "x runs the wrong way", 0),
     (3, "samples_gradient", samples_back(look=1), "another state than that at times", 0),
+    (3, "samples_gradient", samples_back(at_0=1), "dl(0, x0). You ask for that of another", 15),
+    (3, "samples_gradient", samples_back(at_0=-1), "the index of the one before it", 10),
     (3, "samples_gradient", samples_back(tol=1e-4), "Tighter tolerances", 12),
     (4, "growth", forward_growth, "from 0 to T", 0),
     (4, "growth", rate_growth, "z's own error", 0),

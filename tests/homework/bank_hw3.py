@@ -41,9 +41,12 @@ def fields(right):
             (lambda x, trap: field(x, trap).T, "Transposed", 6),
             (lambda x, trap: field(x, trap) + np.array([0, trap.tilt]), "The tilt is missing", 6),
             (lambda x, trap: speed(x, trap) + force(x, trap) - trap.cooling * x * (0, 1), "not γ₀ everywhere", 6),
+            (lambda x, trap: speed(x, trap) + force(x, trap) - trap.friction(x[:, 1:]) * x * (0, 1), "for γ(p)", 6),
+            (lambda x, trap: field(x, trap).astype(np.float32), "compute in float64", 13),
         ],
         "divergence": [
             (lambda x, trap: -divergence(x, trap), "The sign is turned", 8),
+            (lambda x, trap: -trap.friction(x[:, 1]), "you ask for γ(p)", 8),
             (lambda x, trap: divergence(x, trap) * x[:, 1], "the friction's force itself", 8),
             (lambda x, trap: divergence(x, trap) * (1 - x[:, 1] * (x[:, 0] - trap.center) / trap.width**2), "γ'(q)", 8),
             (lambda x, trap: divergence(x, trap) - second(x[:, 0], trap), "V''(q) is no part", 8),
@@ -159,6 +162,9 @@ def traces(right):
     }
 
 
+OUTER = 1 / (2 - 2 ** (1 / 3))
+
+
 def leapfrog(dT, dV, q, p, h):
     p = p - h / 2 * dV(q)
     q = q + h * dT(p)
@@ -217,6 +223,7 @@ def steps(right):
         "step4": [
             (leapfrog, "leave order 2", 8),
             (composed((w, 1 - 2 * w, w)), "leave order 2", 8),
+            (composed((OUTER, OUTER, 1 - 2 * OUTER)), "the long one belongs in the middle", 13),
             (composed((1 / 3,) * 3), "leave order 2", 8),
             (composed((1.0, 1.0)), "Do the sub-steps add up to h?", 6),
             (ruth3, "The measured order is 3", 9),

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow(seconds=30)
 
 POINTS = {int(part[4:]): points for part, points in FULL.items()}
 WRONG = {1: fields, 2: densities, 3: traces, 4: steps}
-COUNTS = {1: {"field": 8, "divergence": 6}, 2: {"log_density": 9}, 4: {"step4": 12}}
+COUNTS = {1: {"field": 10, "divergence": 7}, 2: {"log_density": 9}, 4: {"step4": 13}}
 COUNTS[3] = {"trace_estimate": 7, "probe_variance": 5, "log_density_estimate": 8}
 CASES = [(p, name, i) for p, names in sorted(COUNTS.items()) for name, n in names.items() for i in range(n)]
 
@@ -125,6 +125,26 @@ def test_all_wrong_answers_are_tried(homework):
     """The counts above are those of the bank."""
     for part, names in COUNTS.items():
         assert {name: len(rows) for name, rows in WRONG[part](homework.solution).items()} == names
+
+
+@pytest.mark.parametrize("tight", [{"rtol": 1e-6, "atol": 1e-9}, {"rtol": 3e-8, "atol": 3e-10}], ids=str)
+def test_a_log_density_that_passes_at_home_passes_here(homework, tight):
+    """On forty draws of traps: what the self-check accepts has all points, and it refuses the default tolerances."""
+    answers = homework.answers
+
+    def log_density(x, t, trap, cloud):
+        def both(time, s):
+            return np.concatenate([answers.field(s[:, :2], trap), answers.divergence(s[:, :2], trap)[:, None]], 1)
+
+        end = nodekit.solve(both, np.concatenate([x, np.zeros((len(x), 1))], 1), (t, 0.0), **tight).y[-1]
+        return cloud.log_density(end[:, :2]) + end[:, 2]
+
+    accepted = bool(homework.checks.log_density.check(log_density))
+    points = []
+    for secret in range(1, 7):  # seven traps each
+        rows = homework.module.inputs(2, 7, secret)
+        points.append(homework.earned(2, 7, secret, {"log density": [log_density(*row).tolist() for row in rows]})[0])
+    assert accepted == (min(points) == 18) == (tight["rtol"] < 1e-7)
 
 
 def forest_ruth(dT, dV, q, p, h):

@@ -17,6 +17,8 @@ from nodekit.classroom.watch import Wrong
 LIMITS = {"memory_gb": 1.5, "cell_seconds": 60, "notebook_seconds": 300}
 REFERENCE = {"method": "bdf", "rtol": 1e-5, "atol": 1e-7}  # part 5: full marks up to 1.1 times what it costs
 DEFAULT = {}  # part 5: none for the cost of nodekit's default, dopri5 at 1e-6
+BY_HAND = {"implicit_step": ("nodekit", "scipy")}  # and what it must not use
+SLACK = 1.25  # what is beyond a bound by so much still has all points: with the self-check's quarter, a margin of 5
 
 
 # ---- what is right -------------------------------------------------------------------------------------
@@ -101,13 +103,15 @@ def judge_implicit(answer, given):
 
     What does not converge at all has nothing for R: a step that returns 0 is no method. On 24 draws of the fields the
     error with 128 steps was at most 0.016 for backward Euler, and at least 0.55 for zeros and for a step that stays.
+    Points fall from the orders 1.8 and 2.4 outward, and from the stated error of 1e-3 on.
     """
     seeds, rates, stiff = given
     got, why = array({"order": flat(answer.get("order"))}, "order", (len(seeds) * len(hw1.COUNTS), 2))
     order, last = hw1.measured_order(got.reshape(len(seeds), -1, 2), seeds)
-    rows = [(8.0 * (1.8 < order < 2.4 and last > 1e-9), why or f"order {order:.2f}")]
+    like_two = np.interp(order, [1.5, 1.8, 2.4, 2.7], [0, 1, 1, 0]) if order == order and last > 1e-9 else 0.0
+    rows = [(8.0 * float(like_two), why or f"order {order:.2f}")]
     got, why = array(answer, "decay", (len(rates), 1))
-    dies = [abs(r[0]) <= max(1e-4, 20 / abs(rate)) for r, rate in zip(got, rates, strict=True)]
+    dies = [abs(r[0]) <= max(1e-4, 30 / abs(rate)) for r, rate in zip(got, rates, strict=True)]
     near = last < 0.1  # False for nan
     why = why or ("" if near else "R does not count, since the steps do not converge on the smooth fields")
     rows.append((8.0 * np.mean(dies) * near, why or f"|R| at {rates[-1]:.0e} is {abs(got[-1, 0]):.1e}"))
@@ -117,7 +121,8 @@ def judge_implicit(answer, given):
         f, jac, x0 = hw1.van_der_pol(mu)
         truth = nodekit.solve(f, x0, (0.0, 0.5), "radau", rtol=1e-9, atol=1e-11, jac=jac).y[-1]
         off.append(np.abs(end - truth).max())
-    rows.append((8.0 * np.mean(np.array(off) < 1e-3), why or f"error on the stiff field {max(off):.1e}"))
+    near = [share(error, SLACK * 1e-3, 1e-2) if error == error else 0.0 for error in off]
+    rows.append((8.0 * float(np.mean(near)), why or f"error on the stiff field {max(off):.1e}"))
     return summed(rows)
 
 
@@ -126,7 +131,9 @@ def judge_period(answer, given):
 
 
 def judge_setting(answer, given):
-    """6 points for the accuracy; 14 more fall with the logarithm of the cost, from the reference's to the default's."""
+    """6 points and 14 that fall with the logarithm of the cost, from the reference's to the default's; all of them fall
+    with the logarithm of the error, from what is asked for to ten times as much.
+    """
     if isinstance(answer.get("setting"), dict) and "error" in answer["setting"]:
         raise Wrong(f"setting: {str(answer['setting']['error'])[:200]}")
     worst, cost = 0.0, {"yours": 0, "reference": 0, "default": 0}
@@ -139,10 +146,11 @@ def judge_setting(answer, given):
             cost[name] += nfev
             worst = max(worst, np.abs(times - truth).max() / period(cell)) if name == "yours" else worst
         message = f"error {worst:.1e} of a period, {hw1.TARGET:g} is allowed; {cost['yours']} evaluations in all"
-        if worst > hw1.TARGET:
-            return (3.0 if worst <= 10 * hw1.TARGET else 0.0), message
+        if not worst < 10 * hw1.TARGET:
+            return 0.0, message
     full = 1.1 * cost["reference"]
-    return 6.0 + 14.0 * share(cost["yours"], full, cost["default"]), f"{message}, full marks up to {full:.0f}"
+    exact = share(worst, SLACK * hw1.TARGET, 10 * hw1.TARGET)
+    return exact * (6 + 14 * share(cost["yours"], full, cost["default"])), f"{message}, full marks up to {full:.0f}"
 
 
 judge = by_parts(hw1.inputs, judge_field, judge_steps, judge_implicit, judge_period, judge_setting)

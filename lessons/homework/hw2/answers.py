@@ -10,11 +10,12 @@ from pathlib import Path
 import dose_truth as truth
 import hw2
 import numpy as np
-from judging import array, by_parts, compared, share, summed
+from judging import array, by_parts, compared, share, summed, worth
 
 import nodekit
 
 LIMITS = {"memory_gb": 1.5, "cell_seconds": 60, "notebook_seconds": 300}
+BY_HAND = {"fit": ("field", "field_vjp")}  # and what it must not use: f and vjp are given, and counted
 NEAR, INSIDE = 0.1, 9.49  # part 5: above the least χ², full points and half; 9.49: 95% of χ² with four degrees
 
 
@@ -68,35 +69,36 @@ def judge_samples(answer, given):
 
 
 def judge_trust(answer, given):
-    """8 points for growth, to 0.01 in its logarithm; 8 for the ways, of which a constant answer has half right.
+    """8 points for growth, to 0.01 in its logarithm, none from 0.03 on; 8 for the ways.
 
-    Of the ways one that is right and keeps too much counts a quarter. Half of them is worth nothing, all of them 8.
+    A constant answer has half of the ways right. One that is right and keeps too much counts a quarter. Half
+    of them is worth nothing, all of them 8.
     """
     got, why = array(answer, "growth", (len(given),))
     right = np.array([truth.growth(problem) for problem in given])
-    close = np.abs(got - right) <= 0.01
-    message = why or ("growth: right" if close.all() else f"growth: off by {np.nanmax(np.abs(got - right)):.2g}")
-    rows, ways = [(8.0 * float(close.mean()), message)], answer.get("way")
+    close = [worth(off, {0.01: 1.0, 0.03: 0.0}) for off in np.abs(got - right)]
+    message = why or ("growth: right" if min(close) == 1 else f"growth: off by {np.nanmax(np.abs(got - right)):.2g}")
+    rows, ways = [(8.0 * float(np.mean(close)), message)], answer.get("way")
     if not isinstance(ways, list) or len(ways) != len(given):
         return summed([*rows, (0.0, "way: nothing was handed in")])
-    worth, words = [], []
+    counted, words = [], []
     for problem, way in zip(given, ways, strict=True):
         if not isinstance(way, str) or way not in hw2.WAYS:
-            worth.append(0.0)
+            counted.append(0.0)
             said = str(way.get("error", "no text") if isinstance(way, dict) else f"{str(way)[:80]} is none of the ways")
             words.append(said[:200])
             continue
         exact = truth.exact_gradient(problem)
         error = {name: truth.error_of(name, problem, exact) for name in {"adjoint", way}}
         if error[way] > hw2.TRUST:
-            worth.append(0.0)
+            counted.append(0.0)
             words.append(f"the gradient by {way} is off by {error[way]:.0e}")
         elif way == "backprop" or (way != "adjoint" and error["adjoint"] <= hw2.TRUST):
-            worth.append(0.25)
+            counted.append(0.25)
             words.append(f"{way} keeps more than is needed")
         else:
-            worth.append(1.0)
-    beyond_luck = max(0.0, 2.0 * float(np.mean(worth)) - 1.0)
+            counted.append(1.0)
+    beyond_luck = max(0.0, 2.0 * float(np.mean(counted)) - 1.0)
     return summed([*rows, (8.0 * beyond_luck, "way: " + ("; ".join(sorted(set(words))) or "right"))])
 
 
@@ -106,7 +108,10 @@ def known(c0, y):
 
 
 def judge_fit(answer, given):
-    """15 points for χ², 9 for the cost, which count as far as χ² does."""
+    """15 points for χ², 9 for the cost, which count as far as χ² does.
+
+    By the logarithm of what it is above the least one: half of them are left at INSIDE, none at 30.
+    """
     got, why = array(answer, "theta", (len(given), 4))
     calls, _ = array(answer, "calls", (len(given),))
     hit, above = [], []
@@ -118,7 +123,7 @@ def judge_fit(answer, given):
         except nodekit.SolveError:
             r = np.array([np.inf])
         above.append(float(r @ r) - best)
-        hit.append(1.0 if above[-1] <= NEAR else 0.5 if above[-1] <= INSIDE else 0.0)
+        hit.append(worth(above[-1], {NEAR: 1.0, INSIDE: 0.5, 30.0: 0.0}))
     shown = ", ".join(f"{value:.2g}" for value in above)
     rows = [(15.0 * float(np.mean(hit)), why or f"χ² is above the least by {shown}; {NEAR} is allowed")]
     if not any(hit) or not (calls >= 100).all():

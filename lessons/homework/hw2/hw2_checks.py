@@ -9,6 +9,7 @@ import numpy as np
 from handin import SelfCheck
 
 from nodekit.classroom.checks import as_array, same_values, several
+from nodekit.classroom.watch import Wrong
 
 THETA = np.array([5.0, 4.0, 0.6, 1.2])  # of the example: vmax, km, k12, k21
 
@@ -34,9 +35,18 @@ def check_field(field):
             ),
             "This enzyme is never busy, vmax c / km. It saturates.": right + np.array((removed - linear, 0)),
             "The two are in the other order: (c', p').": right[::-1],
+            "vmax and km are exchanged: vmax stands above the line, km below it.": right
+            + np.array((removed - 4.0 * c / (5.0 + c), 0)),
+            "The exchange is k12 c - k21 p, with a rate for each way. Yours is k12 (c - p).": np.array(
+                [-removed - 0.6 * (c - p), 0.6 * (c - p)]
+            ),
+            "The enzyme is in the blood alone: p' has no share in what it removes.": right + np.array((0, removed)),
+            "The enzyme is in the blood alone: p' has no share in what it removes. ": right - np.array((0, removed)),
+            "km + c stands below the line as a whole: vmax * c / (km + c), with brackets.": right
+            + np.array((removed - linear - c, 0)),
         }
         got = as_array(field(0.0, np.array([c, p]), THETA.copy()), "the slope")
-        same_values(got, right, 1e-9, f"the slope at c, p = {c}, {p}", mistakes)
+        same_values(got, right, 2e-11, f"the slope at c, p = {c}, {p}", mistakes)
     return "The slopes of the example are right."
 
 
@@ -68,6 +78,14 @@ def check_field_vjp(field_vjp):
         for a in ((1.0, 0.0), (0.0, 1.0), (2.0, -3.0)):
             a, where = np.array(a), f"at x = {x}, a = {a}"
             by_x, by_theta = several(field_vjp(0.0, np.array(x), THETA.copy(), a.copy()), ("by_x", "by_theta"))
+            if np.shape(by_x) == (4,) and np.shape(by_theta) == (2,):
+                raise Wrong("The two products are in the other order: that for x comes first, then that for θ.")
+            for got, right in ((by_x, J.T @ a), (by_theta, F.T @ a)):
+                off = np.abs(got - right).max() if np.shape(got) == right.shape else 1.0
+                if 2e-11 < off < 1e-4:
+                    raise Wrong(
+                        f"Nearly: off by {off:.0e} {where}, as differences are. The exact product is asked for."
+                    )
             right = J.T @ a
             mistakes = {
                 "For x you have ∂f/∂x times a. It is the transposed matrix: columns become rows.": J @ a,
@@ -87,7 +105,7 @@ def check_field_vjp(field_vjp):
                 "In the product for x the tissue is missing: c and p stand in p' as well.": J[0] * a[0],
                 "In the product for x the share of p, the second number, has the opposite sign.": right * (1, -1),
             }
-            same_values(as_array(by_x, "the product for x"), right, 1e-9, f"the product for x {where}", mistakes)
+            same_values(as_array(by_x, "the product for x"), right, 2e-11, f"the product for x {where}", mistakes)
             right = F.T @ a
             mistakes = {
                 "The product for θ has the opposite sign.": -right,
@@ -97,7 +115,7 @@ def check_field_vjp(field_vjp):
                 ),
                 "k12 and k21 are exchanged in the product for θ.": right[[0, 1, 3, 2]],
             }
-            same_values(as_array(by_theta, "the product for θ"), right, 1e-9, f"the product for θ {where}", mistakes)
+            same_values(as_array(by_theta, "the product for θ"), right, 2e-11, f"the product for θ {where}", mistakes)
     return "Both products are right at three states. Compare them with differences of your own field as well."
 
 

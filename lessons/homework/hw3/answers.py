@@ -7,11 +7,12 @@ grading.py asks; LIMITS bounds a submission's run; `files` is what a release hol
 import hw3
 import hw3_tried as tried
 import numpy as np
-from judging import array, by_parts, compared, flat, share, summed
+from judging import array, by_parts, compared, flat, share, summed, worth
 
 import nodekit
 from nodekit.classroom.watch import Wrong
 
+BY_HAND = {"step4": ("nodekit", "scipy", "torch")}  # and what it must not use
 LIMITS = {"memory_gb": 3.0, "cell_seconds": 120, "notebook_seconds": 400}
 
 
@@ -66,11 +67,11 @@ def files(variant):
 
 def judge_field(answer, given):
     slopes, traces = [field(x, trap) for x, trap in given], [divergence(x, trap) for x, trap in given]
-    return summed([compared(answer, "field", slopes, {1e-7: 8}), compared(answer, "divergence", traces, {1e-7: 6})])
+    return summed([compared(answer, "field", slopes, {2e-8: 8}), compared(answer, "divergence", traces, {2e-8: 6})])
 
 
 def judge_density(answer, given):
-    """4 points without a beam, 6 in a wide one, 8 in a narrow one: to 1e-6; half for 1e-3 on all of a kind."""
+    """4 points without a beam, 6 in a wide one, 8 in a narrow one: to 1e-6; by the logarithm down to half for 1e-3."""
     got, why = array(answer, "log density", (len(given), len(given[0][0])))
     right = np.array([log_density(*row) for row in given])
     off = (np.abs(got - right) / np.maximum(1, np.abs(right))).max(axis=1)
@@ -80,8 +81,8 @@ def judge_density(answer, given):
         ("a wide beam", slice(2, 4), 6.0),
         ("a narrow beam", slice(4, 7), 8.0),
     ):
-        share = max(np.mean(off[where] <= 1e-6), 0.5 * (off[where] <= 1e-3).all())
-        rows.append((points * float(share), f"{kind}: off by {off[where].max():.1e}"))
+        part = max(np.mean(off[where] <= 1e-6), worth(off[where].max(), {1e-6: 1.0, 1e-3: 0.5}))
+        rows.append((points * float(part), f"{kind}: off by {off[where].max():.1e}"))
     points, message = summed(rows)
     return points, why or message
 
@@ -119,7 +120,9 @@ def judge_probes(answer, seeds):
         f, vjp, x, T = tried.smooth(seeds[3 + i // 4])
         right.append(log_density_with(probe, f, vjp, x, T))
     off = np.abs(got - right) / np.maximum(1, np.abs(right))
-    return 6.0 * float(np.mean(off <= 1e-5)), f"log density: off by {off.max():.1e}"
+    return 6.0 * float(
+        np.mean([worth(one, {1e-5: 1.0, 1e-3: 0.5}) for one in off])
+    ), f"log density: off by {off.max():.1e}"
 
 
 def judge_steps(answer, given):
@@ -130,8 +133,13 @@ def judge_steps(answer, given):
     order, last = tried.measured_order(got.reshape(len(seeds), -1, 4), seeds)
     forces = answer.get("forces")
     forces = max(forces) if isinstance(forces, list) and forces and all(isinstance(n, int) for n in forces) else 0
-    right = 3.6 < order < 8 and last < 1e-4 and 1 <= forces <= tried.FORCES
-    rows = [(9.0 * right, why or f"order {order:.2f}, {forces} forces a step ({tried.FORCES} are allowed)")]
+    right = order < 8 and last < 1e-4 and 1 <= forces <= tried.FORCES
+    rows = [
+        (
+            9.0 * right * float(np.clip((order - 3.2) / 0.4, 0, 1) if right else 0),
+            why or f"order {order:.2f}, {forces} forces a step ({tried.FORCES} are allowed)",
+        )
+    ]
 
     got, why = array({"image": flat(answer.get("image"))}, "image", (24, 4))
     defect = tried.symplectic_defect(got.reshape(3, 8, 4))

@@ -7,7 +7,7 @@ by another program, so that it helps nobody to satisfy this file alone. Parts 3 
 
 import hw3
 import numpy as np
-from handin import SelfCheck
+from handin import SelfCheck, in_sizes, numbers
 from hw3_checks_more import log_density_estimate, probe_variance, step4, trace_estimate
 
 from nodekit.classroom.checks import as_array, same_values
@@ -46,8 +46,12 @@ def check_field(field):
         "q' has a friction of its own: only p' has one.": made(q_slope - FRICTION * STATES[:, 0], SLOPES[:, 1]),
         "The two are in the other order: (q', p').": SLOPES[:, ::-1],
         "Transposed: a row is a state.": SLOPES.T,
+        "The friction depends on where the atom is, γ(q): you ask for γ(p).": made(
+            q_slope, force - EXAMPLE.friction(p) * p
+        ),
     }
     same_values(got, SLOPES, 1e-8, "the field", mistakes)
+    same_values(*in_sizes(got, SLOPES), 4e-9, "the field, in units of its true size,")
     free = as_array(field(STATES, EXAMPLE.without_beam()), "the field")
     same_values(free, made(q_slope, force), 1e-8, "the field without a beam")
     same_values(as_array(field(STATES[:1], EXAMPLE), "the field"), SLOPES[:1], 1e-8, "the field of a single row")
@@ -87,7 +91,10 @@ def check_divergence(divergence):
         "This is γ in the middle of the beam. It depends on q.": right * 0 - EXAMPLE.cooling,
         "One number for each state: its shape is that of x without the last axis.": right[:, None],
     }
-    same_values(divergence(STATES, EXAMPLE), right, 1e-8, "the divergence", mistakes)
+    mistakes["The friction depends on where the atom is, γ(q): you ask for γ(p)."] = -EXAMPLE.friction(p)
+    got = as_array(divergence(STATES, EXAMPLE), "the divergence")
+    same_values(got, right, 1e-8, "the divergence", mistakes)
+    same_values(*in_sizes(got, right), 4e-9, "the divergence, in units of its true size,")
     nothing = as_array(divergence(STATES, EXAMPLE.without_beam()), "the divergence")
     same_values(nothing, 0 * right, 1e-8, "the divergence without a beam")
     return "Right: the beam makes volumes shrink, and without it they are kept."
@@ -157,8 +164,11 @@ def check_log_density(log_density):
         what = "the log density" + ("" if trap.cooling else " without a beam")
         same_values(value, right, 1e-3, what, given)
     off = max(np.abs((v - r) / np.maximum(1, np.abs(r))).max() for v, (_, r, *_) in zip(got, ROWS, strict=True))
-    if off > 1e-6:
-        raise Wrong(f"Right to {off:.0e}, and 1e-6 was asked for. Tighter tolerances, rtol and atol.")
+    if off > 2e-7:
+        raise Wrong(
+            f"Right to {off:.0e}. 1e-6 was asked for, in traps that may be harder, so that this check wants 2e-7. "
+            "Tighter tolerances, rtol and atol."
+        )
     return f"The log density is right without a beam, in a wide and in a narrow one, to {max(off, 1e-12):.0e}."
 
 
@@ -189,7 +199,7 @@ def check_learn(learn):
     found = []
     for times in (hw3.SHORT, hw3.LONG):
         try:
-            states = predict(x0.copy(), times.copy())
+            states = numbers(predict(x0.copy(), times.copy()))
         except Exception as error:
             raise Wrong(f"predict raised {type(error).__name__}: {error}") from None
         states, (k, n) = as_array(states, "the prediction"), (len(times), len(x0))

@@ -88,7 +88,7 @@ def check_probe_variance(probe_variance):
         }
         given = {words: np.float64(v) for words, v in mistakes.items() if abs(v - right) > 1e-9}
         what = f"the variance for a matrix of size {d}"
-        same_values(np.float64(number(probe_variance(J.copy()), what)), np.float64(right), 1e-9, what, given)
+        same_values(np.float64(number(probe_variance(J.copy()), what)), np.float64(right), 1e-10, what, given)
     return "Equal to the variance over all probes of ±1, for four matrices."
 
 
@@ -157,7 +157,13 @@ def check_one_estimate(log_density_estimate, seed):
     ):
         if abs(value - (base - change)) > 1e-3 and abs(got - value) < 1e-4:
             raise Wrong(words)
-    same_values(np.float64(got), np.float64(base - change), 1e-5, "the estimate with your probe")
+    off = abs(got - (base - change)) / max(1, abs(base - change))
+    if 2e-6 < off < 1e-3:
+        raise Wrong(
+            f"Right to {off:.0e}. 1e-5 is asked for, of fields that may be harder, so that this check wants 2e-6. "
+            "Tighter tolerances, rtol and atol."
+        )
+    same_values(np.float64(got), np.float64(base - change), 2e-6, "the estimate with your probe")
     return v
 
 
@@ -200,22 +206,25 @@ def check_step4(step4):
         for row in rows:
             if isinstance(row, dict):
                 raise Wrong(f"In a longer run: {row['error']}")
-    order, _ = tried.measured_order(np.array(found["order"], float), seeds)
+    order, last = tried.measured_order(np.array(found["order"], float), seeds)
     if max(found["forces"]) > tried.FORCES:
         raise Wrong(f"A step takes {max(found['forces'])} evaluations of ∂V/∂q; {tried.FORCES} are allowed.")
-    if not 3.6 < order < 8:
+    if not 3.68 < order < 8:
         why = {
+            3: "Order 3 is what the sub-steps w₁, w₁, w₀ give: the long one belongs in the middle, w₁, w₀, w₁.",
             1: "Order 1 is what an old q in a kick leaves, or an old p in a drift. Or what you compose is no leapfrog.",
             2: "Sub-steps whose cubes do not cancel leave order 2.",
         }.get(np.round(order), "")
         raise Wrong(f"The measured order is {order:.2f}; 4 was asked for. {why}".strip())
+    if last > 2e-5:
+        raise Wrong(f"Order {order:.2f}, with an error of {last:.0e} in 64 steps: do the sub-steps add up to h?")
     defect = tried.symplectic_defect(np.array(found["image"], float))
-    if not defect < tried.DEFECT:
+    if not defect < tried.DEFECT / 5:
         raise Wrong(
             f"Order {order:.2f}, and not symplectic: MᵀJM differs from J by {defect:.0e}. Make it of drifts and kicks."
         )
     left = np.abs(np.array(found["back"]) - [np.concatenate(tried.separable(s)[2:]) for s in seeds[:3]]).max()
-    if not left < 1e-9:
+    if not left < 2e-10:
         raise Wrong(f"Symplectic, but a step by h and one by -h end {left:.0e} from the start: it is not symmetric.")
     early, late = tried.energy_errors(tried.orbit(step4, lattice), lattice)
     if not late < min(1e-3, 1.5 * early + 1e-9):
