@@ -3,27 +3,23 @@
     python lessons/homework/grading.py release hw1 --variant 7 --to FOLDER
     python lessons/homework/grading.py grade hw1 --variant 7 --submissions FOLDER --to FOLDER
 
-GRADING RUNS THE STUDENTS' CODE ON THIS COMPUTER, WITH YOUR RIGHTS. It can read and delete what you can, and use the
-network as you can. Limits on time, memory and output keep accidents small; they do not stop malice. Grade in a
-container, or in an account made for it, without network and without anything that you would miss; README.md beside
-this file has a command for it.
+GRADING RUNS THE STUDENTS' CODE ON THIS COMPUTER. With bubblewrap (bwrap) each notebook runs in a box: no network, no
+files but its own, no other processes. Without it, the code runs with your rights: it can read and delete what you can,
+and use the network as you can. Then grade in a container, or in an account made for it, without anything that you
+would miss; README.md beside this file has a command for it.
 
-A row of scores.csv holds what a submission earned, part by part, whatever it does. It needs the extra [grading].
+A row of scores.csv holds what a submission earned, part by part, whatever it does, and is written when it is done. It
+needs the extra [grading], on Linux or macOS.
 """
 
 import argparse
 import csv
-import html
 import importlib.util
-import json
-import multiprocessing
 import os
-import secrets
 import shutil
 import sys
 import tempfile
-import warnings
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -36,11 +32,13 @@ def assignments():
 
 def roster(path):
     """{student: variant} from a CSV file with these two columns. Raises SystemExit that names a bad line."""
+    from submitted import is_name
+
     variants = {}
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.DictReader(file), start=2):
             student, variant = (row.get("student") or "").strip(), (row.get("variant") or "").strip()
-            if not student or not variant.isdecimal() or Path(student).name != student or student in variants:
+            if not is_name(student) or not variant.isdecimal() or student in variants:
                 raise SystemExit(f"{path}, line {number}: a new student and a whole number are wanted, not {row}.")
             variants[student] = int(variant)
     return variants
@@ -48,7 +46,7 @@ def roster(path):
 
 def release(name, variant, variants, to):
     """Write what students get to the folder `to`: one release, or with `variants` one in a folder for each student."""
-    from marking import make_course
+    from course import make_course
 
     for student, number in variants.items() if variants else [(".", variant)]:
         with tempfile.TemporaryDirectory() as root:
@@ -58,122 +56,55 @@ def release(name, variant, variants, to):
         print(f"{Path(to, student)}: variant {number}, {', '.join(files)}")
 
 
-def submissions(name, folder, variants):
-    """{student: path of the notebook, or None}: FOLDER/STUDENT/NAME.ipynb, FOLDER/STUDENT.ipynb, and the roster's."""
-    found = {}
-    for path in sorted(Path(folder).iterdir()):
-        if path.is_dir() and not path.name.startswith("."):
-            notebook = path / f"{name}.ipynb"
-            found[path.name] = notebook if notebook.is_file() else None
-        elif path.suffix == ".ipynb":
-            found[path.stem] = path
-    return found | {student: None for student in variants if student not in found}
+def courses(name, variants, folder):
+    """{variant: course folder} in `folder`, for the variants that several students have, one at least."""
+    from course import make_course
+
+    shared = [variant for variant, students in Counter(variants).items() if students > 1] or [1]
+    for variant in shared:
+        make_course(Path(folder, str(variant)), name, variant)
+    return {variant: Path(folder, str(variant)) for variant in shared}
 
 
-def processes():
-    """What starts the process of each submission: a copy of one that has imported nbgrader and does nothing else.
+def report(name, found, to, course):
+    """Write similar.csv, the pairs of submissions that are most alike, and say how many there are."""
+    import nbformat
+    from similar import write_report
 
-    That import takes longer than a short submission. Elsewhere than on Linux each process makes it: Windows has no
-    such copies, and the libraries of macOS do not always survive one.
-    """
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nbgrader.converters"])
-    return context
-
-
-def mark_alone(folder, job):
-    """What the process of one submission does: marking.mark, its result and all that it prints to files in `folder`."""
-    with open(Path(folder, "printed.txt"), "ab") as file:
-        for stream in (1, 2):
-            os.dup2(file.fileno(), stream)
-    warnings.simplefilter("ignore")
-    from marking import mark
-
-    result = Path(folder, "result.json")
-    result.with_suffix(".part").write_text(json.dumps(mark(**job)), encoding="utf-8")
-    os.replace(result.with_suffix(".part"), result)  # so that it is there only where it is whole
+    released, reference = (
+        nbformat.read(path, as_version=4)
+        for path in (Path(course, "release", name, f"{name}.ipynb"), HERE / name / f"{name}.ipynb")
+    )
+    pairs = write_report(Path(to, "similar.csv"), found, released, reference)
+    print(f"{pairs} pairs of submissions that are much alike: {Path(to, 'similar.csv')}. Read them before you judge.")
 
 
-def grade_one(job, context):
-    """marking.mark(**job) in a process of its own, so that nothing that happens there ends the batch. Returns its dict.
+def grade(given, variants):
+    """Grade as the command line says."""
+    from batch import Batch
+    from contained import bubblewrap
 
-    It is known by its result and not by its exit status, which threads that start processes may take from each other.
-    """
-    why, most = "the grader stopped", job["limits"].get("notebook_seconds", 300) + 300
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        process = context.Process(target=mark_alone, args=(folder, job))
-        try:
-            process.start()
-            process.join(most)
-            if process.is_alive():
-                process.kill()
-                process.join()
-                why += f" after {most} s"
-            if Path(folder, "result.json").exists():
-                return json.loads(Path(folder, "result.json").read_text(encoding="utf-8"))
-        except (OSError, EOFError) as error:  # no process could be started
-            why += f": {error}"
-        printed = Path(folder, "printed.txt")
-        lines = printed.read_text(encoding="utf-8", errors="replace").split("\n") if printed.exists() else []
-        lines = [line for line in lines if line.strip()]
-        why += f": {lines[-1][:200]}" if lines else ""
-    job["page"].write_text(f"<!doctype html><p>Not graded: {html.escape(why)}.</p>\n", encoding="utf-8")
-    return {"points": {}, "notes": [why], "written": {}}
+    contained = bubblewrap() is not None
+    if contained:
+        print("Each submission runs in a box of its own (bubblewrap), without network and without sight of anything.")
+    else:
+        print(
+            "There is no bubblewrap (bwrap) that works here: THE CODE OF EVERY SUBMISSION IS NOW RUN WITH YOUR RIGHTS. "
+            "It can read and change what you can, the answers and other submissions too; --help says more."
+        )
+    limits = {"cell_seconds": given.cell_seconds} if given.cell_seconds else {}
+    batch = Batch(
+        given.name, given.variant, variants, given.submissions, given.to, given.resume, given.only, given.secret
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        ready = courses(given.name, [n for n in map(batch.variant_of, batch.todo) if n is not None], folder)
+        rows = batch.grade(given.jobs, limits, contained, ready)
+        print(f"{len(rows)} rows in {batch.table}; feedback and written answers beside it.")
+        report(given.name, batch.found, given.to, next(iter(ready.values())))
 
 
-def grade(name, variant, variants, folder, to, jobs, secret, limits):
-    """Grade every submission in `folder`; write scores.csv, written.md and feedback/STUDENT.html to `to`.
-
-    Returns the rows of scores.csv as dicts.
-    """
-    os.environ["PYTHONSAFEPATH"] = "1"  # no process imports what lies in the folder that one grades from
-    context = processes()
-    found, to = submissions(name, folder, variants), Path(to)
-    (to / "feedback").mkdir(parents=True, exist_ok=True)
-    most = points_of(name)
-    automatic = [part for part, (_, by_hand) in most.items() if not by_hand]
-
-    def row_of(student):
-        own = secrets.randbits(32) if secret is None else secret
-        number = variants.get(student, variant)
-        if number is None:
-            outcome = {"points": {}, "notes": ["not in the roster of variants"], "written": {}}
-        else:
-            page = to / "feedback" / f"{student}.html"
-            job = {"name": name, "variant": number, "secret": own, "path": found[student], "limits": limits}
-            outcome = grade_one(job | {"page": page}, context)
-        row = {"student": student, "variant": number}
-        row |= {part: outcome["points"].get(part, 0.0) for part in most}
-        row["total"] = round(sum(row[part] for part in automatic), 2)
-        row["out of"] = sum(most[part][0] for part in automatic)
-        open_ = [part for part in most if row[part] is None]
-        notes = outcome["notes"] + [f"{part} is to be marked by hand, out of {most[part][0]:g}" for part in open_]
-        row |= {"secret": own, "note": ". ".join(note.rstrip(".") for note in notes)}
-        print(f"{student:24s} {row['total']:6g} of {row['out of']:g}   {row['note'][:90]}", flush=True)
-        return row, outcome["written"]
-
-    with ThreadPoolExecutor(jobs) as pool:
-        outcomes = list(pool.map(row_of, found))
-    rows = [row for row, _ in outcomes]
-    with open(to / "scores.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["student", "variant", *most, "total", "out of", "secret", "note"])
-        writer.writeheader()
-        writer.writerows(rows)
-    texts = [f"# {row['student']}: {part}\n\n{text}\n" for row, written in outcomes for part, text in written.items()]
-    (to / "written.md").write_text("\n".join(texts), encoding="utf-8")
-    return rows
-
-
-def points_of(name):
-    """{part: (points, whether it is marked by hand)} from the source notebook's cells, in their order."""
-    notebook = json.loads((HERE / name / f"{name}.ipynb").read_text(encoding="utf-8"))
-    marks = [(cell["metadata"].get("nbgrader", {}), cell["cell_type"]) for cell in notebook["cells"]]
-    return {m["grade_id"]: (float(m["points"]), kind == "markdown") for m, kind in marks if m.get("grade")}
-
-
-def main(arguments=None):
+def arguments(given):
+    """The command line, as argparse has it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     for command, says in (("release", "what students get"), ("grade", "run and judge; READ THE WARNING in --help")):
@@ -187,23 +118,29 @@ def main(arguments=None):
             "--variants", metavar="CSV", help="a file with columns student,variant: one for each student"
         )
         one.add_argument("--to", required=True, metavar="FOLDER", help="where the result goes; made if need be")
-    one.add_argument("--submissions", required=True, metavar="FOLDER", help="STUDENT/NAME.ipynb or STUDENT.ipynb in it")
+    one.add_argument("--submissions", required=True, metavar="FOLDER", help="as nbgrader, Canvas or Moodle give it")
     one.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="how many at a time [%(default)s]")
-    one.add_argument("--secret", type=int, help="repeat a grading with the number in its scores.csv [a new one each]")
-    one.add_argument("--cell-seconds", type=float, help="limit on a cell [the homework's own, 60]")
-    given = parser.parse_args(arguments)
+    one.add_argument("--resume", action="store_true", help="grade what has no row yet, or has changed since")
+    one.add_argument("--only", nargs="+", default=[], metavar="STUDENT", help="grade these again, and nobody else")
+    one.add_argument("--secret", type=int, help="repeat a grading with the number in its scores.csv [a new one]")
+    one.add_argument("--cell-seconds", type=float, help="limit on a cell, of computing [the homework's own, 60]")
+    result = parser.parse_args(given)
+    if result.variant is not None and result.variant < 0:
+        parser.error(f"--variant {result.variant} must be 0 or more.")
+    return result
+
+
+def main(given=None):
+    given = arguments(given)
+    if sys.platform == "win32":
+        raise SystemExit("Grading needs Linux or macOS; WSL will do.")
     if importlib.util.find_spec("nbgrader") is None:  # before a row says so for each submission
         raise SystemExit("This needs nbgrader: pip install -e '.[grading]'")
     variants = roster(given.variants) if given.variants else {}
-    if given.variant is not None and given.variant < 0:
-        parser.error(f"--variant {given.variant} must be 0 or more.")
     if given.command == "release":
         release(given.name, given.variant, variants, given.to)
-        return
-    limits = {"cell_seconds": given.cell_seconds} if given.cell_seconds else {}
-    print(f"The code of every submission in {given.submissions} is now run with your rights; --help says more.")
-    rows = grade(given.name, given.variant, variants, given.submissions, given.to, given.jobs, given.secret, limits)
-    print(f"{len(rows)} rows in {Path(given.to, 'scores.csv')}; feedback and written answers beside it.")
+    else:
+        grade(given, variants)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,18 @@ def forged(part, variant, *work):
 hw1.hand_in = forged
 """
 
+# What a student's code should not see, and a page should not run.
+CURIOUS = """
+import os
+from IPython.display import HTML, Javascript, display
+
+seen = [place for place in {places!r} if os.path.exists(place)]
+print("SEEN", len(seen), "others", sum(name.isdecimal() for name in os.listdir("/proc")) > 4)
+display(HTML("<img src=x onerror=alert(1)><script>alert(2)</script><b>bold</b>"), Javascript("alert(3)"))
+display({{"image/png": '"><script>alert(4)</script>'}}, raw=True)
+"""
+WORDS = "Words of mine <script>alert(5)</script> and [a link](javascript:alert(6)), ![gone](attachment:gone.png)"
+
 ENDLESS = "while True:\n    pass"
 STUBBORN = """
 import time
@@ -128,13 +140,13 @@ while True:
 """
 
 
-def bank(released, source, public, elsewhere):
+def bank(released, source, public, elsewhere, places, boxed):
     """{student: (notebook, text or None, expected points, words of the note, ...)} for one variant. None: any points.
 
     What loses one part alone, or nothing, stands with others in one notebook.
 
     public: {part: answer}, what a right solution hands in at home, with the secret 0; elsewhere: the same of another
-    variant.
+    variant. places: paths that nobody in a box sees. boxed: whether submissions run in one.
     """
     right = reference(source)
     light = brief(filled(released, right | LIGHT))
@@ -164,6 +176,7 @@ def bank(released, source, public, elsewhere):
     tampered = of_variant(filled(light, {"part1": "12.0", "implicit": long}), 0)
     find(tampered, "part1")["metadata"]["nbgrader"].update(locked=False, points=1000, grade=False)
     tampered["cells"] = [cell for cell in tampered["cells"] if cell is not find(tampered, "part2")]
+    tampered["cells"].append({"cell_type": "markdown", "id": "new", "metadata": {}, "source": WORDS})
     find(tampered, "steps")["metadata"]["nbgrader"]["grade_id"] = "my own"
     return {
         "stub": (stub, NOTHING, "not attempted"),
@@ -174,7 +187,11 @@ def bank(released, source, public, elsewhere):
             "part1: field: the largest relative error",
         ),
         "checks patched": (with_lines(stub, PATCHED_CHECKS, before=False), NOTHING, "not attempted"),
-        "hand_in forged": (with_lines(stub, FORGED), NOTHING, "part1: Nothing was handed in"),
+        "hand_in forged": (
+            with_lines(stub, FORGED + CURIOUS.format(places=places)),
+            NOTHING,
+            "part1: Nothing was handed in",
+        ),
         "accidents": (
             filled(light, accidents),
             FULL | lost,
@@ -185,7 +202,11 @@ def bank(released, source, public, elsewhere):
         "stubborn": (instead(STUBBORN), until_part3, "could not be interrupted; nothing after it was run"),
         "flood": (instead(FLOOD), until_part3 | {"part4": None, "part5": None}, "part3: Nothing was handed in"),
         "exit": (instead("import os\nos._exit(0)"), until_part3, "the kernel died in cell"),
-        "ends the grader": (with_lines(stub, "import os\nos.kill(os.getppid(), 9)"), NOTHING, "the grader stopped"),
+        "ends the grader": (
+            with_lines(stub, "import os\nos.kill(os.getppid(), 9)"),
+            NOTHING,
+            "field: not attempted" if boxed else "the grader stopped",
+        ),
         "tampered": (tampered, FULL | {"part3": 0}, "cell part2 was missing", "1 is the limit"),
         "broken": ('{"cells": [', NOTHING, "the file is no notebook"),
         "no notebook": ("[1, 2]", NOTHING, "the file is no notebook"),

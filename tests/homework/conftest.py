@@ -144,7 +144,7 @@ def released(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def graded(released, tmp_path_factory):
-    """Every submission graded: its rows by student, `.to`, the folders, `.bank` and what was `.printed`."""
+    """Every submission graded: its rows by student, folders, the `.bank`, what was `.printed`, if it was `.boxed`."""
     homework, good, folder = Homework("hw1", LIGHT), {}, tmp_path_factory.mktemp("graded")
     for student in VARIANTS:
         notebook = json.loads((released / student / "hw1.ipynb").read_text(encoding="utf-8"))
@@ -152,7 +152,9 @@ def graded(released, tmp_path_factory):
         good[student] = notebook if student == "first" else brief(notebook)  # the first runs all that a student runs
     base = json.loads((released / "first" / "hw1.ipynb").read_text(encoding="utf-8"))
     public, elsewhere = ({part: homework.hand_in(part, v) for part in (1, 2, 4)} for v in (VARIANTS["first"], 8))
-    tried = bank(base, homework.source, public, elsewhere)
+    places = [str(HOMEWORK / "hw1" / "answers.py"), str(folder / "submitted"), str(folder / "to")]
+    boxed = load(HOMEWORK / "contained.py").bubblewrap() is not None
+    tried = bank(base, homework.source, public, elsewhere, places, boxed)
     bad = {student: notebook for student, (notebook, *_) in tried.items()}
     hasty = {student: bad.pop(student) for student in HASTY}  # with a smaller limit, to save time
     shadow = folder / "submitted" / "checks patched"  # modules of a student's own, beside the notebook
@@ -163,12 +165,12 @@ def graded(released, tmp_path_factory):
         (folder / "submitted" / f"{name}.py").write_text("raise SystemExit('of my own')\n", encoding="utf-8")
     rows, printed = grade("hw1", folder, good | bad, VARIANTS | dict.fromkeys(bad, VARIANTS["first"]), 30)
     slow, more = grade("hw1", folder / "hasty", hasty, VARIANTS["first"], 6)
-    return Graded(rows | slow, folder, tried, printed + more)
+    return Graded(rows | slow, folder, tried, printed + more, boxed)
 
 
 class Graded:
-    def __init__(self, rows, folder, bank, printed):
-        self.rows, self.folder, self.bank, self.printed = rows, folder, bank, printed
+    def __init__(self, rows, folder, bank, printed, boxed):
+        self.rows, self.folder, self.bank, self.printed, self.boxed = rows, folder, bank, printed, boxed
 
     def page(self, student):
         """The path of the student's feedback."""

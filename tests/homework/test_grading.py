@@ -1,5 +1,7 @@
 """The homework's way out and back: what is released, and what a batch of good and bad submissions is worth."""
 
+import re
+
 import pytest
 
 from tests.homework.bank import FULL
@@ -40,7 +42,8 @@ def test_every_submission_has_a_row_and_feedback(graded):
     for student in graded.rows:
         assert graded.page(student).stat().st_size > 50
         assert student in graded.printed
-    assert "run with your rights" in graded.printed
+    assert ("in a box of its own" if graded.boxed else "RUN WITH YOUR RIGHTS") in graded.printed
+    assert "min left" in graded.printed
 
 
 def test_feedback_says_what_was_earned(graded):
@@ -55,11 +58,40 @@ def test_feedback_says_what_was_earned(graded):
 
 
 def test_written_answers_are_gathered(graded):
-    """written.md holds the texts that a human marks; whoever wrote nothing has 0 there."""
-    written = (graded.folder / "to" / "written.md").read_text(encoding="utf-8")
-    assert "# first: part6" in written
-    assert "# stub: part6" not in written
+    """written/ holds a file for each student who wrote; what stands elsewhere than in its cell arrives as well; whoever
+    wrote nothing has 0 there.
+    """
+    written = {path.stem: path.read_text(encoding="utf-8") for path in (graded.folder / "to" / "written").iterdir()}
+    assert written["first"].startswith("## part6\n\nOn both slow branches")
+    assert "Words of mine" in written["tampered"]
+    assert "stub" not in written
     assert graded.rows["stub"]["part6"] == "0.0"
+    assert "part6: nothing was written" in graded.rows["stub"]["note"]
+
+
+def test_feedback_runs_nothing_of_a_students(graded):
+    """Scripts, handlers and javascript links of outputs and of text are gone; harmless HTML and the text are not."""
+    pages = {student: graded.page(student).read_text(encoding="utf-8") for student in ("hand_in forged", "tampered")}
+    assert "<b>bold</b>" in pages["hand_in forged"]
+    assert "Words of mine" in pages["tampered"]
+    for page in pages.values():
+        head, _, body = page.partition("<body")
+        assert "alert(" not in head
+        assert not re.search(r"<script|<iframe|<object|<embed|<form|<[^>]*\son\w+=|<[^>]*javascript:", body)
+
+
+def test_nothing_is_seen_from_a_submission(graded):
+    """Neither the answers nor the other submissions nor the marks, nor anybody's processes."""
+    if not graded.boxed:
+        pytest.skip("there is no bubblewrap (bwrap) that works here")
+    assert "SEEN 0 others False" in graded.page("hand_in forged").read_text(encoding="utf-8")
+
+
+def test_the_batch_reports_what_is_alike(graded):
+    """similar.csv names the students who handed in the same, and the reference solution."""
+    table = (graded.folder / "to" / "similar.csv").read_text(encoding="utf-8")
+    assert "(the reference solution)" in table
+    assert "second" in table
 
 
 def test_code_that_reaches_for_the_hidden_numbers_is_pointed_out(graded):
@@ -69,9 +101,9 @@ def test_code_that_reaches_for_the_hidden_numbers_is_pointed_out(graded):
 
 
 def test_numbers_at_grading_are_new(graded):
-    """Each submission is tried with a secret of its own, which scores.csv keeps."""
-    found = [row["secret"] for row in graded.rows.values()]
-    assert len(set(found)) == len(found)
+    """A batch has one secret, which scores.csv keeps, and the next one another."""
+    found = {row["secret"] for row in graded.rows.values()}
+    assert len(found) == 2
     assert "0" not in found
 
 
