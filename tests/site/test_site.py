@@ -189,6 +189,20 @@ def test_search_finds_a_word(page):
     assert there.outside == []
 
 
+def test_the_course_is_printed(browser, site):
+    """Pages into one PDF: contents whose lines are links and name the right page, bookmarks, page numbers."""
+    from pages import pdf
+
+    writer = pdf.book(site, ["cheat_sheet.html", "lessons/00_start_here.html"], browser)
+    text = [page.extract_text() for page in writer.pages]
+    lesson = next(k for k, each in enumerate(text) if "00 Start here" in each and k)
+    assert re.search(rf"Cheat sheet\s*2\s*00 Start here\s*{lesson + 1}", text[0])
+    assert [link.get_object()["/Subtype"] for link in writer.pages[0]["/Annots"]] == ["/Link", "/Link"]
+    assert [text[k].rstrip().endswith(str(k + 1)) for k in range(len(text))] == [True] * len(text)
+    marks = [item.title for item in writer.outline if not isinstance(item, list)]
+    assert marks == ["Cheat sheet", "00 Start here"]
+
+
 def test_no_homework_solution_is_on_the_site(site):
     """A student's page of an assignment holds no solution, and no answers' module is anywhere."""
     for path in site.rglob("hw*.*"):
