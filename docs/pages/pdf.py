@@ -25,7 +25,8 @@ PAPER = {"format": "A4", "margin": {"top": "18mm", "bottom": "18mm", "left": "16
 LINE = 28  # height of a line of the contents, in pixels, of which there are 96 to an inch
 # A page as it is printed: the figure of a slider as it stands, no side bars, no cell torn apart that fits on a page.
 PRINTED = """
-#jb-print-toc, .course-controls, .headerbtn, .bd-header-article, .prev-next-footer, .bd-footer, .copybtn { display: none !important; }
+#jb-print-toc, .course-controls, .headerbtn, .copybtn { display: none !important; }
+.bd-header-article, .prev-next-footer, .bd-footer { display: none !important; }
 .bd-main, .bd-content, .bd-article-container, .bd-article { max-width: none !important; padding: 0 !important; }
 .cell_output img, figure, table, .cell_input { break-inside: avoid; }
 h1, h2, h3 { break-after: avoid; }

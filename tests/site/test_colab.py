@@ -4,7 +4,6 @@ import re
 
 import nbformat
 import pytest
-
 from pages import colab
 
 PATHS = sorted(colab.LESSONS.glob("[0-9][0-9]_*.ipynb"))
