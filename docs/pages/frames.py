@@ -36,14 +36,14 @@ FINE = 9  # places of every slider; with fewer a star shows more than a grid
 
 
 def key():
-    """What the frames depend on: every file of nodekit, of the lessons and of docs/pages, and the libraries."""
+    """What the frames depend on: every file of nodekit and of the lessons, how they are drawn, and the libraries."""
     found = hashlib.sha256()
     for library in ("numpy", "torch", "matplotlib", "autograd", "scikit-learn"):
         found.update(version(library).encode())
-    for folder in ("nodekit", "lessons", "docs/pages"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in (".py", ".csv") and "homework" not in path.parts:
-                found.update(path.read_bytes())
+    paths = [path for folder in ("nodekit", "lessons") for path in (ROOT / folder).rglob("*")]
+    for path in sorted([*paths, Path(__file__), Path(cells.__file__)]):
+        if path.suffix in (".py", ".csv") and "homework" not in path.parts:
+            found.update(path.read_bytes())
     return found.hexdigest()
 
 
