@@ -36,7 +36,7 @@ def places():
     homework = {f"lessons/homework/{name}/{name}.ipynb": f"homework/{name}.ipynb" for name in assignments()}
     return (
         {path: path for path in sorted(found)}
-        | {path: path.removeprefix("docs/") for path in sorted(own | {"docs/architecture.md"})}
+        | {path: path.removeprefix("docs/") for path in sorted(own | {"docs/architecture.md", "docs/hub.md"})}
         | homework
         | PAGES
     )

@@ -1,7 +1,7 @@
 """What this course asks of a JupyterHub, whichever it is: load it from the hub's own configuration.
 
-    load_subconfig("/path/to/deploy/jupyterhub_config.py")       # in jupyterhub_config.py
-    cp deploy/jupyterhub_config.py /opt/tljh/config/jupyterhub_config.d/nodekit.py     # The Littlest JupyterHub
+    load_subconfig("/path/to/docs/deploy/jupyterhub_config.py")       # in jupyterhub_config.py
+    cp docs/deploy/jupyterhub_config.py /opt/tljh/config/jupyterhub_config.d/nodekit.py     # The Littlest JupyterHub
 
 docs/hub.md says how many students a machine holds, and where the figures come from.
 """
