@@ -118,15 +118,16 @@ def test_a_page_is_whole(page, path):
     assert there.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize(
-    "path", ["index.html", "lessons/00_start_here.html", "lessons/03_solvers.html", "gallery.html"]
-)
+@pytest.mark.parametrize("path", ["index.html", "lessons/00_start_here.html", "lessons/03_solvers.html"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_serious(page, path, dark):
-    """By the rules of WCAG 2.1 A and AA, beside what the theme's own templates break."""
+    """By the rules of WCAG 2.1 A and AA, beside what the theme's own templates break. Contrasts, of which a long
+    lesson has thousands and no others than lesson 00, are looked at in the short pages alone."""
     from axe_playwright_python.sync_playwright import Axe
 
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}
+    if path == "lessons/03_solvers.html":
+        options["rules"] = {"color-contrast": {"enabled": False}}
     found = Axe().run(page(path, dark=dark), context="article", options=options).response["violations"]
     serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
     assert serious == []
