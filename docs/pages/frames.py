@@ -204,21 +204,26 @@ def webp(png):
 
 
 def svg(fig, artists):
-    """The artists of a figure as SVG of the figure's size in pixels: its head, a piece for each artist, its tail.
+    """The artists of a figure as SVG, which the page scales: its head, a piece for each artist, its tail.
 
-    What is the same in all frames, such as a legend, is the same piece, and has to be kept only once.
+    What is the same in all frames, such as a legend, is the same piece, and has to be kept only once. Lines and letters
+    are measured in points, of which an inch has 72: in a figure of more dots SVG would draw them too small.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import RendererSVG
 
-    out, dpi = io.StringIO(), fig.dpi
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nodekit", "path.simplify": True}):
-        renderer = RendererSVG(fig.bbox.width, fig.bbox.height, out, None, dpi)
-        ends = [out.tell()]
-        for artist in artists:
-            artist.draw(renderer)
-            ends.append(out.tell())
-        renderer.finalize()
+    out, dots = io.StringIO(), fig.dpi
+    try:
+        fig.dpi = 72
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nodekit", "path.simplify": True}):
+            renderer = RendererSVG(fig.bbox.width, fig.bbox.height, out, None, 72)
+            ends = [out.tell()]
+            for artist in artists:
+                artist.draw(renderer)
+                ends.append(out.tell())
+            renderer.finalize()
+    finally:
+        fig.dpi = dots
     text = out.getvalue()
     pieces = [text[start:end] for start, end in itertools.pairwise([text.index("<svg"), *ends, len(text)])]
     return [short(piece) for piece in pieces]

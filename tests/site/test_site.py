@@ -17,6 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.lab import INSTALL, chromium
 from tests.site import DOCS
+from tests.site.controls import SAME, apart
 
 ROOT = DOCS.parent
 pytestmark = pytest.mark.slow(seconds=150)
@@ -133,14 +134,16 @@ def test_axe_finds_nothing_serious(page, path, dark):
     assert serious == []
 
 
-def test_a_slider_moves_without_a_kernel(page):
-    """By key to both ends, and by a number: the title in the picture is the one that Matplotlib draws there."""
+def test_a_slider_moves_without_a_kernel(page, site):
+    """The picture is Matplotlib's; by key to both ends, and by a number, its title is the one that is drawn there."""
     there = page("lessons/00_start_here.html")
     figure = there.locator(".course-frames").first
     figure.scroll_into_view_if_needed()
     figure.locator(".course-over svg").wait_for()
     slider, box = figure.locator("input[type=range]"), figure.locator("input[type=number]")
     start = figure.locator(".course-over").inner_text()
+    png = (site / "_static" / "frames" / "00-13.png").read_bytes()
+    assert apart(png, figure.locator(".course-stage").screenshot()) < SAME
     slider.press("End")
     last = box.input_value()
     at_end = figure.locator(".course-over").inner_text()
