@@ -47,7 +47,7 @@ html_static_path = ["static", str(Path(find_spec("sphinx-mathjax-offline").origi
 mathjax_path = "mathjax/tex-chtml.js"
 html_theme_options = {"show_navbar_depth": 1, "home_page_in_toc": True, "use_download_button": True}
 
-# Where it is built by a repository's own workflow, a lesson's page leads to Colab and Binder.
+# Where it is built by a repository's own workflow, a page leads to Binder (and a lesson to Colab: pages/notebook.py).
 if repository := os.environ.get("GITHUB_REPOSITORY"):
     html_theme_options |= {
         "repository_url": f"https://github.com/{repository}",
@@ -55,7 +55,6 @@ if repository := os.environ.get("GITHUB_REPOSITORY"):
         "path_to_docs": "",
         "use_repository_button": True,
         "launch_buttons": {
-            "colab_url": "https://colab.research.google.com",
             "binderhub_url": "https://mybinder.org",
             "notebook_interface": "jupyterlab",
         },

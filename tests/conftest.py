@@ -1,5 +1,6 @@
 """What several tests share. Everything is float64 unless a test says otherwise."""
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -46,7 +47,17 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print what tests measured and recorded with the `measured` fixture: orders, errors, ratios."""
+    """Print what tests measured and recorded with the `measured` fixture: orders, errors, ratios. And what took long."""
+    seconds = {}
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if hasattr(report, "duration"):
+            name = unit(report.nodeid)
+            seconds[name] = seconds.get(name, 0) + report.duration
+    if sum(seconds.values()) > 300:
+        terminalreporter.section(f"seconds, of {sum(seconds.values()):.0f} of all processes")
+        for name, spent in sorted(seconds.items(), key=lambda item: -item[1]):
+            if spent > 20:
+                terminalreporter.write_line(f"{spent:6.0f}  {name}")
     rows = [
         value
         for reports in terminalreporter.stats.values()

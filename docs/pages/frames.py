@@ -36,14 +36,14 @@ FINE = 9  # places of every slider; with fewer a star shows more than a grid
 
 
 def key():
-    """What the frames depend on: every file of nodekit, of the lessons and of docs/pages, and the libraries."""
+    """What the frames depend on: every file of nodekit and of the lessons, how they are drawn, and the libraries."""
     found = hashlib.sha256()
     for library in ("numpy", "torch", "matplotlib", "autograd", "scikit-learn"):
         found.update(version(library).encode())
-    for folder in ("nodekit", "lessons", "docs/pages"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in (".py", ".csv") and "homework" not in path.parts:
-                found.update(path.read_bytes())
+    paths = [path for folder in ("nodekit", "lessons") for path in (ROOT / folder).rglob("*")]
+    for path in sorted([*paths, Path(__file__), Path(cells.__file__)]):
+        if path.suffix in (".py", ".csv") and "homework" not in path.parts:
+            found.update(path.read_bytes())
     return found.hexdigest()
 
 
@@ -204,21 +204,26 @@ def webp(png):
 
 
 def svg(fig, artists):
-    """The artists of a figure as SVG of the figure's size in pixels: its head, a piece for each artist, its tail.
+    """The artists of a figure as SVG, which the page scales: its head, a piece for each artist, its tail.
 
-    What is the same in all frames, such as a legend, is the same piece, and has to be kept only once.
+    What is the same in all frames, such as a legend, is the same piece, and has to be kept only once. Lines and letters
+    are measured in points, of which an inch has 72: in a figure of more dots SVG would draw them too small.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import RendererSVG
 
-    out, dpi = io.StringIO(), fig.dpi
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nodekit", "path.simplify": True}):
-        renderer = RendererSVG(fig.bbox.width, fig.bbox.height, out, None, dpi)
-        ends = [out.tell()]
-        for artist in artists:
-            artist.draw(renderer)
-            ends.append(out.tell())
-        renderer.finalize()
+    out, dots = io.StringIO(), fig.dpi
+    try:
+        fig.dpi = 72
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "nodekit", "path.simplify": True}):
+            renderer = RendererSVG(fig.bbox.width, fig.bbox.height, out, None, 72)
+            ends = [out.tell()]
+            for artist in artists:
+                artist.draw(renderer)
+                ends.append(out.tell())
+            renderer.finalize()
+    finally:
+        fig.dpi = dots
     text = out.getvalue()
     pieces = [text[start:end] for start, end in itertools.pairwise([text.index("<svg"), *ends, len(text)])]
     return [short(piece) for piece in pieces]

@@ -3,7 +3,11 @@
 import html
 import importlib
 import json
+import os
 import re
+from pathlib import Path
+
+from pages import colab
 
 QUESTION = re.compile(r"^(ex\d\d)\.(\w+)\.(ask|reveal|show)\(\)\s*$", re.M)
 
@@ -14,6 +18,10 @@ def prepare(app, docname, source):
         return
     notebook = json.loads(source[0])
     notebook["metadata"].pop("widgets", None)
+    repository, lesson = os.environ.get("GITHUB_REPOSITORY"), re.fullmatch(r"lessons/\d\d_\w+", docname)
+    if repository and lesson:
+        way = f"\n\n[Open this lesson on Colab]({colab.address(repository, Path(docname).name + '.ipynb')})"
+        notebook["cells"][0]["source"] = "".join(notebook["cells"][0]["source"]) + way
     frames = app.course_frames.get(docname.split("/")[-1][:2], {})
     for number, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] == "code":

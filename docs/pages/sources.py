@@ -36,7 +36,7 @@ def places():
     homework = {f"lessons/homework/{name}/{name}.ipynb": f"homework/{name}.ipynb" for name in assignments()}
     return (
         {path: path for path in sorted(found)}
-        | {path: path.removeprefix("docs/") for path in sorted(own | {"docs/architecture.md"})}
+        | {path: path.removeprefix("docs/") for path in sorted(own | {"docs/architecture.md", "docs/hub.md"})}
         | homework
         | PAGES
     )
@@ -69,7 +69,7 @@ def released(name, folder):
     """An assignment as a student gets it, of variant 1: without solutions, and without what they printed."""
     sys.path.insert(0, str(ROOT / "lessons" / "homework"))
     try:
-        from marking import make_course
+        from course import make_course
     finally:
         sys.path.pop(0)
     with tempfile.TemporaryDirectory() as root:

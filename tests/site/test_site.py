@@ -17,6 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.lab import INSTALL, chromium
 from tests.site import DOCS
+from tests.site.controls import SAME, apart
 
 ROOT = DOCS.parent
 pytestmark = pytest.mark.slow(seconds=150)
@@ -118,28 +119,31 @@ def test_a_page_is_whole(page, path):
     assert there.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-@pytest.mark.parametrize(
-    "path", ["index.html", "lessons/00_start_here.html", "lessons/03_solvers.html", "gallery.html"]
-)
+@pytest.mark.parametrize("path", ["index.html", "lessons/00_start_here.html", "lessons/03_solvers.html"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_serious(page, path, dark):
-    """By the rules of WCAG 2.1 A and AA, beside what the theme's own templates break."""
+    """By the rules of WCAG 2.1 A and AA, beside what the theme's own templates break. Contrasts, of which a long
+    lesson has thousands and no others than lesson 00, are looked at in the short pages alone."""
     from axe_playwright_python.sync_playwright import Axe
 
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa"]}
+    if path == "lessons/03_solvers.html":
+        options["rules"] = {"color-contrast": {"enabled": False}}
     found = Axe().run(page(path, dark=dark), context="article", options=options).response["violations"]
     serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
     assert serious == []
 
 
-def test_a_slider_moves_without_a_kernel(page):
-    """By key to both ends, and by a number: the title in the picture is the one that Matplotlib draws there."""
+def test_a_slider_moves_without_a_kernel(page, site):
+    """The picture is Matplotlib's; by key to both ends, and by a number, its title is the one that is drawn there."""
     there = page("lessons/00_start_here.html")
     figure = there.locator(".course-frames").first
     figure.scroll_into_view_if_needed()
     figure.locator(".course-over svg").wait_for()
     slider, box = figure.locator("input[type=range]"), figure.locator("input[type=number]")
     start = figure.locator(".course-over").inner_text()
+    png = (site / "_static" / "frames" / "00-13.png").read_bytes()
+    assert apart(png, figure.locator(".course-stage").screenshot()) < SAME
     slider.press("End")
     last = box.input_value()
     at_end = figure.locator(".course-over").inner_text()
@@ -187,6 +191,20 @@ def test_search_finds_a_word(page):
     there.locator("#search-results li").first.wait_for()
     assert "15 Stiff Neural ODEs" in there.locator("#search-results").inner_text()
     assert there.outside == []
+
+
+def test_the_course_is_printed(browser, site):
+    """Pages into one PDF: contents whose lines are links and name the right page, bookmarks, page numbers."""
+    from pages import pdf
+
+    writer = pdf.book(site, ["cheat_sheet.html", "lessons/00_start_here.html"], browser)
+    text = [page.extract_text() for page in writer.pages]
+    lesson = next(k for k, each in enumerate(text) if "00 Start here" in each and k)
+    assert re.search(rf"Cheat sheet\s*2\s*00 Start here\s*{lesson + 1}", text[0])
+    assert [link.get_object()["/Subtype"] for link in writer.pages[0]["/Annots"]] == ["/Link", "/Link"]
+    assert [text[k].rstrip().endswith(str(k + 1)) for k in range(len(text))] == [True] * len(text)
+    marks = [item.title for item in writer.outline if not isinstance(item, list)]
+    assert marks == ["Cheat sheet", "00 Start here"]
 
 
 def test_no_homework_solution_is_on_the_site(site):
