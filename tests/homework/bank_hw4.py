@@ -59,10 +59,10 @@ def estimates(right):
         (made(mean=np.sum), "divide by m", 16.5),
         (made(mean=lambda each: each[0]), "One of the probes alone is used, the first", 16.5),
         (made(when="along"), "Probes are drawn along the solve", 13),
-        (made(exact=True), "This is the exact trace", 13),
+        (made(exact=True), "This is the exact trace", 13.5),
         (made(count=1), "m = 4 were asked for", 16.5),
         (made(swapped=True), "its arguments are t, x, v", 13),
-        (made(base="x"), "The base density is asked about x itself", 13),
+        (made(base="x"), "The base density is asked about x itself", 13.5),
         (made(times=lambda t0, t1: (t0, t1)), "Is x taken at t1", 13),
         (made(times=lambda t0, t1: (max(t0, t1), min(t0, t1))), "Is x taken at t1", 16.5),
         (lambda f, vjp, log_base, x, t0, t1, draw, m: log_base(x), "draw was never called", 13),
@@ -97,24 +97,27 @@ def wrong():
         """Wrong for one noise alone."""
         return lambda *given: (function if given[-1] == noise else right.log_density_variance)(*given)
 
-    variances = by_sentence(more.VARIANCES, 12)
-    for noise, points in (("rademacher", 17.0), ("gaussian", 18.0), ("sphere", 17.0)):
+    variances = by_sentence(more.VARIANCES, 12.2, you_follow=14.2)
+    for noise, points in (("rademacher", 17.0), ("gaussian", 18.0), ("sphere", 17.7)):
         variances += [(only(noise, function), words, points) for words, function in more.BY_NOISE[noise]]
     return {
         1: {
-            "log_density": [*by_sentence(first.DENSITIES, 6), (loose, "Tighten the tolerances", 14)],
-            "sample_and_log_density": by_sentence(first.SAMPLES, 12, z_is=10, return_=10),
+            "log_density": [
+                *by_sentence(first.DENSITIES, 6.3, you_go_from_the_later=11),
+                (loose, "Tighten the tolerances", 14),
+            ],
+            "sample_and_log_density": by_sentence(first.SAMPLES, 12.1, z_is=10.3, return_=10),
         },
         2: {
             "noisy_log_density": [
-                *by_sentence(first.NOISY, 10.8),
+                *by_sentence(first.NOISY, 11.8),
                 (naive, "Far from all modes it is not finite", 15.3),
             ],
-            "score": [*by_sentence(first.SCORES, 7.3), (naive_score, "Far from all modes it is not finite", 14.8)],
+            "score": [*by_sentence(first.SCORES, 8.3), (naive_score, "Far from all modes it is not finite", 14.8)],
         },
         3: {
-            "probability_flow": by_sentence(first.FLOWS, 10, the_jacobian=13),
-            "model_log_density": by_sentence(first.MODELS, 6),
+            "probability_flow": by_sentence(first.FLOWS, 10, the_jacobian=13, you_turn=11),
+            "model_log_density": by_sentence(first.MODELS, 6.1),
         },
         4: {
             "estimate": estimates(right),
@@ -123,12 +126,15 @@ def wrong():
                 (more.always("rademacher"), "needs fewer", 17.6),
                 (more.always("sphere"), "needs fewer", 17.6),
                 (more.most, "needs fewer", 15),
-                (more.wrong_counts(lambda V, error: int(np.ceil(V / error))), "V/m = error²", 15),
-                (more.wrong_counts(lambda V, error: int(np.ceil(np.sqrt(V) / error))), "but its square", 15),
+                (more.wrong_counts(lambda V, error: int(np.ceil(V / error))), "V/m = error²", 15.4),
+                (more.wrong_counts(lambda V, error: int(np.ceil(np.sqrt(V) / error))), "but its square", 15.4),
             ],
         },
         5: {
-            "mean_velocity": [*by_sentence(more.VELOCITIES, 15), (divided_by_t, "Nothing may be divided by t", 20.7)],
+            "mean_velocity": [
+                *by_sentence(more.VELOCITIES, 15.4, the_covariance=16.1, the_sensors=16.1),
+                (divided_by_t, "Nothing may be divided by t", 20.7),
+            ],
             "fit": [(function, words, 8) for words, function in more.FITS],
         },
     }

@@ -15,8 +15,8 @@ from judging import array, by_parts, share, summed
 from nodekit.classroom.watch import Wrong
 
 LIMITS = {"memory_gb": 3.0, "cell_seconds": 120, "notebook_seconds": 400}
-FULL, NONE = 5e-4, 1e-2  # full points up to the first error, none from the second on; the self-checks ask for 1e-4
-FIT, NO_FIT = 0.2, 0.6  # the same for a field that was fitted, in shares of |u|²; the self-check asks for 0.04
+FULL, NONE = 1e-3, 1e-2  # full points up to the first error, none from the second on; the self-checks ask for 1e-4
+FIT, NO_FIT = 0.25, 0.45  # the same for a field that was fitted, in shares of |u|²; the self-check asks for 0.05
 COUNT, NO_COUNT = 0.05, 0.7  # the same for |log(m / fewest)|, beyond one probe more or less
 
 

@@ -132,7 +132,6 @@ VELOCITIES = [
         "In a mode's own velocity the term of the start has the wrong sign: x1 - x0.",
         averaged(own=lambda t, C: t * C + (1 - t) * np.eye(3)),
     ),
-    ("In a mode's own velocity the start is missing: x1 - x0.", averaged(own=lambda t, C: t * C)),
     ("In a mode's own velocity the end's scatter is missing.", averaged(own=lambda t, C: -(1 - t) * np.eye(3) + 0 * C)),
 ] + [(words, averaged(parts)) for words, parts in list(MODES.items())[:1] + list(MODES.items())[5:]]  # fmt: skip
 
@@ -159,8 +158,8 @@ FITS = [  # the self-check knows each by what it makes of the mean velocity
     ("Your field is the mean start of the walkers", walkers(target=lambda x0, x1: x0)),
     ("The walkers' times are turned", walkers(turned=True)),
     ("The walkers have no starts", walkers(x0=lambda rng, x1: 0 * x1)),
-    ("right near one time", walkers(time=lambda rng, n: np.full((n, 1), 0.5))),
-    ("too few", walkers(n=300)),
+    ("a time of its own", walkers(time=lambda rng, n: np.full((n, 1), 0.5))),
+    ("tens of thousands of walkers", walkers(n=300)),
     ("theta has the shape", lambda *given: walkers()(*given).T),
 ]
 
