@@ -129,9 +129,12 @@ def test_the_largest_errors_that_a_self_check_accepts_have_full_marks(homework, 
     if part == 5:
         instead["fit"] = lambda *given: truth.fit(*given, walkers=20_000)
         assert homework.checks.fit._judge(instead["fit"])
-    for draw in DRAWS if part == 2 else DRAWS[::2]:
-        points, message = homework.earned(part, *draw, homework.hand_in(part, *draw, **instead))
-        assert points == POINTS[part], message
+    for k, draw in enumerate(DRAWS):
+        most, given = POINTS[part], instead
+        if part == 5 and k % 4:  # a fit takes half a second
+            most, given = 8, instead | {"fit": lambda features, *_: np.zeros((features.size, 3))}
+        points, message = homework.earned(part, *draw, homework.hand_in(part, *draw, **given))
+        assert points == most, message
 
 
 # ---- odd answers, self-checks ----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from nodekit.classroom.watch import Wrong
 LIMITS = {"memory_gb": 3.0, "cell_seconds": 120, "notebook_seconds": 400}
 FULL, NONE = 1e-3, 1e-2  # full points up to the first error, none from the second on; the self-checks ask for 1e-4
 FIT, NO_FIT = 0.25, 0.45  # the same for a field that was fitted, in shares of |u|²; the self-check asks for 0.05
-COUNT, NO_COUNT = 0.05, 0.7  # the same for |log(m / fewest)|, beyond one probe more or less
+COUNT, NO_COUNT = 0.05, 0.7  # the same for |log(m / fewest)|; one probe more or less is right
 
 
 def files(variant):
@@ -74,7 +74,7 @@ def judge_estimates(answer, given):
     parts = [judge_probes(answer, given, sums)]
     for noise, points in zip(hw4.tried.NOISES, (3.0, 2.0, 3.0), strict=True):
         parts.append(near(answer, noise, [right.variance_of(K, noise) for K, _ in sums], points))
-    return summed([*parts, judge_counts(answer, given)])
+    return summed([*parts, judge_counts(answer, given, sums)])
 
 
 def judge_probes(answer, given, sums):
@@ -99,13 +99,13 @@ def judge_probes(answer, given, sums):
     return earned, why or "estimate: right"
 
 
-def judge_counts(answer, given):
+def judge_counts(answer, given, sums):
     """5 points for (noise, probes): nothing for another noise, by the logarithm for another number."""
     rows, most, earned, why = answer.get("fewest"), 5.0, 0.0, ""
     if not isinstance(rows, list) or len(rows) != len(given):
         return 0.0, "fewest: nothing was handed in"
-    for (f, x, t0, t1, _, _, error), row in zip(given, rows, strict=True):
-        noise, m = right.fewest(f, f.jacobian, x, t0, t1, error)
+    for (*_, error), (K, _), row in zip(given, sums, rows, strict=True):
+        noise, m = right.fewest_of(K, error)
         if isinstance(row, dict):
             why = why or f"fewest: {str(row.get('error', 'no numbers'))[:200]}"
             continue
@@ -115,9 +115,9 @@ def judge_counts(answer, given):
         if row[0] != noise:
             why = why or f"fewest: {row[0]}, and {noise} needs fewer"
             continue
-        beyond = max(abs(row[1] - m) - 1, 0)
-        earned += most / len(given) * share(abs(np.log1p(beyond / m)), COUNT, NO_COUNT)
-        if beyond / m > COUNT:
+        off = 0.0 if abs(row[1] - m) <= 1 else abs(np.log(row[1] / m))
+        earned += most / len(given) * share(off, COUNT, NO_COUNT)
+        if off > COUNT:
             why = why or f"fewest: {row[1]:.0f} probes, and it takes {m}"
     return earned, why or "fewest: right"
 
@@ -136,7 +136,7 @@ def judge_matching(answer, given):
     at = right.judged_at(pump)
     u = np.concatenate([u for _, _, u in at])
     error = hw4.misfit(np.concatenate([features(t, x) @ theta for t, x, _ in at]), u)
-    points = 0.0 if np.isnan(error) else 14 * share(error, FIT, NO_FIT)
+    points = 14 * share(error, FIT, NO_FIT) if np.isfinite(error) else 0.0
     words = f"fit: its squared error is {error:.3f} of that of the field 0, full points up to {FIT:g}"
     return summed([*parts, (points, why or words)])
 

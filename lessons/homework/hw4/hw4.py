@@ -154,7 +154,7 @@ def inputs(part, variant, secret):
             field = tried.Field(int(random.integers(2**31)), ("level", "uneven")[i % 2])
             early, late = float(random.uniform(0.0, 0.3)), float(random.uniform(0.8, 1.2))
             times = (late, early) if i in (1, 2, 5, 6) else (early, late)
-            rest = int(random.integers(2**31)), (1, 4)[i // 2 % 2], float(random.uniform(0.05, 0.15))
+            rest = int(random.integers(2**31)), (1, 4)[i // 2 % 2], float(random.uniform(0.02, 0.05))
             rows.append((field, random.normal(size=3), *times, *rest))
         return rows
     if part == 5:  # times, states, pumps; readings, and what they are to be learned with

@@ -241,7 +241,7 @@ def check_fit(fit):
         )
     raise Wrong(
         f"The error is {error:.2f} of that of the field 0: worse than no field. Are there tens of thousands of "
-        "walkers, each with a time of its own, uniform between 0 and 1? Are place and velocity those of the same walker?"
+        "walkers, each with a time of its own, uniform between 0 and 1? Are place and velocity of the same walker?"
     )
 
 
