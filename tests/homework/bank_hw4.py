@@ -192,6 +192,11 @@ def other_ways(right):
         """One probe after the other, each in a solve of its own."""
         return np.mean([right["estimate"](f, vjp, log_base, x, t0, t1, draw, 1) for _ in range(m)])
 
+    def with_spare_probes(f, vjp, log_base, x, t0, t1, draw, m):
+        """Ten probes drawn, and the first m used."""
+        spare = iter([draw() for _ in range(10)])
+        return right["estimate"](f, vjp, log_base, x, t0, t1, lambda: next(spare), m)
+
     def by_gradient_steps(features, readings, rng):
         """Gradient descent with momentum on the loss, in whitened coordinates, new walkers in each step."""
 
@@ -215,7 +220,7 @@ def other_ways(right):
         "score": [by_differences, lambda *given: truth.score(*given).tolist()],
         "probability_flow": [in_lists],
         "model_log_density": [lambda *given: right["model_log_density"](*given).astype(np.float32)],
-        "estimate": [without_vjps],
+        "estimate": [without_vjps, with_spare_probes],
         "log_density_variance": [lambda *given: np.float32(right["log_density_variance"](*given))],
         "fewest": [lambda *given: [right["fewest"](*given)[0], float(right["fewest"](*given)[1])]],
         "mean_velocity": [truth.mean_velocity, lambda *given: truth.mean_velocity(*given).tolist()],

@@ -89,7 +89,7 @@ def test_other_ways_have_full_marks(homework, others, name):
 def loosest(homework, patch, names):
     """The loosest tolerance, of a ladder, with which the self-checks of these functions accept the reference."""
     tight = nodekit.solve
-    for tol in 10.0 ** np.arange(-2.0, -8.0, -0.5):
+    for tol in (1e-2, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5):
 
         def looser(*arguments, tol=tol, **options):
             return tight(*arguments, **options | {"rtol": tol, "atol": tol})
@@ -143,9 +143,9 @@ ODD = [
     None, 3, [], {}, {"error": 1}, {"log density": 1, "sample": [[1] * 3] * 6}, {"log density": [["nan"] * 4] * 6},
     {"log density": [[1e400] * 4] * 6, "flow": [{"error": 1}] * 6, "jacobian": "text"},
     {"noisy log density": [[0.0] * 4] * 8, "score": [[[0.0] * 3] * 4] * 8},
-    {"estimate": [0.0] * 8, "draws": [1] * 8, "probes": [[]] * 8, "fewest": [["rademacher", float("inf")]] * 8},
-    {"estimate": [10**400] * 8, "draws": "x", "probes": {}, "fewest": [["sphere", True]] * 8, "sphere": [[]] * 8},
-    {"estimate": ["x"] * 8, "draws": [None] * 8, "probes": [1] * 8, "fewest": [[["rademacher"], 5]] * 8},
+    {"estimate": [0.0] * 8, "draws": [1] * 8, "fewest": [["rademacher", float("inf")]] * 8},
+    {"estimate": [10**400] * 8, "draws": "x", "fewest": [["sphere", True]] * 8, "sphere": [[]] * 8},
+    {"estimate": ["x"] * 8, "draws": [None] * 8, "fewest": [[["rademacher"], 5]] * 8},
     {"mean velocity": {"x": 1}, "fit": {"x": 1}}, {"mean velocity": [[]] * 6, "fit": [[0.0] * 3] * 204},
     {"fit": [["x"] * 3] * 204}, {"fit": [[1e200] * 3] * 204},
 ]  # fmt: skip
