@@ -10,7 +10,7 @@ from tests.homework.bank import brief, filled, reference
 from tests.homework.bank_hw4 import FULL, LIGHT, PARTS, bank, module, other_ways, wrong
 from tests.homework.conftest import VARIANTS, Homework, automatic, grade, release
 
-pytestmark = pytest.mark.slow(seconds=35)
+pytestmark = pytest.mark.slow(seconds=60)
 
 POINTS = {int(part[4:]): points for part, points in FULL.items()}
 COUNTS = {  # of wrong answers
