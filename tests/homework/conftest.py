@@ -90,7 +90,7 @@ def need_nbgrader():
 def command(*arguments, cwd=None):
     """grading.py, as the instructor runs it, in the folder cwd. Returns what it prints."""
     line = [sys.executable, str(HOMEWORK / "grading.py"), *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=500, cwd=cwd)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=1800, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -157,8 +157,8 @@ def judge_orbit(answer, lattice):
     got, why = array(answer, "orbit", (2 * tried.KEPT, 16))
     early, late = tried.energy_errors(got, lattice)
     moving = (np.abs(got[:, :8] - got[0, :8]).max(axis=0) * lattice.kappa).max() > 0.5
-    steady = moving and late <= 1.5 * early + 1e-9 and late < 0.5
-    points = 2.0 * bool(steady) + 3.0 * bool(steady and late < 1e-3)
+    steady = moving and late <= (1 + tried.GROWTH) * early + 1e-9 and late < 0.5
+    points = 2.0 * bool(steady) + 3.0 * bool(steady and late < tried.ENERGY)
     return points, why or f"energy's error: {early:.1e} at first, {late:.1e} after {tried.ROUNDS} steps"
 
 

@@ -227,8 +227,9 @@ def check_step4(step4):
     if not left < 2e-10:
         raise Wrong(f"Symplectic, but a step by h and one by -h end {left:.0e} from the start: it is not symmetric.")
     early, late = tried.energy_errors(tried.orbit(step4, lattice), lattice)
-    if not late < min(1e-3, 1.5 * early + 1e-9):
-        allowed = "1e-3 is allowed" if late >= 1e-3 else "it grows, which no symplectic method lets it do"
+    most = tried.ENERGY / 5
+    if not late < min(most, (1 + tried.GROWTH / 5) * early + 2e-10):
+        allowed = f"{most:g} is wanted here" if late >= most else "it grows, which no symplectic method lets it do"
         raise Wrong(f"Along the lattice the energy's error is {early:.0e} at first, {late:.0e} at the end: {allowed}.")
     return (
         f"Order {order:.2f}, {max(found['forces'])} forces a step, symplectic, reversible; the energy's error is "

@@ -17,11 +17,10 @@ END = 2.0
 EPS, STEP = 1e-5, 0.4  # of the differences for the Jacobian of a step, and that step
 FORCES = 16  # evaluations of ∂V/∂q that a step may take
 DEFECT = 1e-8  # of MᵀJM - J: compositions have up to 1e-9, all but round-off; RK4 in 16 evaluations 1e-7 at least
-ROUNDS, KEPT, PATIENCE = (
-    32_000,
-    100,
-    30.0,
-)  # steps along the lattice, of which the first and last are kept; seconds of computing
+ROUNDS, KEPT = 32_000, 100  # steps along the lattice, of which so many are kept, at the beginning and at the end
+PATIENCE = 30.0  # seconds of computing for all of them
+ENERGY, GROWTH = 8e-4, 0.5  # the energy's error at the end, and by what share it may exceed that of the beginning
+# (Yoshida's composition has 1.4e-4 on every lattice, order 2 from three leapfrogs 1.1e-3; neither grows by 2%.)
 
 
 # ---- part 3 --------------------------------------------------------------------------------------------
@@ -110,8 +109,8 @@ class Lattice:
 
     @property
     def h(self):
-        """The step: 25 to a small swing."""
-        return 0.25 / (self.kappa * np.sqrt(self.depth / self.mass))
+        """The step: 31 to a small swing."""
+        return 0.2 / (self.kappa * np.sqrt(self.depth / self.mass))
 
     def dT(self, p):
         return p / self.mass
