@@ -173,7 +173,7 @@ def test_full_marks_leave_room(homework, mistakes, part):
 def test_a_self_check_asks_for_a_fifth_of_what_the_judge_does(homework):
     """What a self-check lets pass is at most a fifth of the error that still has full marks."""
     a = homework.answers
-    asked = [(1e-5, a.FULL), (1e-4, 10 * a.FULL), (0.05, a.RATIO), (0.02, a.EXCESS), (1e-3, a.ROWS)]
+    asked = [(1e-5, a.FULL), (1e-4, 10 * a.FULL), (0.02, a.RATIO), (0.02, a.EXCESS), (1e-3, a.ROWS)]
     asked += [(0.02, a.COEFFICIENT), (0.03, a.LAW), (0.003, a.AHEAD)]
     assert all(5 * check <= judge * (1 + 1e-9) for check, judge in asked)
 

@@ -15,7 +15,7 @@ from judging import array, by_parts, share, summed
 LIMITS = {"memory_gb": 3.0, "cell_seconds": 120, "notebook_seconds": 400}
 FULL, NONE = 5e-5, 1e-2  # full points up to the first error, none from the second on; the self-checks ask for 1e-5
 EXCESS, NO_EXCESS = 0.1, 50.0  # of χ² above the least one; the self-check asks for 0.02
-RATIO, NO_RATIO = 0.25, 0.6  # of |log| of a standard error against the right one; the self-check asks for 0.05
+RATIO, NO_RATIO = 0.1, 0.4  # of |log| of a standard error against the right one; the self-check asks for 0.02
 ROWS, NO_ROWS = 5e-3, 5e-2  # of the rows of a regression; the self-check asks for 1e-3
 COEFFICIENT, NO_COEFFICIENT = 0.1, 0.4  # of a coefficient; the self-check asks for 0.02
 LAW, NO_LAW = 0.15, 0.5  # of a law of friction within its range; the self-check asks for 0.03

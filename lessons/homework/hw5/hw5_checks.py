@@ -86,7 +86,7 @@ def in_errors(got, right):
 
 def check_fit(function):
     advice = "Does the descent come to its end? The gradient there should be small beside what AᵀA makes of an error."
-    limits = [(in_errors, 0.03), (hw5.ratio, 0.05)]
+    limits = [(in_errors, 0.03), (hw5.ratio, 0.02)]
     compared("fit", function, ["q", "its standard errors"], limits, advice)
     return "Both fits are at the least χ², and the standard errors are right."
 
@@ -166,7 +166,7 @@ def check_forecast(function):
     advice = (
         "The states of the fitted model; their derivatives G by q make of the fit's covariance C that of the states."
     )
-    limits = [(hw5.miss, 0.003), (hw5.ratio, 0.05)]
+    limits = [(hw5.miss, 0.003), (hw5.ratio, 0.02)]
     compared("forecast", function, ["the states", "their standard deviations"], limits, advice)
     return "Forecasts and their standard deviations are right."
 
