@@ -40,7 +40,7 @@ def numbers(value, shape, what, each, finite=True):
 
 def two(value, what):
     """Two things from a tuple or a list, or from the array that two of one shape are made. Raises Wrong."""
-    if not (isinstance(value, tuple | list | np.ndarray) and np.shape(value) != () and len(value) == 2):
+    if not ((isinstance(value, tuple | list) or np.ndim(value) > 0) and len(value) == 2):
         raise Wrong(f"Two things are returned, {what}; yours is a {type(value).__name__}.")
     return value
 
