@@ -66,6 +66,15 @@ def test_the_longest_step_is_the_longest():
                 assert (np.abs(np.linalg.eigvals(np.transpose(step))).max() <= 1) == stable
 
 
+def like(name):
+    """One step of a method of nodekit's, as a student's implicit_step."""
+
+    def step(f, jac, t, x, h):
+        return nodekit.solve(f, x, (t, t + h), method=name, step=h, jac=jac if name != "midpoint" else None).y[-1]
+
+    return step
+
+
 METHODS = {"trapezoid": 16, "implicit_euler": 8, "trbdf2": 24, "kvaerno3": 16, "implicit_midpoint": 15.5, "midpoint": 8}
 
 
@@ -74,10 +83,7 @@ METHODS = {"trapezoid": 16, "implicit_euler": 8, "trbdf2": 24, "kvaerno3": 16, "
 def test_part_3_is_judged_by_behaviour(name):
     """Another L-stable method of order 2 has full marks, in the self-check too; another kind of method loses points."""
 
-    def step(f, jac, t, x, h):
-        jac = jac if name != "midpoint" else None
-        return nodekit.solve(f, x, (t, t + h), method=name, step=h, jac=jac).y[-1]
-
+    step = like(name)
     got = earned(3, 7, 5, hand_in(3, 7, 5, implicit_step=step))
     assert got[0] == pytest.approx(METHODS[name], abs=0.1), got[1]
     assert bool(checks.implicit_step.check(lambda f, jac, t, x, h: step(f, jac, t, x, h))) == (name == "trbdf2")
@@ -130,6 +136,19 @@ def test_what_a_self_check_accepts_is_worth_its_points(variant, capsys):
     assert checks.largest_stable_step.check(exact)
     assert not checks.implicit_step.check(one_newton)
     assert "1e-3 is allowed" in capsys.readouterr().out
+
+
+def test_the_stiff_end_is_no_harder_at_grading():
+    """On forty draws the methods that the self-check accepts, the reference and TR-BDF2, stay within its own bound: the
+    judge's is five times as wide.
+    """
+    steps = {"reference": HOMEWORK.solution["implicit_step"], "TR-BDF2": like("trbdf2")}
+    for secret in range(1, 41):
+        for f, jac, x0 in map(hw1.van_der_pol, hw1.inputs(3, 7, secret)[2]):
+            truth = nodekit.solve(f, x0, (0.0, 0.5), "radau", rtol=1e-9, atol=1e-11, jac=jac).y[-1]
+            for name, step in steps.items():
+                off = np.abs(hw1.march(step, f, jac, x0, 0.5, 10) - truth).max()
+                assert off < more.STIFF == answers.SLACK * 1e-3 / 5, name
 
 
 BOUNDS = [(1, "field", 1e-9, 40), (1, "jacobian", 1e-9, 40), (2, "rest", 1e-8, 40),
