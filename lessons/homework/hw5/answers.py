@@ -27,22 +27,35 @@ def files(variant):
     return {"example.json": Path(__file__).with_name("example.json").read_text(encoding="utf-8")}
 
 
-def near(answer, name, correct, points, full=FULL, none=NONE, miss=hw5.miss):
+def off_by(answer, name, correct, miss):
+    """How far each row of answer[name] is off, a list, inf where it is no answer; and why, in words.
+
+    miss: miss(got, right), one function for all rows of `correct` or a list with one for each.
+    """
+    misses, rows = miss if isinstance(miss, list) else [miss] * len(correct), answer.get(name)
+    if not isinstance(rows, list) or len(rows) != len(correct):
+        return [np.inf] * len(correct), f"{name}: nothing was handed in, or not for each of {len(correct)} cases"
+    off, why = [], ""
+    for row, known, how_far in zip(rows, correct, misses, strict=True):
+        got, problem = array({name: [row]}, name, (1, *np.shape(known)))
+        off.append(np.inf if problem else how_far(got[0], np.asarray(known)))
+        why = why or problem
+    return off, why
+
+
+def near(answer, name, correct, points, full=FULL, none=NONE, miss=hw5.miss, of=None):
     """(points, message) for answer[name] against the rows of `correct`: each row its share, by miss(got, right).
 
-    miss: one function, or a list with one for each row.
+    of: for each row, whether that was found whose errors these are; no errors of what was not found are right.
     """
-    misses = miss if isinstance(miss, list) else [miss] * len(correct)
-    out, why, earned, worst = answer.get(name), "", 0.0, 0.0
-    if not isinstance(out, list) or len(out) != len(correct):
-        return 0.0, f"{name}: nothing was handed in, or not for each of {len(correct)} cases"
-    for row, known, off_by in zip(out, correct, misses, strict=True):
-        got, problem = array({name: [row]}, name, (1, *np.shape(known)))
-        off = np.inf if problem else off_by(got[0], np.asarray(known))
-        why, worst = why or problem, max(worst, off)
-        earned += points / len(correct) * share(off, full, none) if np.isfinite(off) else 0.0
+    off, why = off_by(answer, name, correct, miss)
+    of = [True] * len(correct) if of is None else of
+    shares = [share(far, full, none) if there and np.isfinite(far) else 0.0 for far, there in zip(off, of, strict=True)]
+    earned = points * sum(shares) / len(correct)
+    if not why and not all(of):
+        why = f"{name}: these belong to numbers that are far off"
     if not why and earned < points - 1e-9:
-        why = f"{name}: off by {worst:.1e} in the worst of {len(correct)} cases, {full:g} has full points"
+        why = f"{name}: off by {max(off):.1e} in the worst of {len(correct)} cases, {full:g} has full points"
     return earned, why or f"{name}: right"
 
 
@@ -54,17 +67,18 @@ def judge_field(answer, given):
 
 
 def judge_fit(answer, given):
-    """3 + 5 points for ½ χ² and its gradient, 7 for a fit by its χ², 5 for the standard errors."""
+    """3 + 5 points for ½ χ² and its gradient, 7 for a fit by its χ², 5 for its standard errors."""
     values = [right.misfit(q, record) for q, record in given]
     fits = [right.fit(record) for _, record in given]
     above = [
         lambda q, _, r=record, c=chi2: excess(q, r, c) for (_, record), (*_, chi2) in zip(given, fits, strict=True)
     ]
+    found = [off < NO_EXCESS for off in off_by(answer, "fitted", [q for q, _, _ in fits], above)[0]]
     return summed([
         near(answer, "misfit", [value for value, _ in values], 3.0, 10 * FULL, NONE),
         near(answer, "gradient", [gradient for _, gradient in values], 5.0, 10 * FULL, NONE),
         near(answer, "fitted", [q for q, _, _ in fits], 7.0, EXCESS, NO_EXCESS, above),
-        near(answer, "errors", [errors for _, errors, _ in fits], 5.0, RATIO, NO_RATIO, hw5.ratio),
+        near(answer, "errors", [errors for _, errors, _ in fits], 5.0, RATIO, NO_RATIO, hw5.ratio, found),
     ])  # fmt: skip
 
 
@@ -125,15 +139,16 @@ def judge_law(answer, given):
 
 
 def judge_series(answer, given):
-    """8 points for the response to a path, 6 for a forecast, 6 for its standard deviations."""
+    """8 points for the response to a path, 6 for a forecast, 6 for its standard deviations (not without a forecast)."""
     paths, records = given
     ends = [right.response(*row) for row in paths]
     ahead = [right.forecast(*row) for row in records]
     to_mean = [lambda a, b, r=record: against(a, b, np.nanmean(r.y, axis=0)) for record, _ in records]
+    found = [off < NO_AHEAD for off in off_by(answer, "forecast", [path for path, _ in ahead], to_mean)[0]]
     return summed([
         near(answer, "response", ends, 8.0),
         near(answer, "forecast", [path for path, _ in ahead], 6.0, AHEAD, NO_AHEAD, to_mean),
-        near(answer, "band", [band for _, band in ahead], 6.0, RATIO, NO_RATIO, hw5.ratio),
+        near(answer, "band", [band for _, band in ahead], 6.0, RATIO, NO_RATIO, hw5.ratio, found),
     ])  # fmt: skip
 
 

@@ -100,13 +100,6 @@ def drawn(variant):
 # ---- recordings ----------------------------------------------------------------------------------------
 
 
-def moments(random, end, n, gap):
-    """n uneven times in (0, end), none of them in a gap of this length somewhere in the middle."""
-    spacing = random.uniform(0.4, 1.6, n)
-    t = np.cumsum(spacing) * (end - gap) / (spacing.sum() + 1)
-    return np.where(t > random.uniform(0.4, 0.6) * (end - gap), t + gap, t)
-
-
 def motion(plant, theta, friction, y0, t):
     """The true states at the times t >= 0 of a plant whose missing acceleration is friction(y): (len(t), 3)."""
     c, r = float(theta[0]), float(theta[1])
@@ -133,7 +126,7 @@ def drag(beta, power):
 
 def to_fit(random, plant, theta, power, model):
     """A Record to fit: the friction has this power, and the model assumes another one or the same."""
-    t = moments(random, 16.0, 60, 3.0)
+    t = tried.moments(random, 16.0, 60, 3.0)
     return recorded(random, plant, theta, drag(theta[2], power), t, (0.03, 1.0), 0.1, power=model)
 
 
@@ -145,7 +138,7 @@ def to_explain(random, plant, theta, name, kind, end=30.0, n=240):
     size = {"v": 0.4, "v|v|": 0.4, "x³": 0.35}[name]
     coefficient = -float(size * random.uniform(0.8, 1.3))
     plant, small = (plant.calm(), 0.08) if kind == VERDICTS[2] else (plant, 1.0)
-    t, term = moments(random, end, n, 3.0), TERMS.terms[name]
+    t, term = tried.moments(random, end, n, 3.0), TERMS.terms[name]
     record = recorded(random, plant, theta, lambda y: coefficient * term(y), t, (0.003 / small**0.5, small), 0.01)
     return record, known(plant, theta), TERMS.without(name) if kind == VERDICTS[1] else TERMS, coefficient
 
@@ -166,7 +159,7 @@ def known(plant, theta):
 def to_learn(random, plant, theta):
     """(record, known, the law): a recording of a plant whose friction is some smooth law of the velocity alone."""
     law = tried.Law(*(float(s) for s in random.uniform((0.03, 0.5, 2.0), (0.1, 0.8, 3.5))))
-    t = moments(random, 30.0, 240, 3.0)
+    t = tried.moments(random, 30.0, 240, 3.0)
     record = recorded(random, plant, theta, lambda y: law(y[..., 1]), t, (0.003, 1.0), 0.0)
     return record, known(plant, theta), law
 

@@ -1,4 +1,4 @@
-"""Homework 5, what parts 4 and 5 are tried on: laws of friction, and equations that a path steers; and how far off.
+"""Homework 5, what is handed to functions: laws of friction, moments, equations that a path steers; and how far off.
 
 It ships with hw5.py.
 """
@@ -33,6 +33,13 @@ class Steered:
     def __call__(self, h):
         """h (3,) -> (3, 3): a row for each state, a column for each channel."""
         return (self.V @ np.tanh(self.W @ np.asarray(h, float) + self.b)).reshape(3, 3)
+
+
+def moments(random, end, n, gap):
+    """n uneven times in (0, end), none of them in a gap of this length somewhere in the middle."""
+    spacing = random.uniform(0.4, 1.6, n)
+    t = np.cumsum(spacing) * (end - gap) / (spacing.sum() + 1)
+    return np.where(t > random.uniform(0.4, 0.6) * (end - gap), t + gap, t)
 
 
 def some_path(random, gaps):
