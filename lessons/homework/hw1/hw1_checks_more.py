@@ -54,8 +54,8 @@ def check_implicit_step(implicit_step):
                     "single Newton iteration (or a Rosenbrock method) in place of one that goes on until it stands."
                 )
             raise Wrong(
-                f"On the stiff nonlinear field 10 steps end {off[-1]:.1e} from the truth; 1e-3 is allowed, and {STIFF:g} "
-                f"here, since other fields may be harder. {why}"
+                f"On the stiff nonlinear field 10 steps end {off[-1]:.1e} from the truth; 1e-3 is allowed, and "
+                f"{STIFF:g} here, since other fields may be harder. {why}"
             )
     return f"L-stable, and of order {order:.2f}. On the stiff field 10 steps end {max(off):.0e} from the truth."
 

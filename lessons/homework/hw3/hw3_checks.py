@@ -220,8 +220,8 @@ def check_learn(learn):
     (near, all_near), (kept, all_kept) = ((full / 5, full) for full, _ in (hw3.LEARNED, hw3.KEPT))
     if not error <= near:
         raise Wrong(
-            f"{says} All points are for an error up to {all_near:g}, and {near:g} is wanted here, since other traps may "
-            f"be harder; atoms that stay where they are have {stay:.2f}."
+            f"{says} All points are for an error up to {all_near:g}, and {near:g} is wanted here, since other traps "
+            f"may be harder; atoms that stay where they are have {stay:.2f}."
         )
     if not change <= kept:
         why = "Is it the field that does not conserve, or a solver with too loose a tolerance?"
