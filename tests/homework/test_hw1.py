@@ -1,22 +1,19 @@
-"""Homework 1: well posed for every variant, right answers, self-checks that name the mistake, judged as data."""
+"""Homework 1: well posed for every variant, right answers, judged as data, with no more than the self-checks ask for."""
 
 import math
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import nodekit
-from tests.homework.bank import LIGHT
-from tests.homework.conftest import MANY, Homework
+from tests.homework.bank_hw1 import HOMEWORK, answers, hw1, like, one_newton
+from tests.homework.conftest import MANY
 
 pytestmark = pytest.mark.slow(seconds=100)
 
-HOMEWORK = Homework("hw1", LIGHT)
 judging, more = sys.modules["judging"], sys.modules["hw1_checks_more"]
-hw1, answers, checks = HOMEWORK.module, HOMEWORK.answers, HOMEWORK.checks
-hand_in, earned = HOMEWORK.hand_in, HOMEWORK.earned
+checks, hand_in, earned = HOMEWORK.checks, HOMEWORK.hand_in, HOMEWORK.earned
 FULL = {1: 12, 2: 18, 3: 24, 4: 16, 5: 20}
 
 
@@ -66,15 +63,6 @@ def test_the_longest_step_is_the_longest():
                 assert (np.abs(np.linalg.eigvals(np.transpose(step))).max() <= 1) == stable
 
 
-def like(name):
-    """One step of a method of nodekit's, as a student's implicit_step."""
-
-    def step(f, jac, t, x, h):
-        return nodekit.solve(f, x, (t, t + h), method=name, step=h, jac=jac if name != "midpoint" else None).y[-1]
-
-    return step
-
-
 METHODS = {"trapezoid": 16, "implicit_euler": 8, "trbdf2": 24, "kvaerno3": 16, "implicit_midpoint": 15.5, "midpoint": 8}
 
 
@@ -111,17 +99,6 @@ def test_part_3_wants_a_method_before_it_looks_at_R(name):
     points, message = earned(3, 7, 5, hand_in(3, 7, 5, implicit_step=WORTHLESS[name]))
     assert points == 0
     assert "R does not count" in message
-
-
-def one_newton(f, jac, t, x, h):
-    """SDIRK2 with one Newton iteration for each stage: of order 2 on smooth fields, too far off on stiff ones."""
-    g = 1 - 1 / np.sqrt(2)
-
-    def stage(t, base, u):
-        return u + np.linalg.solve(np.eye(len(u)) - g * h * jac(t, u), base + g * h * f(t, u) - u)
-
-    first = stage(t + g * h, x, x)
-    return stage(t + h, x + (1 - g) / g * (first - x), first)
 
 
 @pytest.mark.parametrize("variant", [1, 7, 101])
@@ -193,67 +170,6 @@ def test_an_accurate_setting_loses_nothing_by_luck():
     assert earned(5, 7, 1, hand_in(5, 7, 1, setting=edge))[0] > 12
 
 
-KINDS = {
-    "list": lambda x: x.tolist(),
-    "tuple": lambda x: tuple(x.tolist()),
-    "whole numbers": lambda x: np.round(x).astype(int),
-    "float32": lambda x: x.astype(np.float32),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_judge_and_self_check_agree_on_kinds_of_numbers(capsys, kind):
-    """Lists and tuples are right for both; float32, and what is rounded, for neither, and the check says why."""
-    right = HOMEWORK.solution["field"]
-    given = lambda x, cell: KINDS[kind](right(x, cell))  # noqa: E731
-    full = earned(1, 7, 5, hand_in(1, 7, 5, field=given))[0] == 12
-    assert bool(checks.field.check(given)) == full == (kind in ("list", "tuple"))
-    assert ("compute in float64" in capsys.readouterr().out) == (kind == "float32")
-
-
-def test_the_third_hint_of_the_period_is_enough_on_every_cell():
-    """An implicit method, 1e-8 and 1e-10 over 10 units, with room to the limit on steps, where cells are stiffest."""
-    for seed in range(3):
-        cell = replace(hw1.firing(np.random.default_rng(seed)), epsilon=8e-4)
-        f, jac = (lambda t, x, c=cell: answers.field(x, c)), (lambda t, x, c=cell: answers.jacobian(x, c))
-        rising = nodekit.event(lambda t, x: x[0], direction=1)
-        options = {"method": "radau", "rtol": 1e-8, "atol": 1e-10, "jac": jac, "events": rising, "max_steps": 7000}
-        sol = nodekit.solve(f, np.array(hw1.START), (0.0, 10.0), **options)
-        assert abs(np.diff(sol.t_events[0])[-1] / answers.period(cell) - 1) < 1e-7
-
-
-def test_the_self_check_of_the_setting_prints_what_the_cost_is_worth():
-    """Its two figures, of the default and of full marks, and its times of upstrokes are right."""
-    cost = dict.fromkeys(("default", "reference"), 0)
-    for cell, right in more.TRIED.items():
-        truth = answers.upstrokes(cell)
-        assert np.abs(truth - right).max() < 1e-7
-        end = right[-1] + 0.3 * (right[-1] - right[-2])
-        for name, setting in (("default", answers.DEFAULT), ("reference", answers.REFERENCE)):
-            cost[name] += hw1.spike_times(lambda t, x, c=cell: answers.field(x, c), setting, end)[1]
-    assert abs(more.DEFAULT_COST / cost["default"] - 1) < 0.02
-    assert abs(more.FULL_COST / (1.1 * cost["reference"]) - 1) < 0.02
-
-
-TIGHT = [  # settings that were exact enough on one cell, and not on those that decided
-    ({"method": "bdf", "rtol": 1e-4, "atol": 1e-6}, "✗"),
-    ({"method": "bdf", "rtol": 3e-5, "atol": 3e-7}, "near to what is allowed"),
-    ({"method": "bdf", "rtol": 1e-5, "atol": 1e-7}, "✓"),
-    (..., "Not attempted"),
-    ({"method": "dopri5", "rtol": 1e-12, "atol": 1e-12}, "20000 steps, the most"),
-    ({"method": "A" * 10**5}, "nodekit.solve refuses it"),
-]
-
-
-@pytest.mark.parametrize(("setting", "words"), TIGHT, ids=lambda value: str(value)[:40])
-def test_the_self_check_of_the_setting_warns(capsys, setting, words):
-    """One that is too loose for some cells is refused, or warned of; one sentence for what is none."""
-    checks.setting(setting, HOMEWORK.solution["field"])
-    printed = capsys.readouterr().out
-    assert words in printed
-    assert len(printed) < 1000
-
-
 @pytest.mark.parametrize(("setting", "low", "high"), SETTINGS)
 def test_part_5_falls_with_the_cost(setting, low, high):
     """6 points for a default that is exact enough, more for a cheaper one, none for one that is not exact."""
@@ -302,126 +218,3 @@ def test_odd_answers_are_worth_nothing(part, answer):
     points, message = earned(part, 7, 5, answer)
     assert points == 0
     assert message
-
-
-def slopes(x, c, cubic=1, w=1, current=1, a=1):
-    """The field with factors on some of its terms."""
-    v = x[0]
-    first = v - cubic * v**3 / 3 - w * x[1] + current * c.current
-    return np.array([first / c.epsilon, v + a * c.a - c.b * x[1]])
-
-
-def wrong_largest(J, method):
-    return {"euler": 2.0, "dopri5": 3.3066}[method] / np.abs(np.linalg.eigvals(J)).max()
-
-
-def sdirk(g):
-    """SDIRK2 with either root: 1 + 1/√2 is L-stable too, with a constant that is too large."""
-
-    def stage(f, jac, t, base, h, u):
-        for _ in range(30):
-            u = u + np.linalg.solve(np.eye(len(u)) - g * h * jac(t, u), base + g * h * f(t, u) - u)
-        return u
-
-    def step(f, jac, t, x, h):
-        first = stage(f, jac, t + g * h, x, h, x)
-        return stage(f, jac, t + h, x + (1 - g) / g * (first - x), h, first)
-
-    return step
-
-
-WRONG = {
-    "field": [
-        (lambda x, c: np.array([x[0] - x[0] ** 3 / 3 - x[1] + c.current, x[0] + c.a - c.b * x[1]]), "divide by ε"),
-        (lambda x, c: np.array([(x[0] - x[0] ** 3 / 3 - x[1]) / c.epsilon, x[0] + c.a - c.b * x[1]]), "current I is"),
-        (lambda x, c: np.zeros(2), "off at index [0]"),
-        (lambda x, c: slopes(x, c, w=-1), "recovery w has a minus"),
-        (lambda x, c: slopes(x, c, current=-1), "current I has the wrong sign"),
-        (lambda x, c: slopes(x, c, cubic=3), "the third is missing"),
-        (lambda x, c: slopes(x, c, a=-1), "the a has a plus"),
-        (lambda x, c: slopes(x, c) * (1, c.epsilon), "without ε"),
-        (lambda x, c: slopes(x, c) * (1, 0) + np.array([0, x[0] + c.a - c.b * x[0]]), "not b v"),
-        (
-            lambda x, c: slopes(x, replace(c, current=0)) * (c.epsilon, 1) + np.array([c.current / c.epsilon, 0]),
-            "only I is",
-        ),
-        (
-            lambda x, c: np.array([(x[0] - x[0] ** 3 / 3 - x[1] + c.current) // c.epsilon, slopes(x, c)[1]]),
-            "divide by /",
-        ),
-        (lambda x, c: slopes(x, hw1.parameters(7)[0]), "the global cell"),
-        (lambda x, c: np.array([slopes(x, c)[0], slopes(x, c)[0] + c.a - c.b * x[1]]), "compute both from x"),
-        (lambda x, c: slopes(x, c).astype(np.float32), "compute in float64"),
-    ],
-    "jacobian": [
-        (lambda x, c: np.array([[(1 - x[0] ** 2) / c.epsilon, 1.0], [-1 / c.epsilon, -c.b]]), "Transposed"),
-        (lambda x, c: np.array([[1 - x[0] ** 2, -1.0], [1.0, -c.b]]), "Row 0 is not divided by ε"),
-        (lambda x, c: np.array([[7.5, -10.0], [1.0, -0.8]]), "at v = -1.8"),
-        (lambda x, c: np.array([[1 - x[0] ** 2, -1.0], [1.0, -c.b]]) / c.epsilon, "Only row 0 is divided"),
-        (lambda x, c: np.array([[(1 - x[0] ** 2) / c.epsilon, 1 / c.epsilon], [1.0, -c.b]]), "w has a minus in v'"),
-        (lambda x, c: np.array([[(1 - x[0] ** 2) / c.epsilon, -1 / c.epsilon], [1.0, c.b]]), "b w has a minus in w'"),
-        (lambda x, c: np.array([[(1 - 3 * x[0] ** 2) / c.epsilon, -1 / c.epsilon], [1.0, -c.b]]), "not 3 v²"),
-        (lambda x, c: answers.jacobian(x, hw1.parameters(7)[0]), "the global cell"),
-        (lambda x, c: answers.jacobian(x, c) + 1e-8, "by differences"),
-    ],
-    "rest": [
-        (lambda c: np.array([-1.2, -0.625]), "and 1 was expected"),
-        (lambda c: np.array([-0.625, -1.2]), "the order is (v, w)"),
-        (lambda c: np.roots([-1 / 3, 0, 1 - 1 / c.b, c.current - c.a / c.b]), "take the real root"),
-        (lambda c: answers.rest(c)[0], "of shape (2,); yours has shape ()"),
-        (lambda c: answers.rest(replace(c, current=0.0)), "The current I is missing"),
-        (lambda c: answers.rest(c) + 1e-6, "off by 1e-06, and 1e-8 is wanted"),
-    ],
-    "largest_stable_step": [
-        (wrong_largest, "complex"),
-        (lambda J, m: 0.0, "one positive number"),
-        (lambda J, m: 1e-6, "only"),
-    ],
-    "implicit_step": [
-        (lambda f, jac, t, x, h: x + h * f(t, x), "blows up"),
-        (lambda f, jac, t, x, h: np.linalg.solve(np.eye(len(x)) - h * jac(t, x), x), "does not converge"),
-        (
-            lambda f, jac, t, x, h: nodekit.solve(f, x, (t, t + h), "radau", rtol=1e-8, atol=1e-10).y[-1],
-            "a whole solve",
-        ),
-        (
-            lambda f, jac, t, x, h: nodekit.solve(f, x, (t, t + h), "implicit_euler", step=h).y[-1],
-            "An order of 1: are γ",
-        ),
-        (sdirk(1 + 1 / np.sqrt(2)), "but for its constant"),
-        (one_newton, "but for its constant"),
-    ],
-    "period": [
-        (lambda c: 3.3525, "relative error"),
-        (lambda c: 1.7, "every crossing"),
-        (lambda c: 33.52471117, "not in ms"),
-        (lambda c: 2 * 3.352471117, "These are 2 rounds"),
-        (lambda c: -3.352471117, "between two upstrokes"),
-        (lambda c: 3.352471117 * (1 + 3e-4), "the first one"),
-        (lambda c: 3.352471117 * (1 + 3e-6), "Tighter tolerances"),
-    ],
-}
-
-
-@pytest.mark.parametrize(("name", "wrong", "words"), [(n, w, t) for n, rows in WRONG.items() for w, t in rows])
-@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
-def test_self_checks_name_the_mistake(capsys, name, wrong, words):
-    """A plausible wrong answer is refused with words that help."""
-    given = wrong
-    if name in ("field", "jacobian"):
-        given = lambda x, cell: wrong(x, cell)  # noqa: E731
-    elif name in ("rest", "period"):
-        given = lambda cell: wrong(cell)  # noqa: E731
-    assert not getattr(checks, name).check(given)
-    assert words in capsys.readouterr().out
-
-
-def test_self_checks_accept_the_reference(capsys):
-    """All six say right, and the setting's prints its error and cost; there is no solution to print."""
-    solution = HOMEWORK.solution
-    for name in ("field", "jacobian", "rest", "largest_stable_step", "implicit_step", "period"):
-        assert getattr(checks, name).check(solution[name])
-        getattr(checks, name).solution()
-    assert checks.setting(solution["setting"], solution["field"])
-    assert not checks.setting({"rtol": 0.1, "atol": 0.1, "method": "bdf"}, solution["field"])
-    assert "no solution" in capsys.readouterr().out
