@@ -1,4 +1,4 @@
-"""Homework 1: well posed for every variant, right answers, judged as data, with no more than the self-checks ask for."""
+"""Homework 1: well posed for every variant, right answers, and judged as data, no more strictly than the checks say."""
 
 import math
 import sys
