@@ -131,20 +131,27 @@ def frames(explorer):
     A frame, by the numbers of its values ("3,0"), is a list of numbers of pieces, which are SVG; or a whole picture.
     """
     values, settings = layout(explorer.controls, FRAMES)
-    most = FRAMES
+    most, whole = FRAMES, heavier(explorer)
     if len(settings) > 16:  # from few frames, how many will do
         few = [settings[:: len(settings) // count] for count in (4, 16)]
         begin = time.process_time()
-        size = [compressed(drawn(explorer, values, some)) for some in few]
+        size = [compressed(drawn(explorer, values, some, whole)) for some in few]
         cost = (time.process_time() - begin) / len([*few[0], *few[1]])
         each = max(1, size[1] - size[0]) / (len(few[1]) - len(few[0]))
         most = max(16, min(FRAMES, int((1000 * KILOBYTES - size[0]) / each), int(SECONDS / cost)))
     while True:
-        data = drawn(explorer, *layout(explorer.controls, most))
+        data = drawn(explorer, *layout(explorer.controls, most), whole)
         size = compressed(data)
         if size <= 1000 * KILOBYTES or most < 12:
             return data
         most = int(most * min(0.9, 1000 * KILOBYTES / size))
+
+
+def heavier(explorer):
+    """Whether what moves weighs more as SVG than the whole figure as a picture: a field of colour, or many paths."""
+    with explorer.picture.moving(explorer.values) as artists:
+        pieces = artists and svg(explorer.picture.fig, artists)
+    return bool(pieces) and compressed(pieces) > 2 * compressed(webp(explorer.png))
 
 
 def compressed(data):
@@ -152,7 +159,8 @@ def compressed(data):
     return len(gzip.compress(json.dumps(data, ensure_ascii=False).encode(), 6))
 
 
-def drawn(explorer, values, settings):
+def drawn(explorer, values, settings, whole):
+    """The figure's data at these settings. whole: each frame is a picture of its own."""
     import matplotlib as mpl
 
     from nodekit.classroom import sliders
@@ -162,7 +170,8 @@ def drawn(explorer, values, settings):
     for setting in settings:
         at = {name: values[name][k] for name, k in zip(names_, setting, strict=True)}
         with mpl.rc_context({"path.simplify_threshold": 0.5}), picture.moving(at) as artists:
-            frame = artists and [pieces.setdefault(piece, len(pieces)) for piece in svg(picture.fig, artists)]
+            moving = not whole and artists and svg(picture.fig, artists)
+        frame = moving and [pieces.setdefault(piece, len(pieces)) for piece in moving]
         found[",".join(map(str, setting))] = frame or webp(picture.render(at))
     picture.render(explorer.values)
     background = None

@@ -27,7 +27,7 @@ def explorer(draw, **controls):
     def setup(ax):
         ax.set(xlim=(0, 1), ylim=(-2, 2), title="before")
         ax.plot([0, 1], [0, 0], label="stays")
-        ax.legend()
+        ax.legend(loc="upper right")
 
     return sliders.explore(draw, setup, alt="a line", size=(4, 3), **controls)
 
@@ -96,6 +96,20 @@ def test_a_figure_whose_limits_move_is_kept_whole():
     made.controls["a"].value = 2.0
     wanted, found = (np.asarray(Image.open(io.BytesIO(png)).convert("RGB")) for png in (made.png, picture))
     assert np.array_equal(wanted, found)
+
+
+def test_a_field_of_colours_is_kept_as_pictures():
+    """What weighs more as SVG than the whole figure does as a picture is kept as the latter."""
+    grid = np.random.default_rng(0).normal(size=(120, 160))
+
+    def colours(ax, a):
+        ax.pcolormesh(np.linspace(0, 1, 161), np.linspace(-2, 2, 121), np.round(np.abs(grid) < a))
+
+    made = explorer(colours, a=sliders.linear_slider(0.5, 1.0, 0.5, "a", step=0.25))
+    data = frames.frames(made)
+    assert all(frame.startswith("data:image/webp;base64,") for frame in data["frames"].values())
+    assert frames.compressed(data) <= 1000 * frames.KILOBYTES
+    assert not frames.heavier(explorer(draw, a=sliders.linear_slider(-1, 1, 0.0, "a")))
 
 
 def test_the_budget_holds():
