@@ -175,6 +175,7 @@ def test_little_is_lost_by_a_little():
 
 def test_an_accurate_setting_loses_nothing_by_luck():
     """What passes the self-check has all points; bdf at 3e-5, near it, is refused there, and loses a part at most."""
+    assert np.isclose(5 * more.NEAR, answers.SETTING_SLACK * hw1.TARGET)
     for secret in (1, 2):
         assert earned(5, 7, secret, hand_in(5, 7, secret, setting=answers.REFERENCE))[0] == 20
     edge = {"method": "bdf", "rtol": 3e-5, "atol": 3e-7}
