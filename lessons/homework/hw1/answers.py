@@ -18,8 +18,8 @@ LIMITS = {"memory_gb": 1.5, "cell_seconds": 60, "notebook_seconds": 300}
 REFERENCE = {"method": "bdf", "rtol": 1e-5, "atol": 1e-7}  # part 5: full marks up to 1.1 times what it costs
 DEFAULT = {}  # part 5: none for the cost of nodekit's default, dopri5 at 1e-6
 BY_HAND = {"implicit_step": ("nodekit", "scipy")}  # and what it must not use
-# What is beyond a stated bound by so much still has all points. The self-checks want a fifth of that: 0.25 of the stated
-# bound at the stiff end, 0.3 in the setting.
+# What is beyond a stated bound by so much still has all points. The self-checks want a fifth of that: 0.25 of the
+# stated bound at the stiff end, 0.3 in the setting.
 SLACK, SETTING_SLACK = 1.25, 1.5
 
 
