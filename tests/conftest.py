@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print what tests measured and recorded with the `measured` fixture: orders, errors, ratios. And what took long."""
+    """Print what tests recorded with the `measured` fixture (orders, errors, ratios), and which files took long."""
     seconds = {}
     for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
         if hasattr(report, "duration"):
