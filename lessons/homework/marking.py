@@ -91,25 +91,10 @@ def the_answer(cell, note_of_stop):
 
 # ---- the page for the student --------------------------------------------------------------------------
 
-TAGS = {
-    "a",
-    "abbr",
-    "b",
-    "blockquote",
-    "br",
-    "button",
-    "center",
-    "code",
-    "dd",
-    "del",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "em",
-}
-TAGS |= {"h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "s", "small", "span"}
-TAGS |= {"strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul"}
+TAGS = set(
+    "a abbr b blockquote br button center code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre "
+    "s small span strong sub summary sup table tbody td tfoot th thead tr tt u ul".split()
+)
 
 
 def allowed(tag, name, value):

@@ -128,6 +128,23 @@ def grade(name, folder, submissions, variants, seconds):
         return {row["student"]: row for row in csv.DictReader(file)}, printed
 
 
+def batch(homework, bank, light, folders):
+    """({student: row}, bank) of the reference, one for each of VARIANTS, and of a bank: released, filled in, graded.
+
+    bank, light: of the assignment's own bank_hwN.py. folders: pytest's tmp_path_factory.
+    """
+    name, first = homework.name, VARIANTS["first"]
+    folder = release(name, folders.mktemp("release"), {"first": first})  # the roster decides
+    released = json.loads((folder / "first" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    good = dict.fromkeys(VARIANTS, brief(filled(released, reference(homework.source) | light)))
+    tried = bank(released, homework.source, {part: homework.hand_in(part, 8) for part in (1, 2)})
+    bad = {student: notebook for student, (notebook, _, _) in tried.items()}
+    hasty = {"accidents": bad.pop("accidents")}  # with a smaller limit, to save time
+    to = folders.mktemp("graded")
+    rows, _ = grade(name, to, good | bad, VARIANTS | dict.fromkeys(bad, first), 120)
+    return rows | grade(name, to / "hasty", hasty, first, 8)[0], tried
+
+
 def automatic(row):
     """{part: points} of the parts that no human marks: what a row of scores.csv says."""
     return {part: float(value) for part, value in row.items() if part[:4] == "part" and value and part != "part6"}

@@ -1,15 +1,12 @@
 """Homework 3: well posed for every variant, right answers, self-checks that name the mistake, judged as data."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 
 import nodekit
-from tests.homework.bank import brief, filled, reference
 from tests.homework.bank_hw3 import FULL, LIGHT, bank, composed, densities, fields, steps, traces
-from tests.homework.conftest import MANY, VARIANTS, Homework, automatic, grade, release
+from tests.homework.conftest import MANY, VARIANTS, Homework, automatic, batch
 
 pytestmark = pytest.mark.slow(seconds=30)
 
@@ -280,16 +277,8 @@ SLOW = pytest.mark.slow(seconds=70)
 
 @pytest.fixture(scope="module")
 def graded(homework, tmp_path_factory):
-    """({student: row}, bank) of the reference on three variants and of the bank, through the instructor's commands."""
-    folder = release("hw3", tmp_path_factory.mktemp("release"), {"first": VARIANTS["first"]})  # the roster decides
-    released = json.loads((folder / "first" / "hw3.ipynb").read_text(encoding="utf-8"))
-    good = dict.fromkeys(VARIANTS, brief(filled(released, reference(homework.source) | LIGHT)))
-    tried = bank(released, homework.source, {part: homework.hand_in(part, 8) for part in (1, 2)})
-    bad = {student: notebook for student, (notebook, _, _) in tried.items()}
-    hasty = {"accidents": bad.pop("accidents")}  # with a smaller limit, to save time
-    to = tmp_path_factory.mktemp("graded")
-    rows, _ = grade("hw3", to, good | bad, VARIANTS | dict.fromkeys(bad, VARIANTS["first"]), 120)
-    return rows | grade("hw3", to / "hasty", hasty, VARIANTS["first"], 8)[0], tried
+    """({student: row}, bank) of the reference on two variants and of the bank, through the instructor's commands."""
+    return batch(homework, bank, LIGHT, tmp_path_factory)
 
 
 @SLOW

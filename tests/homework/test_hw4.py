@@ -1,14 +1,11 @@
 """Homework 4: self-checks that name the mistake, answers judged as data, a batch. What is right: test_hw4_truth.py."""
 
-import json
-
 import numpy as np
 import pytest
 
 import nodekit
-from tests.homework.bank import brief, filled, reference
 from tests.homework.bank_hw4 import FULL, LIGHT, PARTS, bank, module, other_ways, wrong
-from tests.homework.conftest import VARIANTS, Homework, automatic, grade, release
+from tests.homework.conftest import VARIANTS, Homework, automatic, batch
 
 pytestmark = pytest.mark.slow(seconds=60)
 
@@ -204,15 +201,7 @@ SLOW = pytest.mark.slow(seconds=40)
 @pytest.fixture(scope="module")
 def graded(homework, tmp_path_factory):
     """({student: row}, bank) of the reference on two variants and of the bank, through the instructor's commands."""
-    folder = release("hw4", tmp_path_factory.mktemp("release"), {"first": VARIANTS["first"]})  # the roster decides
-    released = json.loads((folder / "first" / "hw4.ipynb").read_text(encoding="utf-8"))
-    good = dict.fromkeys(VARIANTS, brief(filled(released, reference(homework.source) | LIGHT)))
-    tried = bank(released, homework.source, {part: homework.hand_in(part, 8) for part in (1, 2)})
-    bad = {student: notebook for student, (notebook, _, _) in tried.items()}
-    hasty = {"accidents": bad.pop("accidents")}  # with a smaller limit, to save time
-    to = tmp_path_factory.mktemp("graded")
-    rows, _ = grade("hw4", to, good | bad, VARIANTS | dict.fromkeys(bad, VARIANTS["first"]), 120)
-    return rows | grade("hw4", to / "hasty", hasty, VARIANTS["first"], 8)[0], tried
+    return batch(homework, bank, LIGHT, tmp_path_factory)
 
 
 @SLOW
