@@ -3,13 +3,10 @@
 The frames of one lesson are made, lesson 00's; how a figure becomes frames is tested in test_frames.py.
 """
 
-import functools
-import http.server
 import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,8 @@ from playwright.sync_api import sync_playwright
 from tests.browser.lab import INSTALL, chromium
 from tests.site import DOCS
 from tests.site.controls import SAME, apart
+
+from pages import pdf  # isort: skip
 
 ROOT = DOCS.parent
 pytestmark = pytest.mark.slow(seconds=150)
@@ -36,16 +35,8 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(site):
     """Where the site is served, on this machine alone."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with pdf.served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -195,8 +186,6 @@ def test_search_finds_a_word(page):
 
 def test_the_course_is_printed(browser, site):
     """Pages into one PDF: contents whose lines are links and name the right page, bookmarks, page numbers."""
-    from pages import pdf
-
     writer = pdf.book(site, ["cheat_sheet.html", "lessons/00_start_here.html"], browser)
     text = [page.extract_text() for page in writer.pages]
     lesson = next(k for k, each in enumerate(text) if "00 Start here" in each and k)
