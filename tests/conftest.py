@@ -78,6 +78,16 @@ def measured(record_property):
     return lambda line: record_property("measured", line)
 
 
+@pytest.fixture(autouse=True)
+def main_module():
+    """sys.modules["__main__"] is each test's own: an IPython shell puts a module in its place and empties it when it is
+    reset, and a pool of processes then has no __main__.__spec__ to tell its workers.
+    """
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 class Ensemble:
     """256 random two-dimensional problems in one state (2, 256), non-linear, coupled and non-autonomous, with
     exact solutions: y = (u, v + u²), u = (2(c + sin(ωt + φ)/ω))^(−1/2), v = exp(−0.7 (t − cos(ωt)/ω)).
