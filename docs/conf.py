@@ -45,7 +45,12 @@ html_theme = "sphinx_book_theme"  # the whole course stands in its sidebar
 html_title = "Neural ODEs"
 html_static_path = ["static", str(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static")]
 mathjax_path = "mathjax/tex-chtml.js"
-html_theme_options = {"show_navbar_depth": 1, "home_page_in_toc": True, "use_download_button": True}
+html_theme_options = {
+    "show_navbar_depth": 1,
+    "home_page_in_toc": True,
+    "use_download_button": True,
+    "navbar_persistent": [],  # the search stands in the sidebar
+}
 
 # Where it is built by a repository's own workflow, a page leads to Binder (and a lesson to Colab: pages/notebook.py).
 if repository := os.environ.get("GITHUB_REPOSITORY"):
