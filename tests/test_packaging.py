@@ -39,10 +39,11 @@ def test_environment_yml_agrees_with_pyproject():
     wanted = {name: b for name, b in map(bounds, [*PROJECT["dependencies"], *EXTRAS["torch"], *EXTRAS["lab"]])}
     wanted.pop("nodekit-course")
     wanted = {CONDA_NAMES.get(name, name): b for name, b in wanted.items()}
-    wanted["python"] = {PROJECT["requires-python"]}
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    plain = [d for d in environment["dependencies"] if isinstance(d, str) and d != "pip"]
+    python, *plain = [d for d in environment["dependencies"] if isinstance(d, str) and d != "pip"]
     assert dict(map(bounds, plain)) == wanted
+    number = re.fullmatch(r"python=(3\.\d+)", python)[1]  # the form that repo2docker, which is Binder's, can read
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(number)
     assert environment["dependencies"][-1] == {"pip": ["--editable ."]}
 
 
