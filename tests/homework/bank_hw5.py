@@ -105,7 +105,7 @@ ODD = [
     {"fitted": [{"error": 1}] * 2, "errors": "x", "misfit": {}, "gradient": [None, None]},
     {"terms": [[[0] * 7]] * 2, "change": [[0]] * 2, "verdict": [[], {}, None, 3, "x", 1], "coefficients": [None]},
     {"terms": [], "change": None, "verdict": ["found"] * 5, "coefficients": []},
-    {"verdict": ["library wrong"] * 6, "coefficients": [[0] * 7] * 6},
+    {"verdict": ["found"] * 6, "coefficients": []}, {"verdict": ["library wrong"] * 6, "coefficients": [[0] * 7] * 6},
     {"friction": [0] * 121, "range": ["-inf", "inf"]}, {"friction": "x", "range": [1, 2, 3]},
     {"friction": [[10**400]] * 121, "range": {}},
     {"response": [[0, 0, 1e400]] * 4, "forecast": [[[9, 9, 9]] * 6], "band": [[[0] * 3] * 6]},
@@ -125,18 +125,21 @@ def replay(part, *names):
 
 field, states = replay("1", "slopes"), replay("1", "states")
 misfit, fit = replay("2", "misfit", "gradient"), replay("2", "fitted", "errors")
-term_rows, missing_term = replay("3", "terms", "change"), replay("3", "verdict", "coefficients")
 response, forecast = replay("5", "response"), replay("5", "forecast", "band")
 """
 
 FORGED = """
 from IPython.display import display
 
+honest = hw5.hand_in
+
 
 def forged(part, variant, *work):
+    if part not in (3, 4):
+        return honest(part, variant, *work)
     if part == 4:
         return 16.0  # what nbgrader would read as points
-    answer = {"points": 20, "slopes": "right", "verdict": ["found"] * 6, "coefficients": []}
+    answer = {"points": 20, "terms": "right", "verdict": ["found"] * 6, "coefficients": []}
     display({"application/vnd.nodekit.answer+json": {"part": part, "answer": answer}}, raw=True)
 
 
@@ -152,18 +155,13 @@ def bank(released, source, elsewhere):
     """
     right, stub = reference(source), brief(released)
     light = brief(filled(released, right | LIGHT))
-    blank = dict.fromkeys(("fit", "terms", "series"), "pass")
-    memory = filled(stub, blank | {"field": MEMORY.replace("{public}", json.dumps(elsewhere))})
+    memory = {"field": MEMORY.replace("{public}", json.dumps(elsewhere)), "fit": "pass", "series": "pass"}
     accidents = {"fit": "misfit = fit = 1 / 0", "terms": "term_rows = np.ones(2**29)", "learn": ASLEEP}
     accidents |= {"series": "response = forecast = None"}
     patched = PATCHED_CHECKS.replace("hw1_checks.setting = lambda *a: True\n", "")
+    cheat = with_lines(with_lines(filled(stub, memory), FORGED), patched, before=False)
     return {
         "stub": (stub, NOTHING, "part4: not attempted"),
-        "forged": (
-            with_lines(with_lines(stub, FORGED), patched, before=False),
-            NOTHING,
-            "part4: Nothing was handed in",
-        ),
-        "memorised": (memory, NOTHING, "part1: slopes: off by"),
+        "cheat": (cheat, NOTHING, "part1: slopes: off by"),
         "accidents": (filled(light, accidents), NOTHING | {"part1": 12}, "was stopped after"),
     }

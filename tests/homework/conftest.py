@@ -128,16 +128,17 @@ def grade(name, folder, submissions, variants, seconds):
         return {row["student"]: row for row in csv.DictReader(file)}, printed
 
 
-def batch(homework, bank, light, folders):
+def batch(homework, bank, light, folders, parts=(1, 2)):
     """({student: row}, bank) of the reference, one for each of VARIANTS, and of a bank: released, filled in, graded.
 
-    bank, light: of the assignment's own bank_hwN.py. folders: pytest's tmp_path_factory.
+    bank, light: of the assignment's own bank_hwN.py. folders: pytest's tmp_path_factory. parts: those whose right
+    answers for another variant the bank's cheat has learnt by heart.
     """
     name, first = homework.name, VARIANTS["first"]
     folder = release(name, folders.mktemp("release"), {"first": first})  # the roster decides
     released = json.loads((folder / "first" / f"{name}.ipynb").read_text(encoding="utf-8"))
     good = dict.fromkeys(VARIANTS, brief(filled(released, reference(homework.source) | light)))
-    tried = bank(released, homework.source, {part: homework.hand_in(part, 8) for part in (1, 2)})
+    tried = bank(released, homework.source, {part: homework.hand_in(part, 8) for part in parts})
     bad = {student: notebook for student, (notebook, _, _) in tried.items()}
     hasty = {"accidents": bad.pop("accidents")}  # with a smaller limit, to save time
     to = folders.mktemp("graded")

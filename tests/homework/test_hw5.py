@@ -1,6 +1,5 @@
 """Homework 5: self-checks that name the mistake, answers judged as data, a batch. What is right: test_hw5_truth.py."""
 
-import json
 import os
 
 import numpy as np
@@ -8,9 +7,8 @@ import pytest
 import torch
 
 import nodekit
-from tests.homework.bank import brief, filled, reference
 from tests.homework.bank_hw5 import FULL, LAWS, LIGHT, ODD, PART, VERDICTS, WORTH, bank, law_by, verdict_by
-from tests.homework.conftest import VARIANTS, Homework, automatic, grade, release
+from tests.homework.conftest import VARIANTS, Homework, automatic, batch
 
 pytestmark = pytest.mark.slow(seconds=60)
 
@@ -126,7 +124,7 @@ def test_a_self_check_asks_for_a_fifth_of_what_the_judge_does(homework):
     """What a self-check lets pass is at most a fifth of the error that still has full marks."""
     a = homework.answers
     asked = [(1e-5, a.FULL), (1e-4, 10 * a.FULL), (0.02, a.RATIO), (0.02, a.EXCESS), (1e-3, a.ROWS)]
-    asked += [(0.02, a.COEFFICIENT), (0.03, a.LAW), (0.003, a.AHEAD)]
+    asked += [(0.02, a.COEFFICIENT), (0.03, a.LAW), (0.006, a.AHEAD)]
     assert all(5 * check <= judge * (1 + 1e-9) for check, judge in asked)
 
 
@@ -226,37 +224,29 @@ SLOW = pytest.mark.slow(seconds=90)
 
 
 @pytest.fixture(scope="module")
-def graded(homework, mistakes, tmp_path_factory):
-    """({student: row}, bank) of the reference and of the bank, through the instructor's commands."""
-    folder = release("hw5", tmp_path_factory.mktemp("release"), {"first": VARIANTS["first"]})
-    released = json.loads((folder / "first" / "hw5.ipynb").read_text(encoding="utf-8"))
-    good = {"second": brief(filled(released, reference(homework.source) | LIGHT))}
-    made = mistakes.RIGHT | {"missing_term": verdict_by()(mistakes.RIGHT)}
-    tried = bank(released, homework.source, {p: homework.hand_in(p, 8, **of_part(made, p)) for p in (1, 2, 3, 5)})
-    bad = {student: notebook for student, (notebook, _, _) in tried.items()}
-    hasty = {"accidents": bad.pop("accidents")}  # with a smaller limit, to save time
-    to = tmp_path_factory.mktemp("graded")
-    rows, _ = grade("hw5", to, good | bad, VARIANTS | dict.fromkeys(bad, VARIANTS["first"]), 120)
-    return rows | grade("hw5", to / "hasty", hasty, VARIANTS["first"], 8)[0], tried
+def graded(homework, tmp_path_factory):
+    """({student: row}, bank) of the reference on two variants and of the bank, through the instructor's commands."""
+    return batch(homework, bank, LIGHT, tmp_path_factory, parts=(1, 2, 5))
 
 
 @SLOW
-def test_the_reference_scores_full_marks(graded):
+@pytest.mark.parametrize("student", VARIANTS)
+def test_the_reference_scores_full_marks(graded, student):
     """Released, filled in, handed in, graded with numbers not seen before: 90 of 90, and 10 for a human to give."""
-    row = graded[0]["second"]
+    row = graded[0][student]
     assert automatic(row) == FULL, row["note"]
     assert float(row["total"]) == float(row["out of"]) == 90
     assert row["part6"] == ""
 
 
 @SLOW
-@pytest.mark.parametrize("student", ["stub", "forged", "memorised", "accidents"])
+@pytest.mark.parametrize("student", ["stub", "cheat", "accidents"])
 def test_a_bad_submission_gets_what_it_deserves(graded, student):
     """Each of the bank has the points of what it did right, and a note that says what happened."""
     rows, tried = graded
     _, points, words = tried[student]
-    earned = automatic(rows[student])
-    most = {"part1": 0.5, "part2": 0.5, "part3": 9.0, "part5": 0.5} if student == "memorised" else {}
-    off = {part for part, p in points.items() if not p <= earned[part] <= max(p, most.get(part, 0))}
-    assert not off, rows[student]["note"]
+    assert automatic(rows[student]) == points, rows[student]["note"]
     assert words in rows[student]["note"]
+    if student == "cheat":  # numbers of another variant, checks and hand_in patched
+        for said in ("part2: misfit: off by", "part3: terms: ", "part4: Nothing was handed in", "part5: response: off"):
+            assert said in rows[student]["note"]

@@ -19,7 +19,7 @@ RATIO, NO_RATIO = 0.1, 0.4  # of |log| of a standard error against the right one
 ROWS, NO_ROWS = 5e-3, 5e-2  # of the rows of a regression; the self-check asks for 1e-3
 COEFFICIENT, NO_COEFFICIENT = 0.1, 0.4  # of a coefficient; the self-check asks for 0.02
 LAW, NO_LAW = 0.15, 0.5  # of a law of friction within its range; the self-check asks for 0.03
-AHEAD, NO_AHEAD = 0.05, 0.5  # of a forecast, in errors of the mean's forecast; the self-check asks for 0.01
+AHEAD, NO_AHEAD = 0.03, 0.15  # of a forecast, in errors of the mean's forecast; the self-check asks for 0.006
 
 
 def files(variant):
@@ -100,14 +100,15 @@ def judge_terms(answer, given):
         near(answer, "change", [change for _, change in known], 4.0, ROWS, NO_ROWS, hw5.scaled_miss),
     ]
     verdicts, coefficients = answer.get("verdict"), answer.get("coefficients")
-    if not isinstance(verdicts, list) or not isinstance(coefficients, list) or len(verdicts) != len(given):
-        return summed([*parts, (0.0, "verdict: nothing was handed in")])
+    if not all(isinstance(rows, list) and len(rows) == len(given) for rows in (verdicts, coefficients)):
+        why = f"verdict: nothing was handed in, or not for each of {len(given)} recordings"
+        return summed([*parts, (0.0, why)])
     kinds = [kind for *_, kind in given]
     shared = {kind: np.mean([v == kind for v, k in zip(verdicts, kinds, strict=True) if k == kind]) for kind in kinds}
     wrong = [f"{v!s:.20} for {k}" for v, k in zip(verdicts, kinds, strict=True) if v != k]
     balance = max(0.0, (sum(shared.values()) - 1) / 2)  # one word for all has a third of them, and no points
     parts.append((9.0 * float(balance), f"verdict: {'; '.join(wrong[:2]) or 'right'}"))
-    places = [i for i, kind in enumerate(kinds) if kind == "found" and i < len(coefficients)]
+    places = [i for i, kind in enumerate(kinds) if kind == "found"]
     wanted = [formula(*given[i][2:5]) for i in places]
     got = {"coefficients": [coefficients[i] if verdicts[i] == "found" else None for i in places]}
     parts.append(near(got, "coefficients", wanted, 5.0, COEFFICIENT, NO_COEFFICIENT, hw5.scaled_miss))
@@ -143,18 +144,13 @@ def judge_series(answer, given):
     paths, records = given
     ends = [right.response(*row) for row in paths]
     ahead = [right.forecast(*row) for row in records]
-    to_mean = [lambda a, b, r=record: against(a, b, np.nanmean(r.y, axis=0)) for record, _ in records]
+    to_mean = [lambda a, b, r=record: hw5.from_mean(a, b, r) for record, _ in records]
     found = [off < NO_AHEAD for off in off_by(answer, "forecast", [path for path, _ in ahead], to_mean)[0]]
     return summed([
         near(answer, "response", ends, 8.0),
         near(answer, "forecast", [path for path, _ in ahead], 6.0, AHEAD, NO_AHEAD, to_mean),
         near(answer, "band", [band for _, band in ahead], 6.0, RATIO, NO_RATIO, hw5.ratio, found),
     ])  # fmt: skip
-
-
-def against(got, path, mean):
-    """The error of a forecast, in errors of the forecast that says the mean of what was seen."""
-    return float(np.sqrt(np.mean((got - path) ** 2) / np.mean((mean - path) ** 2)))
 
 
 judge = by_parts(hw5.inputs, judge_field, judge_fit, judge_terms, judge_law, judge_series)

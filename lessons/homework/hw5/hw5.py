@@ -18,7 +18,7 @@ from nodekit.classroom.watch import is_stub
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # in the course's own folder, handin.py lies one level up
 import hw5_tried as tried
 from handin import attempted, called, rng, secret, show, variant_of  # noqa: F401, the notebook asks hw5.attempted
-from hw5_tried import in_columns, miss, pair, ratio, scaled_miss  # noqa: F401, the checks and the judge ask hw5
+from hw5_tried import from_mean, in_columns, miss, pair, ratio, scaled_miss  # noqa: F401, the checks and the judge ask hw5
 
 GUESS = np.array([0.8, 0.8, 0.3])  # where a fit may begin: c, r, β
 LONGEST = 0.5  # part 3 integrates over no longer interval
@@ -130,6 +130,12 @@ def to_fit(random, plant, theta, power, model):
     return recorded(random, plant, theta, drag(theta[2], power), t, (0.03, 1.0), 0.1, power=model)
 
 
+def to_forecast(random, plant, theta, power):
+    """A Record of a test on a still day: the plant is pushed and let go, and watched while it remembers its start."""
+    t = tried.moments(random, 4.0, 40, 1.2)
+    return recorded(random, plant.calm(), theta, drag(theta[2], power), t, (0.03, 2.0), 0.1, power=power)
+
+
 def to_explain(random, plant, theta, name, kind, end=30.0, n=240):
     """(record, known, library, the term's coefficient): a recording of a plant with one term missing.
 
@@ -202,8 +208,8 @@ def inputs(part, variant, secret):
         return to_learn(random, plant, theta)
     rows = [tried.some_path(random, gaps=i % 2 == 1) for i in range(4)]
     power = int(random.integers(1, 3))
-    record = to_fit(random, plant, theta, power, power)
-    records = [(record, record.t[-1] + np.sort(random.uniform(0.3, 5.0, 6)))]
+    record = to_forecast(random, plant, theta, power)
+    records = [(record, record.t[-1] + np.sort(random.uniform(0.1, 2.0, 6)))]
     return rows, records
 
 

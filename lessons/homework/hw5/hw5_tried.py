@@ -87,6 +87,12 @@ def ratio(got, right):
     return float(np.max(np.abs(np.log(got / right)))) if np.all(got > 0) else np.inf
 
 
+def from_mean(got, right, record):
+    """The error of a forecast, in errors of the forecast that says the mean of the recording; root mean squares."""
+    mean = np.nanmean(record.y, axis=0)
+    return float(np.sqrt(np.mean((got - right) ** 2) / np.mean((mean - right) ** 2)))
+
+
 def pair(value, names):
     """Two things that came back together, by name; what they were instead is in both."""
     if isinstance(value, list) and len(value) == 2:
