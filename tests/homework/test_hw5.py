@@ -8,7 +8,7 @@ import torch
 
 import nodekit
 from tests.homework.bank_hw5 import FULL, LAWS, LIGHT, ODD, PART, VERDICTS, WORTH, bank, law_by, verdict_by
-from tests.homework.conftest import VARIANTS, Homework, automatic, batch
+from tests.homework.conftest import VARIANTS, Homework, automatic, batch, remember
 
 pytestmark = pytest.mark.slow(seconds=60)
 
@@ -48,34 +48,12 @@ def right(mistakes):
     return mistakes.right
 
 
-def known_by(value):
-    """What tells one argument from another: recordings and arrays by their numbers, functions by a value."""
-    if hasattr(value, "sigma"):
-        return (value.power, value.plant, *map(known_by, (value.t, value.y, value.sigma)))
-    if callable(value):
-        return known_by(value(np.array([0.3, -1.2, 0.7])))
-    return value if not hasattr(value, "shape") else (value.shape, np.asarray(value).tobytes())
-
-
 @pytest.fixture(scope="module", autouse=True)
 def remembered(hw5, right):
     """What the judge solves is solved once in this module; mistakes and odd answers ask for it again and again."""
-    kept = {}
-
-    def once(name, whole):
-        def function(*given):
-            key = name, *map(known_by, given)
-            if key not in kept:
-                kept[key] = whole(*given)
-            found = kept[key]
-            return tuple(np.copy(part) for part in found) if isinstance(found, tuple) else found.copy()
-
-        return function
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hw5, "motion", once("motion", hw5.motion))
-        for name in ("sensitivities", "least", "fit", "forecast", "response"):
-            patch.setattr(right, name, once(name, getattr(right, name)))
+        remember(patch, hw5, ["motion"])
+        remember(patch, right, ["sensitivities", "least", "fit", "forecast", "response"])
         yield
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 import nodekit
 from nodekit.analysis.sparse import Library
@@ -217,6 +216,8 @@ LIKELY = {VERDICTS[0]: ("v|v|", "x³", "v"), VERDICTS[1]: ("v|v|", "x³"), VERDI
 
 
 def tensors(*arrays):
+    import torch  # here alone: who judges does without, and each submission is judged in a process of its own
+
     return [torch.tensor(array) for array in arrays]
 
 
