@@ -22,7 +22,7 @@ from tests.homework.bank_hw2 import (
     samples_back,
     steps_back,
 )  # fmt: skip
-from tests.homework.conftest import MANY, VARIANTS, automatic, grade, release
+from tests.homework.conftest import MANY, VARIANTS, automatic, grade, release, remember
 
 pytestmark = pytest.mark.slow(seconds=30)
 
@@ -30,6 +30,14 @@ hw2, answers, checks, truth = HOMEWORK.module, HOMEWORK.answers, HOMEWORK.checks
 hand_in, earned, solution = HOMEWORK.hand_in, HOMEWORK.earned, HOMEWORK.solution
 FULL = {1: 12, 2: 18, 3: 20, 4: 16, 5: 24}
 ONE = np.ones(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remembered():
+    """What the judge solves is solved once in this module; wrong and odd answers ask for it again and again."""
+    with pytest.MonkeyPatch.context() as patch:
+        remember(patch, truth, ["steps_gradient", "samples_gradient", "growth", "exact_gradient", "error_of", "least"])
+        yield
 
 
 # ---- the questions -------------------------------------------------------------------------------------
