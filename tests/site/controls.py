@@ -65,7 +65,7 @@ def look(page, element, spec, explorer):
         values = {name: spec["values"][i][at[i]] for i, name in enumerate(names)}
         seen, wanted = element.query_selector(".course-stage").screenshot(), explorer.picture.render(values)
         off, moved = apart(wanted, seen), apart(wanted, still)
-        stuck = moved > 0.2 and apart(still, seen) < off
+        stuck = bool(moved > 0.2 and apart(still, seen) < off)
         text = element.query_selector(".course-over").text_content()
         whole = element.query_selector(".course-over > img")
         missing = [] if whole else [title for title in titles(explorer.picture.fig) if title not in text]

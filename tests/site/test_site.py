@@ -149,6 +149,15 @@ def test_a_slider_moves_without_a_kernel(page, site):
     assert there.errors == []
 
 
+def test_figures_and_questions_stand_on_the_page_s_own_ground(page):
+    """In the dark too, where the theme puts outputs on a light one."""
+    grounds = "parts => parts.map(part => getComputedStyle(part.closest('.text_html')).backgroundColor)"
+    for path, kind in (("00_start_here", ".course-frames"), ("03_solvers", ".course-question")):
+        there = page(f"lessons/{path}.html", dark=True)
+        assert there.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert set(there.locator(kind).evaluate_all(grounds)) == {"rgba(0, 0, 0, 0)"}
+
+
 def test_a_figure_is_a_picture_without_scripts(page):
     """Where scripts are off the still picture stands there, with its alt text; so do the answers, folded."""
     there = page("lessons/00_start_here.html", scripts=False)
