@@ -99,7 +99,7 @@ def moment(text, zone):
 
 
 def read_times(path, name, zone):
-    """{student's name or number: when it was handed in}, from a CSV file, or from a folder of nbgrader's submissions."""
+    """{student's name or number: when it was handed in}, from a CSV file or a folder of nbgrader's."""
     if Path(path).is_dir():
         return times_of_nbgrader(Path(path), name, zone)
     with open(path, encoding="utf-8-sig", newline="") as file:

@@ -107,7 +107,7 @@ def make(name, graded, term, times, earlier, to):
 
 
 def read(path):
-    """The rows of a table of marks, as a human may have saved it. Raises SystemExit that names what is wrong with it."""
+    """The rows of a table of marks, as a human may have saved it. Raises SystemExit that names what is wrong."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             header = file.readline()

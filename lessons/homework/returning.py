@@ -48,8 +48,7 @@ def send_back(name, graded, folder, to):
             with zipfile.ZipFile(to / f"{name}-{system}.zip", "w", zipfile.ZIP_DEFLATED) as file:
                 for inside, text in pages.items():
                     file.writestr(inside, text)
-            print(f"{to / f'{name}-{system}.zip'}: feedback for {len(pages)} students, in the names that {system.title()}"
-                  " gave; upload it there.")  # fmt: skip
+            print(f"{file.filename}: feedback for {len(pages)} students, named as {system.title()} wants it.")
     if written:
         print(f"{to}: feedback for {written} students, in STUDENT/{name}/{name}.html.")
     for line in said:

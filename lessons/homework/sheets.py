@@ -75,8 +75,8 @@ def kind(sheet):
     if "Identifier" in sheet.header:
         return MOODLE, False
     raise SystemExit(
-        f"{sheet.path} begins with {', '.join(sheet.header[:5])}. It is neither a gradebook that Canvas exported (it has "
-        "ID and Section) nor Moodle's grading worksheet (it has Identifier, where Moodle is set to English)."
+        f"{sheet.path} begins with {', '.join(sheet.header[:5])}. It is neither a gradebook of Canvas's (which has ID "
+        "and Section) nor Moodle's grading worksheet (which has Identifier, where Moodle is set to English)."
     )
 
 
@@ -122,45 +122,49 @@ def partners(sheet, rows, ids):
     return found
 
 
+def check_points(sheet, column, most, canvas):
+    """Raise SystemExit where the assignment there has other points: a mark would mean another thing."""
+    for at in range(1, len(sheet.rows)):
+        if canvas:
+            limit = sheet.cell(at, column) if "Points Possible" in value(sheet.rows[at][0]) else ""
+        else:
+            limit = sheet.cell(at, "Maximum Grade") if "Maximum Grade" in sheet.header else ""
+        if limit and number(limit) != most:
+            raise SystemExit(
+                f"{sheet.path}, line {sheet.lines[at]}: the homework has {most:g} points, the assignment there "
+                f"{limit}. Set it to the same, and export again."
+            )
+
+
+def enter(sheet, at, column, row):
+    """Put the mark of `row` into a row of the sheet where it may be. Returns what is to be said of it, or None."""
+    old, new = sheet.cell(at, column), row["mark"]
+    if not new:
+        return f"{row['note'] or 'no mark'}; the cell was left as it was"
+    if old not in ("", "-") and number(old) is None:  # EX, excused, or N/A, not assigned to this student
+        return f"{old!r} stands there and was left; the mark would be {new}"
+    place = sheet.header.index(column)
+    if place >= len(sheet.rows[at]):
+        raise SystemExit(f"{sheet.path}, line {sheet.lines[at]}: the row ends before the column {column}.")
+    sheet.rows[at][place] = new
+    return None if number(old) in (None, float(new)) else f"{old} becomes {new}"
+
+
 def fill(name, table, path, column, to):
     """Write `path` (Canvas's or Moodle's) anew to `to`, with the marks of `table`, and print what was not filled in."""
     to, rows, sheet = marks.fresh(to), marks.read(table), Sheet(path)
     ids, canvas = kind(sheet)
-    column, most = the_column(name, sheet, column, canvas), sum(points for points, _ in points_of(name).values())
-    found, said, filled = partners(sheet, rows, ids), [], 0
-    at_column = sheet.header.index(column)
-    for at in range(1, len(sheet.rows)):
-        says_most = canvas and sheet.cell(at, "ID") == "" and "Points Possible" in value(sheet.rows[at][0])
-        limit = sheet.cell(at, column if says_most else "Maximum Grade") if says_most or not canvas and (
-            "Maximum Grade" in sheet.header) else ""  # fmt: skip
-        if limit and number(limit) != most:
-            raise SystemExit(
-                f"{path}, line {sheet.lines[at]}: this homework has {most:g} points, and the assignment there {limit}. "
-                "Set it to the same, and export again."
-            )
+    column = the_column(name, sheet, column, canvas)
+    check_points(sheet, column, sum(points for points, _ in points_of(name).values()), canvas)
+    found, said = partners(sheet, rows, ids), []
     for index, row in enumerate(rows):
-        who = f"{row['student']}{' (' + row['id'] + ')' if row['id'] else ''}"
-        if index not in found:
-            said.append(f"{who}: has no row in {path}")
-            continue
-        at = found[index]
-        old = sheet.cell(at, column)
-        if not row["mark"]:
-            said.append(f"{who}: {row['note'] or 'no mark'}; the cell was left as it was")
-        elif old not in ("", "-") and number(old) is None:
-            said.append(f"{who}: {old!r} stands there and was left; the mark would be {row['mark']}")
-        elif at_column >= len(sheet.rows[at]):
-            raise SystemExit(f"{path}, line {sheet.lines[at]}: the row ends before the column {column}.")
-        else:
-            if number(old) not in (None, float(row["mark"])):
-                said.append(f"{who}: {old} becomes {row['mark']}")
-            sheet.rows[at][at_column] = row["mark"]
-            filled += 1
+        words = enter(sheet, found[index], column, row) if index in found else f"has no row in {path}"
+        if words:
+            said.append(f"{row['student']}{' (' + row['id'] + ')' if row['id'] else ''}: {words}")
     for at in sorted(set(range(1, len(sheet.rows))) - set(found.values())):
-        if (known_by := sheet.cell(at, ids[0])) and sheet.rows[at]:
-            names = ", ".join(filter(None, (value(field).strip() for field in sheet.rows[at][:2])))
-            said.append(f"{known_by} in line {sheet.lines[at]} of {path} ({names}): has no mark")
+        if known_by := sheet.cell(at, ids[0]):
+            said.append(f"{known_by}, in line {sheet.lines[at]} of {path}: has no row in {table}")
     sheet.write(to)
-    print(f"{to}: {filled} marks in the column {column}; all else is as it was.")
+    print(f"{to}: {len(found)} students found; only the column {column} was changed.")
     for line in said:
         print(f"  {line}")
