@@ -8,6 +8,7 @@ submission runs beside the answers there, with the rights of the grader. README.
 """
 
 import json
+import os
 import secrets
 import sys
 import time
@@ -56,7 +57,10 @@ def make_zip(name, variant, visibility, to):
 
 
 def results(outcome, points, seconds, visibility):
-    """What results.json says, from what marking.mark returned, and {part: (points, by hand)}."""
+    """What results.json says: `outcome` is what marking.mark returned, points {part: (points, by hand)}.
+
+    What students see at once is whether the notebook was read; the points when `visibility` says.
+    """
     said, private, tests = [], [], []
     for note in outcome["notes"]:
         (private if note.startswith("to be read by a human") else said).append(note)
@@ -70,12 +74,13 @@ def results(outcome, points, seconds, visibility):
         else:
             words = own or ["all points" if earned == most else "nothing was judged"]
             tests.append({"name": part, "score": earned, "max_score": most, "output": "\n".join(words)})
+    read = {"name": "The notebook", "output": "\n".join(said) or "It was read and run.", "visibility": "visible"}
+    tests.insert(0, read)
     if private:
         tests.append({"name": "For the instructor", "output": "\n".join(private), "visibility": "hidden"})
     return {
         "score": round(sum(test.get("score", 0.0) for test in tests), 2),
         "execution_time": round(seconds),
-        "output": "\n".join(said),
         "visibility": visibility,
         "stdout_visibility": "hidden",
         "tests": tests,
@@ -109,4 +114,5 @@ def run(root):
 
 
 if __name__ == "__main__":
+    os.environ["PYTHONSAFEPATH"] = "1"  # no process imports what lies in the folder that this runs in
     run(Path(sys.argv[1]).resolve())
