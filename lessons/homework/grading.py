@@ -176,9 +176,8 @@ def main(given=None):
         raise SystemExit("Grading needs Linux or macOS; WSL will do.")
     if importlib.util.find_spec("nbgrader") is None:  # before a row says so for each submission
         raise SystemExit("This needs nbgrader: pip install -e '.[grading]'")
-    variants = roster(given.variants) if getattr(given, "variants", None) else {}
     try:
-        run(given, variants)
+        run(given, roster(given.variants) if getattr(given, "variants", None) else {})
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise SystemExit(f"{error.filename}: {error.strerror.lower()}.") from None
 

@@ -1,7 +1,6 @@
 """The final mark of each student: the automatic points and the human's, less what lateness costs (lateness.py).
 
-Where something that is needed is not known, there is no mark, and the list says what is missing; nothing counts as 0
-but what was not handed in.
+Where something that is needed is not known, there is no mark, and the list says what is missing: it does not count as 0.
 """
 
 import csv
@@ -68,6 +67,8 @@ def mark(row, parts, where, term=None, times=None, used=0, now=None):
         free = max(0, min(days, int(term.free_days) - used))
         off = term.points_a_day * (days - free)
         result |= {"days late": days, "free days": free, "points off": f"{off:g}"}
+    if summed[False] == 0:
+        result["note"] = f"no points: {note[:100]}"
     if "was given to an earlier submission" in note:
         result["note"] = "the points by hand were given to an earlier submission"
     if not why:

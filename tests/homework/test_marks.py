@@ -158,6 +158,18 @@ def test_times_of_moodle_and_nbgrader(folder):
         lateness.read_times("graded", "hw1", zone)
 
 
+def test_marks_that_a_human_should_look_at_are_named(folder, capsys):
+    """A file that was no notebook has its 0, and points that were given to another submission count: both are said."""
+    none = dict.fromkeys(PARTS, "0.0") | {"note": "the file is no notebook (KeyError)"}
+    given = {"note": "part6 = 8 was given to an earlier submission"}
+    table = make([row("anna", **none), row("ben", **given), row("kim")])
+    assert {student: one["mark"] for student, one in table.items()} == {"anna": "0", "ben": "98", "kim": "98"}
+    printed = capsys.readouterr().out
+    assert "  anna: no points: the file is no notebook" in printed
+    assert "  ben: the points by hand were given to an earlier submission" in printed
+    assert "kim" not in printed
+
+
 def test_a_table_that_is_there_is_left(folder):
     """A human may have worked on it."""
     (folder / "marks.csv").write_text("mine", encoding="utf-8")
@@ -220,6 +232,8 @@ def test_options_and_files_that_are_missing_have_a_sentence(folder):
         make([row("anna")], "--term", "term.toml")
     with pytest.raises(SystemExit, match=r"There is no .*scores.csv: --graded is the folder"):
         grading.main(["marks", "hw1", "--graded", "elsewhere", "--to", "marks.csv"])
+    with pytest.raises(SystemExit, match=r"no\.csv: no such file"):
+        grading.main(["solution", "hw1", "--variants", "no.csv", "--to", "solutions"])
     with pytest.raises(SystemExit, match=r"no\.csv: no such file"):
         make([row("anna")], "--term", "term.toml", "--times", "no.csv")
 
