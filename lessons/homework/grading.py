@@ -178,7 +178,7 @@ def main(given=None):
         raise SystemExit("This needs nbgrader: pip install -e '.[grading]'")
     try:
         run(given, roster(given.variants) if getattr(given, "variants", None) else {})
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         raise SystemExit(f"{error.filename}: {error.strerror.lower()}.") from None
 
 

@@ -1,6 +1,6 @@
 """The final mark of each student: the automatic points and the human's, less what lateness costs (lateness.py).
 
-Where something that is needed is not known, there is no mark, and the list says what is missing: it does not count as 0.
+Where something that is needed is not known, there is no mark, and the list says what is missing; it is not 0.
 """
 
 import csv

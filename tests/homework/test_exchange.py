@@ -191,6 +191,20 @@ def test_feedback_without_a_grading_is_refused(folder):
         send(folder)
 
 
+def test_a_table_from_before_there_were_numbers_is_read(folder):
+    """A term that has begun goes on: hand marks stay, and the number comes with the next grading."""
+    put(folder / "submitted", "leeanna_11_901_hw1.ipynb")
+    rows = graded(folder)
+    rows["leeanna"]["part6"] = "7"
+    with open("graded/scores.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [name for name in scores.columns(PARTS) if name != "id"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows.values())
+    assert scores.read("graded/scores.csv", PARTS)["leeanna"]["id"] == ""
+    row = graded(folder)["leeanna"]
+    assert (row["id"], row["part6"]) == ("11", "7")
+
+
 def test_from_canvas_and_back(folder):
     """A download, graded, marked by hand, its marks made and filled into Canvas's gradebook: each by the number."""
     put(folder / "submitted", "leeanna_11_901_hw1.ipynb", "leeanna_12_902_hw1.ipynb")
