@@ -18,7 +18,7 @@ MEGABYTE = 1_000_000
 MOST = 30 * MEGABYTE
 COPY = r"(?: ?\(\d+\)| - [^ ]+(?: \(\d+\))?| copy(?: \d+)?|[-_]\d+)"  # what browsers, desktops and Canvas add to a name
 CANVAS = re.compile(r"(?P<student>[^_]+)_(?:LATE_)?(?P<id>\d+)_\d+_.+\.ipynb", re.I)
-MOODLE = re.compile(r"(?P<prefix>(?P<student>.+?)_(?P<id>\d+)_assignsubmission_file_?).*", re.I)
+MOODLE = re.compile(r"(?P<prefix>(?P<student>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?).*", re.I)
 EXCHANGE = re.compile(
     r"(?P<student>.+)\+(?P<name>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d [^+]+)(?:\+[\w-]{12})?"
 )  # nbgrader's

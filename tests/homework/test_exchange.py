@@ -142,6 +142,12 @@ def test_moodle_gets_a_zip_in_its_own_names(folder, capsys):
     assert "feedback for 3 students, named as Moodle wants it" in capsys.readouterr().out
 
 
+def test_moodles_online_text_is_nobody(folder):
+    """Where an assignment takes text too, Moodle makes a second folder for a student, with a page and no notebook."""
+    put(folder / "submitted", MOODLE[0], "Anna Lee_4711_assignsubmission_onlinetext_/onlinetext.html")
+    assert {student: row["id"] for student, row in graded(folder).items()} == {"Anna Lee": "4711"}
+
+
 def test_no_file_name_of_a_students_makes_them_another(folder):
     """In a flat download the name that a student gave the file stands behind Moodle's own, and counts for nothing."""
     forged = "Ben_77_assignsubmission_file_Anna Lee_4711_assignsubmission_file_hw1.ipynb"
