@@ -238,6 +238,17 @@ def test_options_and_files_that_are_missing_have_a_sentence(folder):
         make([row("anna")], "--term", "term.toml", "--times", "no.csv")
 
 
+def test_a_folder_that_may_not_be_written_has_a_sentence(folder, monkeypatch):
+    """A container's user, say, whose folder is another's: the folder, and no traceback."""
+
+    def denied(given, variants):
+        raise PermissionError(13, "Permission denied", "graded/feedback")
+
+    monkeypatch.setattr(grading, "run", denied)
+    with pytest.raises(SystemExit, match="graded/feedback: permission denied"):
+        make([row("anna")])
+
+
 def test_no_formula_reaches_the_table(folder):
     """A student named like one has an apostrophe in front, and is read again as who they are."""
     name = "=HYPERLINK(A1)"
