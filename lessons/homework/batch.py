@@ -18,12 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import scores
-from submitted import chosen, digest, submissions
+from submitted import chosen, digest, number, submissions, top
 
 from nodekit.classroom.watch import Wrong
 
 HERE = Path(__file__).resolve().parent
 STOPPED = "the grader stopped"  # for a reason that may be the machine's: `resume` tries again
+UNLISTED = "not in the roster of variants"
 NONE = "none"  # in place of the digest of a submission that there is not
 MOST = 50_000_000  # bytes of a result, texts with their images in it
 
@@ -119,6 +120,7 @@ class Batch:
         self.name, self.variant, self.variants, self.to = name, variant, variants, Path(to)
         self.points = points_of(name)
         self.found = submissions(name, folder, variants)
+        self.ids = {student: number(top(folder, paths)) for student, paths in self.found.items()}
         unknown = sorted(set(only) - set(self.found))
         if unknown:
             raise SystemExit(f"--only {unknown[0]}: no submission is from there. There are {', '.join(self.found)}.")
@@ -137,7 +139,7 @@ class Batch:
                 continue
             self.todo.append(student)
             marks = {part: scores.marked(old, part) for part in self.by_hand}
-            marks |= {"submission": old["submission"] if old else ""}
+            marks |= {"submission": old["submission"] if old else "", "id": self.id_of(student)}
             self.rows[student] = marks | {"student": student, "secret": self.secret, "note": scores.NOT_YET}
         self.said = ""
         self.save()
@@ -149,6 +151,10 @@ class Batch:
     @property
     def by_hand(self):
         return [part for part, (_, by_hand) in self.points.items() if by_hand]
+
+    def id_of(self, student):
+        """The number by which Canvas or Moodle knows a student, where it was in the name of the file."""
+        return self.ids.get(student) or (self.old[student]["id"] if student in self.old else "")
 
     def variant_of(self, student):
         return self.variants.get(student, self.variant)
@@ -214,7 +220,7 @@ class Batch:
         text.unlink(missing_ok=True)
         outcome = {"points": {}, "notes": [why], "written": ""}
         if self.variant_of(student) is None:
-            outcome["notes"] = ["not in the roster of variants"]
+            outcome["notes"] = [UNLISTED]
         elif data is not None:
             job = {"name": self.name, "variant": self.variant_of(student), "secret": self.secret, "data": data}
             job |= {"page": page, "ready": ready.get(self.variant_of(student))}
@@ -231,7 +237,7 @@ class Batch:
     def row(self, student, known_by, points, notes):
         """What scores.csv says of a student; hand marks are those of the table that was there."""
         old, notes = self.old.get(student), list(notes)
-        row = {"student": student, "variant": self.variant_of(student)}
+        row = {"student": student, "id": self.id_of(student), "variant": self.variant_of(student)}
         row |= {part: points.get(part, 0.0) for part in self.points}
         automatic = [part for part in self.points if part not in self.by_hand]
         row["total"], row["out of"] = (round(sum(row[part] for part in automatic), 2),

@@ -23,7 +23,7 @@ def uncell(text):
 
 
 def columns(parts):
-    return ["student", "variant", *parts, "total", "out of", "secret", "submission", "note"]
+    return ["student", "id", "variant", *parts, "total", "out of", "secret", "submission", "note"]
 
 
 def read(path, parts):
@@ -34,10 +34,10 @@ def read(path, parts):
         header = file.readline()
         file.seek(0)
         rows = list(csv.DictReader(file, delimiter=max(",;\t", key=header.count)))  # a spreadsheet may have changed it
-    missing = [name for name in columns(parts) if rows and rows[0].get(name) is None]
+    missing = [name for name in columns(parts) if name != "id" and rows and rows[0].get(name) is None]
     if missing:
         raise SystemExit(f"{path} has no column {missing[0]!r}: it is no table of this homework. Move it away.")
-    return {uncell(row["student"]): {name: uncell(row[name] or "") for name in columns(parts)} for row in rows}
+    return {uncell(row["student"]): {name: uncell(row.get(name) or "") for name in columns(parts)} for row in rows}
 
 
 def write(path, parts, rows):

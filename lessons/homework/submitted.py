@@ -18,7 +18,11 @@ MEGABYTE = 1_000_000
 MOST = 30 * MEGABYTE
 COPY = r"(?: ?\(\d+\)| - [^ ]+(?: \(\d+\))?| copy(?: \d+)?|[-_]\d+)"  # what browsers, desktops and Canvas add to a name
 CANVAS = re.compile(r"(?P<student>[^_]+)_(?:LATE_)?(?P<id>\d+)_\d+_.+\.ipynb", re.I)
-MOODLE = re.compile(r"(?P<student>.+)_(?P<id>\d+)_assignsubmission_file_?.*", re.I)
+MOODLE = re.compile(r"(?P<prefix>(?P<student>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?).*", re.I)
+EXCHANGE = re.compile(
+    r"(?P<student>.+)\+(?P<name>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d [^+]+)(?:\+[\w-]{12})?"
+)  # nbgrader's
+MISSING = "no notebook was submitted"
 
 
 # ---- whose file is whose -------------------------------------------------------------------------------
@@ -32,20 +36,27 @@ def is_name(student):
 def submissions(name, folder, roster=()):
     """{student: [paths of notebooks]} of the folder's, with those of the `roster` (names) that handed in nothing.
 
-    Understood are FOLDER/STUDENT/NAME.ipynb, nbgrader's FOLDER/STUDENT/NAME/NAME.ipynb, FOLDER/STUDENT.ipynb, and what
-    Canvas and Moodle make of names when all submissions are downloaded. Where only its number is in the roster, that is
-    the student. Two students of Canvas or Moodle with one name get their numbers: NAME_NUMBER.
+    Understood are FOLDER/STUDENT/NAME.ipynb, nbgrader's FOLDER/STUDENT/NAME/NAME.ipynb, FOLDER/STUDENT.ipynb, the
+    inbound folder of nbgrader's exchange, of which each student's last counts, and what Canvas and Moodle make of names
+    when all submissions are downloaded. Where only its number is in the roster, that is the student. Two students of
+    Canvas or Moodle with one name get their numbers: NAME_NUMBER.
     """
-    found = {}
+    found, inbound = {}, {}
     for path in sorted(Path(folder).iterdir()):
         if path.name.startswith((".", "__")) or not (path.is_dir() or path.suffix.lower() == ".ipynb"):
             continue
-        match = MOODLE.fullmatch(path.name) or (CANVAS.fullmatch(path.name) if not path.is_dir() else None)
+        if path.is_dir() and (match := EXCHANGE.fullmatch(path.name)):
+            if match["name"] == name:
+                inbound.setdefault(match["student"], []).append((match["time"], path))
+            continue
+        match = as_named(path)
         if match:
             who = (match["student"], match["id"])
         else:
             who = (path.name if path.is_dir() else re.sub(r" ?\(\d+\)$", "", path.stem), "")
         found.setdefault(who, []).extend(notebooks(name, path) if path.is_dir() else [path])
+    for student, all_times in inbound.items():
+        found.setdefault((student, ""), []).extend(notebooks(name, max(all_times)[1]))
     numbers = {student: {n for s, n in found if s == student} for student, _ in found}
     students = {}
     for (student, number), paths in found.items():
@@ -55,6 +66,24 @@ def submissions(name, folder, roster=()):
             student = f"{student}_{number}"
         students.setdefault(student, []).extend(paths)
     return students | {student: [] for student in roster if student not in students}
+
+
+def top(folder, paths):
+    """What lies in the folder itself of a student's notebooks: a file, or a folder. None where there are none."""
+    return Path(folder, paths[0].relative_to(folder).parts[0]) if paths else None
+
+
+def number(path):
+    """The number of a student in the name that Canvas or Moodle gave to what lies in the folder; "" elsewhere."""
+    if path is None:
+        return ""
+    match = as_named(path)
+    return match["id"] if match else ""
+
+
+def as_named(path):
+    """The parts of a name that Canvas (files) or Moodle (either) gave; None where it is another."""
+    return MOODLE.fullmatch(path.name) or (None if path.is_dir() else CANVAS.fullmatch(path.name))
 
 
 def notebooks(name, folder):
@@ -68,7 +97,7 @@ def notebooks(name, folder):
 def chosen(paths):
     """The one notebook of these, as (path, bytes). Raises Wrong, in words, where there is none, or more than one."""
     if not paths:
-        raise Wrong("no notebook was submitted")
+        raise Wrong(MISSING)
     contents = {path: content(path) for path in paths}
     if len(set(contents.values())) > 1:
         names = " and ".join(str(Path(path.parent.name, path.name)) for path in paths)
