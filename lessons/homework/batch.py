@@ -126,7 +126,7 @@ class Batch:
             raise SystemExit(f"--only {unknown[0]}: no submission is from there. There are {', '.join(self.found)}.")
         for place in ("feedback", "written"):
             (self.to / place).mkdir(parents=True, exist_ok=True)
-        self.old = scores.read(self.table, self.points)
+        self.old = scores.read(self.table, name, self.points)
         known = [row["secret"] for row in self.old.values() if row["secret"]] if resume or only else []
         self.secret = secret if secret is not None else int(known[0]) if known else secrets.randbits(32)
         self.data, self.todo, self.rows, self.lock = {}, [], {}, threading.Lock()
@@ -177,7 +177,7 @@ class Batch:
     def save(self):
         """Write the table. Where the disk is full that is said, and tried again after the next row."""
         try:
-            scores.write(self.table, self.points, [self.rows[student] for student in sorted(self.rows)])
+            scores.write(self.table, self.name, self.points, [self.rows[student] for student in sorted(self.rows)])
             self.said = ""
         except OSError as error:
             self.said = f"{self.table} could not be written: {error}."

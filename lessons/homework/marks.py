@@ -81,7 +81,7 @@ def make(name, graded, term, times, earlier, to):
     to, parts, table = fresh(to), points_of(name), Path(graded, "scores.csv")
     if not table.exists():
         raise SystemExit(f"There is no {table}: --graded is the folder that `grade` wrote to.")
-    rows, now = scores.read(table, parts), datetime.now().astimezone()
+    rows, now = scores.read(table, name, parts), datetime.now().astimezone()
     used = {}
     for path in earlier:
         for row in read(path):

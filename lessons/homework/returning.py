@@ -24,7 +24,7 @@ def send_back(name, graded, folder, to):
     folder: the submissions, whose names say where each came from.
     """
     graded, to, written, said, zipped = Path(graded), Path(to), 0, [], {"moodle": {}, "canvas": {}}
-    rows = scores.read(graded / "scores.csv", points_of(name))
+    rows = scores.read(graded / "scores.csv", name, points_of(name))
     if not rows:
         raise SystemExit(f"There are no rows in {graded / 'scores.csv'}: --graded is the folder that `grade` wrote to.")
     found = submissions(name, folder, rows)

@@ -23,30 +23,37 @@ def uncell(text):
 
 
 def columns(parts):
-    return ["student", "id", "variant", *parts, "total", "out of", "secret", "submission", "note"]
+    return ["student", "id", "homework", "variant", *parts, "total", "out of", "secret", "submission", "note"]
 
 
-def read(path, parts):
-    """{student: row} of a scores.csv, {} where there is none. Raises SystemExit where it is another kind of table."""
+def read(path, homework, parts):
+    """{student: row} of a homework's scores.csv, {} where there is none. Raises SystemExit where it is another table.
+
+    One that was written before there were numbers of students and names of homework in it is read all the same.
+    """
     if not Path(path).exists():
         return {}
     with open(path, encoding="utf-8-sig", newline="") as file:
         header = file.readline()
         file.seek(0)
         rows = list(csv.DictReader(file, delimiter=max(",;\t", key=header.count)))  # a spreadsheet may have changed it
-    missing = [name for name in columns(parts) if name != "id" and rows and rows[0].get(name) is None]
+    wanted = [name for name in columns(parts) if name not in ("id", "homework")]
+    missing = [name for name in wanted if rows and rows[0].get(name) is None]
     if missing:
         raise SystemExit(f"{path} has no column {missing[0]!r}: it is no table of this homework. Move it away.")
+    others = {row["homework"] for row in rows if row.get("homework")} - {homework}
+    if others:
+        raise SystemExit(f"{path} is the table of {min(others)}, not of {homework}: give each a folder of its own.")
     return {uncell(row["student"]): {name: uncell(row.get(name) or "") for name in columns(parts)} for row in rows}
 
 
-def write(path, parts, rows):
-    """Replace the table by these rows, dicts. Raises OSError where there is no room for it."""
+def write(path, homework, parts, rows):
+    """Replace the table of a homework by these rows, dicts. Raises OSError where there is no room for it."""
     beside = Path(path).with_suffix(".part")
     with open(beside, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns(parts))
         writer.writeheader()
-        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
+        writer.writerows({name: cell(value) for name, value in row.items()} | {"homework": homework} for row in rows)
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)

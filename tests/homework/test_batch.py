@@ -162,7 +162,7 @@ def test_a_table_of_another_kind_is_refused(folder):
     table = graded(folder)
     path = folder / "to" / "scores.csv"
     path.write_text(path.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8-sig")
-    assert {student: row["total"] for student, row in scores.read(path, PARTS).items()} == {
+    assert {student: row["total"] for student, row in scores.read(path, "hw1", PARTS).items()} == {
         student: row["total"] for student, row in table.items()
     }
     path.write_text("name,points\nanna,3\n", encoding="utf-8")
@@ -213,15 +213,15 @@ def test_a_killed_batch_goes_on(tmp_path):
             grader.stdout.readline()
         grader.send_signal(signal.SIGKILL)
         grader.communicate(timeout=60)
-        table = scores.read(tmp_path / "to" / "scores.csv", PARTS)
+        table = scores.read(tmp_path / "to" / "scores.csv", "hw1", PARTS)
         assert len(table) == 20
         done.append(sum(row["note"] != scores.NOT_YET for row in table.values()))
     assert 5 <= done[0] < done[1] < 20
     assert end(start("to", True)) == 0
     secret = int(rows(tmp_path)["student 0"]["secret"])
     assert end(start("undisturbed", False, secret)) == 0
-    undisturbed = scores.read(tmp_path / "undisturbed" / "scores.csv", PARTS)
-    assert scores.read(tmp_path / "to" / "scores.csv", PARTS) == undisturbed
+    undisturbed = scores.read(tmp_path / "undisturbed" / "scores.csv", "hw1", PARTS)
+    assert scores.read(tmp_path / "to" / "scores.csv", "hw1", PARTS) == undisturbed
 
 
 @pytest.mark.parametrize("way", ["dies", "garbage", "sleeps"])

@@ -94,7 +94,7 @@ def test_nbgraders_own_exchange_takes_and_gives_all(released, tmp_path):
     inbound = submitted.submissions("hw1", tmp_path / "exchange" / "neural" / "inbound")
     assert submitted.chosen(inbound[student])[1] == submitted.chosen(paths)[1]
     put(tmp_path, f"graded/feedback/{student}.html", content="<p>Well done.</p>")
-    scores.write(tmp_path / "graded" / "scores.csv", PARTS, [dict.fromkeys(PARTS, 1) | {"student": student}])
+    scores.write(tmp_path / "graded" / "scores.csv", "hw1", PARTS, [dict.fromkeys(PARTS, 1) | {"student": student}])
     where = ["--submissions", str(tmp_path / "course" / "submitted"), "--to", str(tmp_path / "course" / "feedback")]
     grading.main(["feedback", "hw1", "--graded", str(tmp_path / "graded"), *where])
     nbgrader("back")
@@ -115,7 +115,7 @@ def folder(tmp_path, monkeypatch):
 def graded(folder, *roster):
     """Grade folder/submitted, with a stand-in that gives all points; returns {student: row}."""
     batch.Batch("hw1", 7, dict.fromkeys(roster, 7), "submitted", "graded").grade(1, {}, False, {})
-    return scores.read("graded/scores.csv", PARTS)
+    return scores.read("graded/scores.csv", "hw1", PARTS)
 
 
 def send(folder):
@@ -203,12 +203,30 @@ def test_a_table_from_before_there_were_numbers_is_read(folder):
     rows = graded(folder)
     rows["leeanna"]["part6"] = "7"
     with open("graded/scores.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [name for name in scores.columns(PARTS) if name != "id"], extrasaction="ignore")
+        names = [name for name in scores.columns(PARTS) if name not in ("id", "homework")]
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows.values())
-    assert scores.read("graded/scores.csv", PARTS)["leeanna"]["id"] == ""
+    assert scores.read("graded/scores.csv", "hw1", PARTS)["leeanna"]["id"] == ""
     row = graded(folder)["leeanna"]
     assert (row["id"], row["part6"]) == ("11", "7")
+
+
+def test_one_folder_does_not_take_two_homeworks(folder):
+    """Hand marks of one would become another's: grading, marks and feedback refuse, and the table stays."""
+    put(folder / "submitted", "leeanna/hw1.ipynb")
+    graded(folder)
+    table = (folder / "graded" / "scores.csv").read_bytes()
+    given = ["--graded", "graded", "--to", "there"]
+    for line in (
+        ["grade", "hw2", "--variant", "7", "--submissions", "submitted", "--to", "graded"],
+        ["marks", "hw2", *given],
+        ["feedback", "hw2", "--submissions", "submitted", *given],
+    ):
+        with pytest.raises(SystemExit, match="is the table of hw1, not of hw2: give each a folder of its own"):
+            grading.main(line)
+    assert (folder / "graded" / "scores.csv").read_bytes() == table
+    assert not (folder / "there").exists()
 
 
 def test_from_canvas_and_back(folder):
@@ -217,7 +235,7 @@ def test_from_canvas_and_back(folder):
     rows = graded(folder)
     for student, points in (("leeanna_11", "7"), ("leeanna_12", "9,5")):
         rows[student]["part6"] = points
-    scores.write("graded/scores.csv", PARTS, rows.values())
+    scores.write("graded/scores.csv", "hw1", PARTS, rows.values())
     grading.main(["marks", "hw1", "--graded", "graded", "--to", "marks.csv"])
     head = "Student,ID,SIS Login ID,Section,hw1 (5)\n    Points Possible,,,,100\n"
     put(folder, "canvas.csv", content=f'{head}"Lee, Anna",12,a2,A,\n"Lee, Anna",11,a1,A,\n')

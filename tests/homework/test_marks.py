@@ -42,7 +42,7 @@ def folder(tmp_path, monkeypatch):
 
 def make(rows, *more, to="marks.csv", name="hw1"):
     """What `marks` writes for these rows of scores.csv, by student."""
-    scores.write("graded/scores.csv", PARTS, rows)
+    scores.write("graded/scores.csv", name, PARTS, rows)
     grading.main(["marks", name, "--graded", "graded", "--to", to, *more])
     with open(to, encoding="utf-8-sig", newline="") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
