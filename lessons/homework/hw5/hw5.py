@@ -131,7 +131,7 @@ def to_fit(random, plant, theta, power, model):
 
 def to_forecast(random, plant, theta, power):
     """A Record of a test on a still day: the plant is pushed and let go, and watched while it remembers its start."""
-    t = tried.moments(random, 4.0, 40, 1.2)
+    t = tried.moments(random, 4.5, 60, 1.2)
     return recorded(random, plant.calm(), theta, drag(theta[2], power), t, (0.03, 2.0), 0.1, power=power)
 
 
