@@ -40,15 +40,15 @@ def points_of(name):
 
 
 def processes():
-    """What starts the process of each submission: a copy of one that has imported nbgrader and does nothing else.
+    """What starts the process of each submission: a copy of one that has imported what marking needs, and no more.
 
-    That import takes longer than a short submission. Elsewhere than on Linux each process makes it: the libraries of
+    That takes longer than a short submission. Elsewhere than on Linux each process imports it anew: the libraries of
     macOS do not always survive a copy.
     """
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["nbgrader.converters"])
+    context.set_forkserver_preload(["marking"])
     return context
 
 
