@@ -11,6 +11,7 @@ Ends with 1 if a picture differs or a title is missing. The lessons' cells are r
 import gzip
 import io
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -82,31 +83,32 @@ def main(site, only):
         numbers = only or sorted(path.name[:2] for path in (DOCS.parent / "lessons").glob("[0-9][0-9]_*.ipynb"))
         command = [sys.executable, "-m", "tests.site.controls", site]
         return max(subprocess.run([*command, number]).returncode for number in numbers)
-    wrong = 0
+    wrong, site = 0, Path(site).resolve()
+    os.chdir(DOCS.parent / "lessons")  # where a lesson's kernel starts
     with sync_playwright() as playwright, pdf.served(site) as address:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        for lesson in (DOCS.parent / "lessons").glob(f"{only[0]}_*.ipynb"):
-            page = browser.new_page(viewport={"width": 1600, "height": 1000})
-            page.goto(f"{address}/lessons/{lesson.stem}.html")
-            for element, (number, explorer) in zip(
-                page.query_selector_all(".course-frames"), cells.explorers(lesson), strict=True
-            ):
-                element.scroll_into_view_if_needed()
-                element.wait_for_selector(".course-stage")
-                spec = json.loads(element.query_selector("script").text_content())
-                raw = Path(site, "_static", "frames", f"{lesson.name[:2]}-{number}.json").read_bytes()
-                rows = look(page, element, spec, explorer)
-                off, missing = max(row[0] for row in rows), [title for row in rows for title in row[2]]
-                wrong += off > SAME or bool(missing)
-                kind = "one at a time" if spec["star"] else "every combination"
-                print(
-                    f"{lesson.name[:2]} cell {number}: {len(json.loads(raw)['frames'])} frames, "
-                    f"{kind}, {len(gzip.compress(raw, 6)) // 1000} kB, "
-                    f"difference {off:.2f}, {statistics.median(row[1] for row in rows):.0f} ms a move, "
-                    f"{len(rows)} moves, missing: {missing}",
-                    flush=True,
-                )
-            page.close()
+        (lesson,) = Path.cwd().glob(f"{only[0]}_*.ipynb")
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.goto(f"{address}/lessons/{lesson.stem}.html")
+        for element, (number, explorer) in zip(
+            page.query_selector_all(".course-frames"), cells.explorers(lesson), strict=True
+        ):
+            element.scroll_into_view_if_needed()
+            element.wait_for_selector(".course-stage")
+            spec = json.loads(element.query_selector("script").text_content())
+            raw = Path(site, "_static", "frames", f"{lesson.name[:2]}-{number}.json").read_bytes()
+            rows = look(page, element, spec, explorer)
+            off, missing = max(row[0] for row in rows), [title for row in rows for title in row[2]]
+            wrong += off > SAME or bool(missing)
+            kind = "one at a time" if spec["star"] else "every combination"
+            print(
+                f"{lesson.name[:2]} cell {number}: {len(json.loads(raw)['frames'])} frames, "
+                f"{kind}, {len(gzip.compress(raw, 6)) // 1000} kB, "
+                f"difference {off:.2f}, {statistics.median(row[1] for row in rows):.0f} ms a move, "
+                f"{len(rows)} moves, missing: {missing}",
+                flush=True,
+            )
+        page.close()
         browser.close()
     return 1 if wrong else 0
 
