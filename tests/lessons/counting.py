@@ -43,7 +43,7 @@ class Piece:
 
     cell: int
     heading: tuple  # (level, title) of the heading that it stands under; (0, "") before the first
-    section: str  # the number and title of the section, "3. Play"; "" before the first
+    section: str  # its number and title, "3. Play", or "Deeper: Notation" without a number; "" before the first
     deeper: bool
     text: str  # of Markdown; "" of code
     count: Count
@@ -71,7 +71,7 @@ def pieces(cells):
             title = HEADING.match(part)
             if title:
                 heading, exercise = (len(title[1]), title[2].strip()), None
-                section = heading[1] if heading[0] == 2 and re.match(r"\d+\.", heading[1]) else section
+                section = heading[1] if heading[0] == 2 and re.match(r"\d+\.|Deeper:", heading[1]) else section
                 level = None if level is not None and heading[0] <= level else level
                 level = heading[0] if level is None and is_deeper(heading[1]) else level
             begins = EXERCISE.match(part)

@@ -44,7 +44,7 @@ def assignments():
 
 
 def minutes(number):
-    """[((section's number, heading), minutes)]: the count of each section in whole minutes that add up to the whole's.
+    """[((section's number or "", heading), minutes)]: each section's count in minutes that add up to the whole's.
 
     What stands above the first section counts to it.
     """
@@ -57,7 +57,7 @@ def minutes(number):
     most_cut = sorted(exact, key=lambda section: whole[section] - exact[section])
     for section in most_cut[: round(sum(exact.values())) - sum(whole.values())]:
         whole[section] += 1
-    return [(re.match(r"(\d+)\. (.*)", section).groups(), value) for section, value in whole.items()]
+    return [(re.match(r"(\d*)\.? ?(.*)", section).groups(), value) for section, value in whole.items()]
 
 
 def lessons_table():
@@ -78,7 +78,7 @@ def lessons_table():
 def sections_table():
     rows = ["| lesson | minutes, section by section |", "|---|---|"]
     for number in LESSONS:
-        spent = " · ".join(f"{k} {heading.strip()} **{value}**" for (k, heading), value in minutes(number))
+        spent = " · ".join(f"{k} {heading} **{value}**".strip() for (k, heading), value in minutes(number))
         rows.append(f"| {number} | {spent} |")
     return rows
 

@@ -1,4 +1,8 @@
-"""One execution of a notebook, in one kernel, for all its tests: nbval runs and compares it, then its sliders move."""
+"""One execution of a notebook, in one kernel, for all its tests: nbval runs and compares it, then its sliders move.
+
+In that kernel a lesson measures no time: it gets nan from every clock, so that an assert on seconds fails here, on
+every machine, and not first on a student's busy one.
+"""
 
 import inspect
 import json
@@ -8,6 +12,31 @@ from dataclasses import dataclass, field
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
+
+
+def blind():
+    """Let the clocks of `time` say nan to cells and to the lessons' own modules. Its source is sent to the kernel.
+
+    What else asks a clock (time limits, progress bars, asyncio, the kernel) gets the time; time.monotonic stays. Each
+    comparison with nan is false: only an assert in the negative, `not a > b`, would not notice.
+    """
+    import functools
+    import sys
+    import time
+
+    def without_time(clock):
+        @functools.wraps(clock)
+        def read():
+            caller = sys._getframe(1).f_globals.get("__name__", "").split(".")[0]
+            lessons = caller in ("__main__", "examples", "exercises", "timeit") or caller.startswith("run_")
+            return float("nan") if lessons else clock()
+
+        return read
+
+    for name in ("time", "perf_counter", "process_time", "thread_time"):
+        for clock in (name, f"{name}_ns"):
+            setattr(time, clock, without_time(getattr(time, clock)))
+    sys.modules.pop("timeit", None)  # it holds a clock from before; what is imported from now on holds one of these
 
 
 def sweep():
@@ -34,6 +63,7 @@ def sweep():
 
 
 KEPT = []  # a kernel of nbval's holds a file open, which would be a warning where it is collected
+BLIND = f"{inspect.getsource(blind)}\nblind()\ndel blind"
 SWEEP = f"{inspect.getsource(sweep)}\nimport json\nprint(json.dumps(sweep()))"
 
 
@@ -56,6 +86,8 @@ def run(path, session, sliders=True):
     cells, found = list(notebook.collect()), Run()
     notebook.setup()
     try:
+        error, _ = hidden(notebook, "clocks", -1, BLIND)
+        found.failed += [error] if error else []
         for cell in cells:
             error = execute(cell)
             if error is not None:
@@ -83,10 +115,15 @@ def execute(cell):
 
 def moved(notebook, number):
     """What the sweep finds in the notebook's kernel; `number` is the first that no cell has."""
-    source = nbformat.v4.new_code_cell(SWEEP)
-    cell = IPyNbCell.from_parent(notebook, name="sweep", cell_num=number, cell=source, options=defaultdict(bool))
-    error = "a cell took too long" if notebook.timed_out else execute(cell)
-    if error is not None:
-        return [f"the sliders could not be moved: {error}"]
-    printed = "".join(output.text for output in cell.test_outputs if output.get("name") == "stdout")
-    return json.loads(printed.splitlines()[-1])
+    if notebook.timed_out:
+        return ["the sliders could not be moved: a cell took too long"]
+    error, printed = hidden(notebook, "sweep", number, SWEEP)
+    return [f"the sliders could not be moved: {error}"] if error else json.loads(printed.splitlines()[-1])
+
+
+def hidden(notebook, name, number, source):
+    """Run a cell that the notebook does not have: None or what is wrong with it, and what it printed."""
+    source = nbformat.v4.new_code_cell(source)
+    cell = IPyNbCell.from_parent(notebook, name=name, cell_num=number, cell=source, options=defaultdict(bool))
+    error = execute(cell)
+    return error, "".join(output.text for output in cell.test_outputs or () if output.get("name") == "stdout")

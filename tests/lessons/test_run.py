@@ -140,6 +140,64 @@ def test_a_run_ends_where_a_cell_takes_too_long(small, request, monkeypatch):
     assert found.sliders == ["the sliders could not be moved: a cell took too long"]
 
 
+CLOCKS = [f"{name}{ns}" for name in ("time", "perf_counter", "process_time", "thread_time") for ns in ("", "_ns")]
+
+
+@pytest.mark.slow(seconds=30)
+def test_no_assert_on_a_time_passes_in_a_run(small):
+    """Neither bound of a measured time holds, by any clock and however it is imported, in a cell or a lesson's module.
+
+    The bounds are such as every time keeps.
+    """
+    short, least = "assert now() - begin < 1e20", "assert np.min([now() - begin for _ in range(9)]) >= 0"
+    kinds = [f"from time import {clock} as now\nbegin = now()\n{short}" for clock in CLOCKS]
+    kinds += [f"import time\nnow = time.perf_counter\nbegin = now()\n{text}" for text in (short, least)]
+    kinds += ["import timeit\nassert timeit.timeit('1 + 1', number=9) < 1e9"]
+    kinds += ["from examples import clocked\nassert clocked.seconds() < 1e9"]
+    tried = "\n".join(
+        [
+            "import sys, types, numpy as np",
+            "sys.modules['examples.clocked'] = module = types.ModuleType('examples.clocked')",
+            "exec('import time\\ndef seconds(): return time.process_time() - time.process_time()', vars(module))",
+            f"passed, kinds = [], {kinds!r}",
+            "for kind in kinds:",
+            "    try:",
+            "        exec(kind)",
+            "    except AssertionError:",
+            "        continue",
+            "    passed.append(kind)",
+            "print('order 4' if not passed else passed)",
+        ]
+    )
+    found = small({1: tried})
+    assert (found.failed, found.differ) == ([], [])
+
+
+@pytest.mark.slow(seconds=30)
+def test_what_is_no_cell_has_its_clocks_in_a_run(small):
+    """Time limits, progress bars, asyncio and magics work, and a cell may print what it measured."""
+    source = """
+import asyncio, time
+from nodekit.classroom import training, watch
+for _ in training.progress_bar(range(2), "two"):
+    pass
+await asyncio.wait_for(asyncio.sleep(0.01), 5)
+try:
+    with watch.time_limit(0.1, print):
+        while True:
+            pass
+except watch.TimeUp as up:
+    assert not up.waited
+begin = time.monotonic()
+assert time.monotonic() - begin < 60
+took = time.perf_counter() - time.perf_counter()
+f"{1e3 * took:5.1f} ms, {took:.0f} s"
+%timeit -n 1 -r 1 -q h
+print('order', h + 3)"""
+    found = small({1: source.strip()})
+    assert (found.failed, found.differ) == ([], [])
+
+
 def test_a_cell_that_is_not_run_is_a_mistake(small):
     """A tag that leaves a cell out would leave it out of all tests."""
     found = small({2: "# NBVAL_SKIP\nh + 1", 3: "h"})
