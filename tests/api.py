@@ -51,6 +51,7 @@ MODULES = [
     "nodekit.classroom.training",
     "nodekit.classroom.quiz",
     "nodekit.classroom.sliders",
+    "nodekit.classroom.work",
 ]
 
 

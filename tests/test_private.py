@@ -109,6 +109,20 @@ def test_changes_in_place_are_counted():
     assert private_torch.version_of(x) > before
 
 
+def test_operations_are_watched():
+    """watching(see) is told each operation with its arguments and result, forward and back, and nothing afterwards."""
+    seen = []
+    a, b = torch.ones(2, 3, requires_grad=True), torch.full((3, 4), 2.0)
+    with private_torch.watching(lambda name, arguments, result: seen.append((name, len(arguments), result.shape))):
+        (a @ b).sum().backward()
+    assert ("mm", 2, (2, 4)) in seen
+    assert ("mm", 2, (2, 3)) in seen  # the way back
+    count = len(seen)
+    a + 1
+    assert len(seen) == count
+    assert a.grad.tolist() == [[8.0] * 3] * 2
+
+
 @pytest.mark.parametrize(
     "transform",
     [

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import torch
 
-__all__ = ["compiler_errors", "transformed", "version_of", "vjps_compiled", "while_loop"]
+__all__ = ["compiler_errors", "transformed", "version_of", "vjps_compiled", "watching", "while_loop"]
 
 version_of = attrgetter("_version")  # how often a tensor was changed in place; not under torch.inference_mode
 
@@ -16,6 +16,19 @@ version_of = attrgetter("_version")  # how often a tensor was changed in place; 
 def transformed():
     """Whether torch.func is at work (vmap, grad, jvp): values cannot be looked at then."""
     return torch._C._are_functorch_transforms_active()
+
+
+def watching(see):
+    """A context in which see(name, arguments, result) follows each of torch's operations, a backward pass's too."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Watching(TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            result = operation(*args, **(kwargs or {}))
+            see(operation.overloadpacket.__name__, args, result)
+            return result
+
+    return Watching()
 
 
 def while_loop(going, body, state):
