@@ -1,4 +1,4 @@
-"""How much a computation asks of torch (used from lesson 12 on), which is the same on every machine, unlike its time."""
+"""How much a computation asks of torch (used from lesson 12 on): the same on every machine, unlike its time."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
