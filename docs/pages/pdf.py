@@ -12,6 +12,7 @@ import functools
 import html
 import http.server
 import io
+import shutil
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("site", type=Path)
     parser.add_argument("pdf", type=Path)
-    parser.add_argument("--browser", help="Chromium's path, where playwright does not find its own")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    parser.add_argument("--browser", default=found, help="Chromium's path; if none is found, playwright's own")
     arguments = parser.parse_args()
     pages = [f"lessons/{path.name}" for path in sorted((arguments.site / "lessons").glob("[0-9][0-9]_*.html"))]
     pages += ["cheat_sheet.html", "glossary.html"]
