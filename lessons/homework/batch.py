@@ -188,8 +188,8 @@ class Batch:
 
         ready: {variant: course folder} of those that were made before, since many students have them.
         """
+        context, begin, before = processes(), time.monotonic(), os.environ.get("PYTHONSAFEPATH")
         os.environ["PYTHONSAFEPATH"] = "1"  # no process imports what lies in the folder that one grades from
-        context, begin = processes(), time.monotonic()
 
         def one(student):
             try:
@@ -206,8 +206,11 @@ class Batch:
                 f"{where:24s} {student!s:24s} {row['total']:6g} of {row['out of']:g}   {row['note'][:90]}", flush=True
             )
 
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(one, self.todo))
+        try:
+            with ThreadPoolExecutor(jobs) as pool:
+                list(pool.map(one, self.todo))
+        finally:
+            os.environ.pop("PYTHONSAFEPATH") if before is None else os.environ.update(PYTHONSAFEPATH=before)
         if self.said:
             raise SystemExit(f"{self.said} Make room, and grade again.")
         return [self.rows[student] for student in sorted(self.rows)]

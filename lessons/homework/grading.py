@@ -24,6 +24,7 @@ from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path[:0] = [] if str(HERE) in sys.path else [str(HERE)]  # also with python -P, or PYTHONSAFEPATH in the environment
 WARNING = __doc__.split("\n\n")[2]
 
 

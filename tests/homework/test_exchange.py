@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -114,7 +115,9 @@ def folder(tmp_path, monkeypatch):
 
 def graded(folder, *roster):
     """Grade folder/submitted, with a stand-in that gives all points; returns {student: row}."""
+    before = dict(os.environ)
     batch.Batch("hw1", 7, dict.fromkeys(roster, 7), "submitted", "graded").grade(1, {}, False, {})
+    assert os.environ == before  # what a grading sets for its processes ends with it
     return scores.read("graded/scores.csv", "hw1", PARTS)
 
 

@@ -39,6 +39,12 @@ def lines(source):
     return {line.strip() for line in source.splitlines() if line.strip()}
 
 
+def test_a_release_from_a_safe_path(tmp_path, monkeypatch):
+    """Where Python adds no script's folder to the path by itself, the commands find their modules all the same."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    assert (release("hw1", tmp_path, {"somebody": VARIANT}) / "somebody" / "hw1.ipynb").exists()
+
+
 def test_the_source_is_what_nbgrader_wants(homework):
     """100 points; parts are locked code that hands in, but for the last, a text of 10; it fits nbformat; it was run."""
     nbformat.validate(nbformat.reads(json.dumps(homework.source), as_version=4))
