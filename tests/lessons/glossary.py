@@ -57,8 +57,11 @@ def with_formula(sentence, following):
         return sentence[:-1] + "."
     formula = re.sub(r"\\(begin|end)\{aligned\}", "", displayed[1])
     if "\\begin" not in formula:  # else these belong to a matrix
-        formula = re.sub(r"\\\\(\[[^\]]*\])?", r" \\qquad ", formula.replace("&", ""))  # lines side by side
-    return f"{sentence} ${' '.join(formula.split())}$"
+        formula = re.sub(r"\\\\(\[[^\]]*\])?", r" \\qquad ", formula.replace("&", ""))  # one after the other
+    parts = [" ".join(part.split()).rstrip(",") for part in formula.split(r"\qquad")]
+    if any(part.count("{") != part.count("}") for part in parts):  # a box around all of them
+        parts = [" ".join(formula.split())]
+    return f"{sentence} {', '.join(f'${part}$' for part in parts)}"  # a line may end between them
 
 
 @cache
