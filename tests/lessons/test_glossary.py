@@ -96,7 +96,9 @@ def test_et_al_ends_no_sentence():
 
 
 def test_a_displayed_formula_ends_its_sentence():
-    """It stands in the line, and a line may end between two; a box holds its own together, and a matrix keeps its rows; before code a point ends it."""
+    """It stands in the line, which may end between two; a box holds its own together, a matrix keeps its rows; before
+    code a point ends it.
+    """
     assert sentence("A <dfn>law</dfn> is\n\n$$\n\\begin{aligned}\nx' &= y\n\\end{aligned}\n$$") == "A law is"
     two = "$$\n\\begin{aligned}\nx' &= y, \\\\[2pt]\ny' &= -x\n\\end{aligned}\n$$"
     assert sentence(f"A <dfn>law</dfn> is:\n\n{two}\n\nMore.") == "A law is: $x' = y$, $y' = -x$"
