@@ -87,6 +87,7 @@ PAGES = [
     "cheat_sheet.html",
     "architecture.html",
     "readme.html",
+    "reference/index.html",
     "reference/nodekit.html",
     "homework/hw1.html",
     "lessons/INSTRUCTORS.html",
