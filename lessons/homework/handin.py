@@ -15,7 +15,20 @@ from IPython.display import display
 from nodekit.classroom.checks import Exercise
 from nodekit.classroom.watch import NotAttempted, Wrong, is_stub
 
-__all__ = ["MIME", "SelfCheck", "attempted", "called", "in_sizes", "numbers", "rng", "secret", "show", "variant_of"]
+__all__ = [
+    "MIME",
+    "SelfCheck",
+    "attempted",
+    "called",
+    "in_columns",
+    "in_sizes",
+    "numbers",
+    "pair",
+    "rng",
+    "secret",
+    "show",
+    "variant_of",
+]
 
 MIME = "application/vnd.nodekit.answer+json"
 
@@ -161,3 +174,15 @@ def in_sizes(value, right):
 def attempted(*functions):
     """Whether none of them is an untouched stub. The cells that show your numbers wait for that."""
     return not any(is_stub(function) for function in functions)
+
+
+def pair(value, names):
+    """Two things that came back together, by name; what they were instead is in both."""
+    if isinstance(value, list) and len(value) == 2:
+        return dict(zip(names, value, strict=True))
+    return dict.fromkeys(names, value if isinstance(value, dict) else {"error": f"{' and '.join(names)} are returned"})
+
+
+def in_columns(rows):
+    """A list of dicts as a dict of lists."""
+    return {name: [row[name] for row in rows] for name in rows[0]}

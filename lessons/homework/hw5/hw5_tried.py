@@ -91,15 +91,3 @@ def from_mean(got, right, record):
     """The error of a forecast, in errors of the forecast that says the mean of the recording; root mean squares."""
     mean = np.nanmean(record.y, axis=0)
     return float(np.sqrt(np.mean((got - right) ** 2) / np.mean((mean - right) ** 2)))
-
-
-def pair(value, names):
-    """Two things that came back together, by name; what they were instead is in both."""
-    if isinstance(value, list) and len(value) == 2:
-        return dict(zip(names, value, strict=True))
-    return dict.fromkeys(names, value if isinstance(value, dict) else {"error": f"{' and '.join(names)} are returned"})
-
-
-def in_columns(rows):
-    """A list of dicts as a dict of lists."""
-    return {name: [row[name] for row in rows] for name in rows[0]}
