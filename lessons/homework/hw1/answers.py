@@ -78,13 +78,6 @@ def period(cell):
     return float(np.diff(upstrokes(cell))[-1])
 
 
-@lru_cache
-def stiff_end(mu):
-    """Where van der Pol's oscillator is at t = 0.5: (2,)."""
-    f, jac, x0 = hw1.van_der_pol(mu)
-    return nodekit.solve(f, x0, (0.0, 0.5), "radau", rtol=1e-9, atol=1e-11, jac=jac).y[-1]
-
-
 def files(variant):
     """{name: text} to release beside the notebook: a recording of the variant's cell, as an electrode gives it.
 
@@ -135,7 +128,7 @@ def judge_implicit(answer, given):
     got, why = array(answer, "stiff", (len(stiff), 2))
     off = []
     for mu, end in zip(stiff, got, strict=True):
-        off.append(np.abs(end - stiff_end(mu)).max())
+        off.append(np.abs(end - hw1.stiff_end(mu)).max())
     near = [share(error, SLACK * 1e-3, 1e-2) if error == error else 0.0 for error in off]
     rows.append((8.0 * float(np.mean(near)), why or f"error on the stiff field {max(off):.1e}"))
     return summed(rows)

@@ -166,6 +166,13 @@ def march(step, f, jac, x, end, n):
 
 
 @lru_cache
+def stiff_end(mu):
+    """Where van der Pol's oscillator is at t = 0.5: (2,)."""
+    f, jac, x0 = van_der_pol(mu)
+    return nodekit.solve(f, x0, (0.0, 0.5), "radau", rtol=1e-9, atol=1e-11, jac=jac).y[-1]
+
+
+@lru_cache
 def smooth_end(seed):
     """Where the smooth field's solution is at t = 1: (2,)."""
     f, _, x0 = smooth(seed)
